@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbsync/nb_private.h"
+#include "dbsync/row.h"
+
+/* Rows of a driver become events of the NB API. */
+
+struct teller {
+    df_nb_change_cb cb;
+    void *arg;
+    int events;
+};
+
+static void tell(struct teller *teller, struct df_nb_change *change)
+{
+    teller->cb(change, teller->arg);
+    teller->events++;
+    if (change->object)
+        protobuf_c_message_free_unpacked(change->object, NULL);
+}
+
+/* Rows of tables that this program does not know are a newer program's, or the API's own. */
+static int tell_row(const struct df_db_row *row, void *arg)
+{
+    struct df_error error;
+    struct df_nb_change change = {.event = DF_NB_SET, .id = row->id, .revision = row->revision};
+    change.table = df_schema_find(row->table);
+    if (change.table == DF_NB_TABLES)
+        return 0;
+    if (!row->data) {
+        change.event = DF_NB_DELETE;
+    } else if (df_row_decode(change.table, row->id, row->data, row->len, &change.object, &error)) {
+        change.event = DF_NB_BAD;
+        change.error = error.text;
+    }
+    tell(arg, &change);
+    return 0;
+}
+
+/*
+ * The revision of a snapshot is known when its rows were told, so SNAPSHOT_BEGIN has none. When it breaks off half
+ * way there is no SNAPSHOT_END, and the next one begins anew.
+ */
+static int tell_snapshot(struct df_nb *nb, struct teller *teller, struct df_error *error)
+{
+    struct df_nb_change begin = {.event = DF_NB_SNAPSHOT_BEGIN, .table = DF_NB_TABLES};
+    tell(teller, &begin);
+    int rc = nb->driver->snapshot(nb->db, tell_row, teller, &nb->revision, error);
+    if (rc)
+        return rc;
+    nb->synced = true;
+    struct df_nb_change end = {.event = DF_NB_SNAPSHOT_END, .table = DF_NB_TABLES, .revision = nb->revision};
+    tell(teller, &end);
+    return 0;
+}
+
+int df_nb_sync(struct df_nb *nb, df_nb_change_cb cb, void *arg, struct df_error *error)
+{
+    struct teller teller = {.cb = cb, .arg = arg};
+    int rc = -ESTALE;
+    if (nb->synced)
+        rc = nb->driver->watch(nb->db, &nb->revision, tell_row, &teller, error);
+    if (rc == -ESTALE) {
+        nb->synced = false;
+        /* First, so that no change comes between the snapshot and the first look at the descriptor. */
+        nb->driver->watch_fd(nb->db);
+        rc = tell_snapshot(nb, &teller, error);
+    }
+    return rc ? rc : teller.events;
+}
+
+int df_nb_sync_fd(struct df_nb *nb)
+{
+    int fd = nb->driver->watch_fd(nb->db);
+    return fd < 0 ? -1 : fd;
+}
+
+/* The rows of a list, kept to be told in order. */
+struct list {
+    enum df_nb_table table; /* DF_NB_TABLES: all */
+    struct df_nb_change *changes;
+    size_t n, max;
+};
+
+static struct df_nb_change *list_add(struct list *list)
+{
+    if (list->n == list->max) {
+        size_t max = list->max ? list->max * 2 : 64;
+        struct df_nb_change *changes = realloc(list->changes, max * sizeof *changes);
+        if (!changes)
+            return NULL;
+        list->changes = changes;
+        list->max = max;
+    }
+    struct df_nb_change *change = &list->changes[list->n++];
+    *change = (struct df_nb_change){0};
+    return change;
+}
+
+static int list_row(const struct df_db_row *row, void *arg)
+{
+    struct list *list = arg;
+    struct df_error error;
+    enum df_nb_table table = df_schema_find(row->table);
+    if (table == DF_NB_TABLES || (list->table != DF_NB_TABLES && list->table != table))
+        return 0;
+    struct df_nb_change *change = list_add(list);
+    if (!change)
+        return -ENOMEM;
+    change->table = table;
+    change->revision = row->revision;
+    change->id = strdup(row->id);
+    change->event = DF_NB_SET;
+    if (df_row_decode(table, row->id, row->data, row->len, &change->object, &error)) {
+        change->event = DF_NB_BAD;
+        change->error = strdup(error.text);
+        return change->id && change->error ? 0 : -ENOMEM;
+    }
+    return change->id ? 0 : -ENOMEM;
+}
+
+static int compare_changes(const void *a, const void *b)
+{
+    const struct df_nb_change *x = a, *y = b;
+    if (x->table != y->table)
+        return x->table < y->table ? -1 : 1;
+    return strcmp(x->id, y->id);
+}
+
+static void list_free(struct list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        struct df_nb_change *change = &list->changes[i];
+        if (change->object)
+            protobuf_c_message_free_unpacked(change->object, NULL);
+        free((char *)(uintptr_t)change->id);
+        free((char *)(uintptr_t)change->error);
+    }
+    free(list->changes);
+}
+
+int df_nb_list(struct df_nb *nb, enum df_nb_table table, df_nb_change_cb cb, void *arg, struct df_error *error)
+{
+    struct list list = {.table = table};
+    uint64_t revision;
+    int rc = nb->driver->snapshot(nb->db, list_row, &list, &revision, error);
+    if (rc == -ENOMEM)
+        df_error_set(error, rc, "out of memory");
+    if (rc == 0) {
+        if (list.n)
+            qsort(list.changes, list.n, sizeof list.changes[0], compare_changes);
+        for (size_t i = 0; i < list.n; i++)
+            cb(&list.changes[i], arg);
+    }
+    list_free(&list);
+    return rc;
+}
