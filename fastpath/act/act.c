@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/act/act.h"
+
+#include <rte_ether.h>
+
+#include "fastpath/answer/answer.h"
+#include "fastpath/worker/internal.h"
+
+static void write_macs(uint8_t *frame, const struct df_packet *to)
+{
+    memcpy(frame, to->eth_dst.byte, RTE_ETHER_ADDR_LEN);
+    memcpy(frame + RTE_ETHER_ADDR_LEN, to->eth_src.byte, RTE_ETHER_ADDR_LEN);
+}
+
+static void write_ttl(uint8_t *frame, const struct df_packet *from, const struct df_packet *to)
+{
+    uint8_t *ip = frame + from->l3_offset;
+    uint8_t less = (uint8_t)(from->ip_ttl - to->ip_ttl);
+    if (less == 0)
+        return;
+    if (from->bits & DF_PACKET_IP4) {
+        uint16_t checksum = df_checksum_less(df_load16(ip + 10), rte_cpu_to_be_16((uint16_t)(less << 8)));
+        ip[8] = to->ip_ttl;
+        memcpy(ip + 10, &checksum, sizeof(checksum));
+    } else if (from->bits & DF_PACKET_IP6) {
+        ip[7] = to->ip_ttl;
+    }
+}
+
+/* Takes the outer tags away that the walk took off its copy. */
+static void strip_tags(struct rte_mbuf *mbuf, const struct df_packet *from, const struct df_packet *to)
+{
+    uint16_t gone = (uint16_t)((from->n_vlans - to->n_vlans) * RTE_VLAN_HLEN);
+    if (gone == 0)
+        return;
+    uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    memmove(frame + gone, frame, 2 * RTE_ETHER_ADDR_LEN);
+    rte_pktmbuf_adj(mbuf, gone);
+}
+
+static struct rte_mbuf *tagged_copy(struct df_worker *worker, const struct rte_mbuf *mbuf, uint16_t vlan)
+{
+    struct rte_mbuf *copy = rte_pktmbuf_copy(mbuf, worker->pool, 0, UINT32_MAX);
+    if (copy == NULL)
+        return NULL;
+    uint8_t *frame = (uint8_t *)rte_pktmbuf_prepend(copy, RTE_VLAN_HLEN);
+    if (frame == NULL) {
+        rte_pktmbuf_free(copy);
+        return NULL;
+    }
+    memmove(frame, frame + RTE_VLAN_HLEN, 2 * RTE_ETHER_ADDR_LEN);
+    uint16_t tag[2] = {RTE_BE16(RTE_ETHER_TYPE_VLAN), rte_cpu_to_be_16(vlan)};
+    memcpy(frame + 2 * RTE_ETHER_ADDR_LEN, tag, sizeof(tag));
+    return copy;
+}
+
+/*
+ * Deliveries without a tag share one buffer by its reference count, because no port writes into what it transmits; a tagged one gets
+ * a copy of its own.
+ */
+static void deliver(struct df_worker *worker, struct rte_mbuf *mbuf, uint16_t in_port, const struct df_walk *walk)
+{
+    for (unsigned i = 0; i < walk->verdict.n_outputs; i++) {
+        const struct df_output *output = &walk->outputs[i];
+        struct rte_mbuf *copy = mbuf;
+        if (output->vlan != 0)
+            copy = tagged_copy(worker, mbuf, output->vlan);
+        else
+            rte_mbuf_refcnt_update(mbuf, 1);
+        if (copy == NULL)
+            worker->ports[in_port].drops[DF_DROP_NO_MBUF]++;
+        else
+            df_tx_put(worker, output->port, copy);
+    }
+    rte_pktmbuf_free(mbuf);
+}
+
+static void output(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_walk *walk)
+{
+    uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    write_macs(frame, &walk->packet);
+    write_ttl(frame, &walk->parsed, &walk->packet);
+    strip_tags(mbuf, &walk->parsed, &walk->packet);
+    if (walk->verdict.n_outputs == 1 && walk->outputs[0].vlan == 0)
+        df_tx_put(worker, walk->outputs[0].port, mbuf);
+    else
+        deliver(worker, mbuf, walk->in_port, walk);
+}
+
+static void answer(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_walk *walk)
+{
+    enum df_drop reason = DF_DROP_RATE_ANSWER;
+    if (df_allow_answer(worker, walk->in_port))
+        reason = df_answer_write(mbuf, &walk->parsed, walk);
+    if (reason != DF_DROP_NONE) {
+        df_worker_drop(worker, walk->in_port, reason, mbuf);
+        return;
+    }
+    worker->tally.answers++;
+    if (walk->verdict.drop != DF_DROP_NONE) /* an ICMP error also is a drop, with its reason */
+        worker->ports[walk->in_port].drops[walk->verdict.drop]++;
+    df_tx_put(worker, walk->in_port, mbuf);
+}
+
+void df_act(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_walk *walk)
+{
+    switch (walk->verdict.kind) {
+    case DF_VERDICT_OUTPUT:
+        output(worker, mbuf, walk);
+        return;
+    case DF_VERDICT_ANSWER:
+        answer(worker, mbuf, walk);
+        return;
+    case DF_VERDICT_PUNT: {
+        struct df_punt_info info = {walk->verdict.punt_app, walk->in_lport, walk->network, walk->in_port};
+        df_punt(worker, mbuf, &info);
+        return;
+    }
+    default:
+        df_worker_drop(worker, walk->in_port, walk->verdict.drop, mbuf);
+    }
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/cache/flow_cache.h"
+
+#include <errno.h>
+#include <rte_common.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE (2u << 20)
+
+/*
+ * Anonymous memory that the kernel may back with huge pages: it needs no reservation, and a page lands on the NUMA node
+ * of the worker that touches it first.
+ */
+static void *map(uint64_t bytes)
+{
+    uint8_t *base = mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                         -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    uint8_t *aligned = RTE_PTR_ALIGN_CEIL(base, HUGE_PAGE);
+    if (aligned > base)
+        munmap(base, (size_t)(aligned - base));
+    if (base + HUGE_PAGE > aligned)
+        munmap(aligned + bytes, (size_t)(base + HUGE_PAGE - aligned));
+    madvise(aligned, bytes, MADV_HUGEPAGE);
+    return aligned;
+}
+
+int df_flow_cache_init(struct df_flow_cache *cache, uint32_t entries)
+{
+    *cache = (struct df_flow_cache){0};
+    if (entries == 0)
+        return 0;
+    uint64_t n = rte_align64pow2((entries + DF_FLOW_LINES - 1) / DF_FLOW_LINES);
+    cache->memory = RTE_ALIGN_CEIL(n * (sizeof(struct df_flow_bucket) + DF_FLOW_LINES * sizeof(struct df_flow_rest)),
+                                   (uint64_t)HUGE_PAGE);
+    cache->buckets = map(cache->memory);
+    if (cache->buckets == NULL)
+        return -ENOMEM;
+    cache->rest = (struct df_flow_rest *)(cache->buckets + n);
+    cache->bucket_mask = n - 1;
+    return 0;
+}
+
+void df_flow_cache_fini(struct df_flow_cache *cache)
+{
+    if (cache->buckets != NULL)
+        munmap(cache->buckets, cache->memory);
+    *cache = (struct df_flow_cache){0};
+}
+
+uint32_t df_flow_sum(const struct df_flow_cache *cache, const struct df_flow *flow)
+{
+    const struct df_flow_rest *rest = df_flow_rest(cache, flow);
+    uint32_t sum = 0;
+    for (unsigned i = 0; i < flow->n_stamps; i++)
+        sum += atomic_load_explicit(&df_stamp_array[rest->stamp[i]], memory_order_acquire);
+    return sum;
+}
+
+static int find_way(const struct df_flow_cache *cache, const struct df_flow_key *key, uint64_t hash, unsigned kind,
+                    const uint8_t *frame)
+{
+    const struct df_flow_bucket *bucket = df_flow_bucket(cache, hash);
+    uint32_t match = df_flow_match(bucket, df_flow_signature(hash));
+    for (; match != 0; match &= match - 1) {
+        int way = __builtin_ctz(match);
+        if (df_flow_is(cache, &bucket->flow[way], key, kind, frame))
+            return way;
+    }
+    return -1;
+}
+
+struct df_flow *df_flow_find(const struct df_flow_cache *cache, const struct df_flow_key *key, uint64_t hash,
+                             unsigned kind, const uint8_t *frame)
+{
+    int way = find_way(cache, key, hash, kind, frame);
+    return way < 0 ? NULL : &df_flow_bucket(cache, hash)->flow[way];
+}
+
+static int oldest_way(const struct df_flow_bucket *bucket, uint16_t tick)
+{
+    int oldest = 0;
+    uint16_t age = 0;
+    for (int i = 0; i < DF_FLOW_WAYS; i++) {
+        uint16_t this_age = (uint16_t)(tick - bucket->flow[i].used);
+        if (this_age > age) {
+            age = this_age;
+            oldest = i;
+        }
+    }
+    return oldest;
+}
+
+struct df_flow *df_flow_place(const struct df_flow_cache *cache, const struct df_flow_key *key, uint64_t hash,
+                              unsigned kind, const uint8_t *frame, uint16_t tick, bool may_evict, bool *evicted)
+{
+    struct df_flow_bucket *bucket = df_flow_bucket(cache, hash);
+    *evicted = false;
+    int way = find_way(cache, key, hash, kind, frame);
+    if (way < 0) {
+        uint32_t vacant = df_flow_match(bucket, 0);
+        if (vacant & 1u << df_flow_preferred(hash)) {
+            way = (int)df_flow_preferred(hash);
+        } else if (vacant != 0) {
+            way = __builtin_ctz(vacant);
+        } else if (may_evict) {
+            way = oldest_way(bucket, tick);
+            *evicted = true;
+        } else {
+            return NULL;
+        }
+    }
+    bucket->signature[way] = df_flow_signature(hash);
+    bucket->flow[way].used = tick;
+    return &bucket->flow[way];
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <rte_branch_prediction.h>
+#include <rte_prefetch.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "fastpath/cache/flow_key.h"
+#include "fastpath/cache/stamps.h"
+#include "fastpath/walk.h"
+
+/*
+ * The flow cache: finished decisions by exact key.
+ *
+ * Invariant: a flow in the cache says what a walk of the tables would decide now for a packet that has its key and its head,
+ * as long as its stamps hold (stamps.h). It is a cache: losing a flow costs a walk and changes nothing else.
+ *
+ * One per worker, private to it: no atomics, memory of the worker's own NUMA node (pages are touched by the worker first).
+ *
+ * Fifteen ways: a bucket is 1 KiB, its first line holds 16-bit signatures, the fifteen behind it the flows. A flow has a way that
+ * its hash prefers, and gets it if it is free when the flow comes, so most packets find their flow in the first line they look
+ * at; the others ask the signatures. All of it is within one page, because in a virtual machine a TLB miss is dearer than a line.
+ * What is seldom needed (IPv6 addresses, stamps) lies apart. A full bucket gives up its oldest flow, but never for a drop:
+ * a scan must not push out the connections of others.
+ *
+ * A look-up of a batch is passes over all packets, so that their memory accesses overlap: key and hash, prefetch the preferred
+ * flow; compare it and act; for what is left: prefetch the signatures; compare them, prefetch the flow; compare it and act.
+ */
+
+#define DF_FLOW_WAYS 15
+#define DF_FLOW_LINES 16      /* of a bucket */
+#define DF_FLOW_STAMPS_MAX 12 /* a decision with more is not cached */
+
+enum df_flow_action { DF_FLOW_FREE, DF_FLOW_OUTPUT, DF_FLOW_DROP };
+
+/* All that an established IPv4 flow needs. */
+struct df_flow {
+    struct df_flow_key key;
+    uint64_t head[2]; /* the frame's first 16 bytes, masked */
+    uint8_t macs[12]; /* destination, source, as they leave */
+    uint16_t out_port;
+    uint8_t ttl_less; /* routers crossed; 0: the frame is not touched */
+    uint8_t action;   /* enum df_flow_action */
+    uint32_t changes; /* change counter at which the sum was last good */
+    uint32_t sum;
+    uint8_t n_stamps;
+    uint8_t drop;  /* enum df_drop */
+    uint16_t used; /* tick of the last packet */
+    uint8_t pad[4];
+};
+_Static_assert(sizeof(struct df_flow) == 64, "a flow is one cache line");
+
+/* The rest of it. */
+struct df_flow_rest {
+    uint64_t ip6[4]; /* IPv6: source and destination */
+    uint16_t stamp[DF_FLOW_STAMPS_MAX];
+    uint8_t pad[8];
+};
+_Static_assert(sizeof(struct df_flow_rest) == 64, "one cache line");
+
+struct df_flow_bucket {
+    uint16_t signature[DF_FLOW_LINES]; /* 0: free; the last is not a way */
+    uint16_t unused[DF_FLOW_LINES];
+    struct df_flow flow[DF_FLOW_WAYS];
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct df_flow_bucket) == 1024, "a quarter of a page");
+
+struct df_flow_cache {
+    struct df_flow_bucket *buckets; /* NULL: no cache */
+    struct df_flow_rest *rest;      /* by line of the buckets */
+    uint64_t bucket_mask;
+    uint64_t memory; /* bytes, of both */
+};
+
+/**
+ * Makes a cache for at least entries flows (rounded up to a power of two of buckets; 0: no cache, look-ups must not be made).
+ * -ENOMEM. Control thread, before the worker starts.
+ */
+int df_flow_cache_init(struct df_flow_cache *cache, uint32_t entries);
+void df_flow_cache_fini(struct df_flow_cache *cache);
+
+static inline struct df_flow_bucket *df_flow_bucket(const struct df_flow_cache *cache, uint64_t hash)
+{
+    return &cache->buckets[hash & cache->bucket_mask];
+}
+
+/* The way that a flow of this hash prefers; the bits are neither the bucket's nor the signature's. */
+static inline unsigned df_flow_preferred(uint64_t hash)
+{
+    return ((unsigned)(hash >> 32) & 0xffff) * DF_FLOW_WAYS >> 16;
+}
+
+static inline uint16_t df_flow_signature(uint64_t hash)
+{
+    return (uint16_t)(hash >> 48) | 1;
+}
+
+/* Bit i: way i has the signature. */
+static inline uint32_t df_flow_match(const struct df_flow_bucket *bucket, uint16_t signature)
+{
+#ifdef __SSE2__
+    const __m128i *ways = (const __m128i *)bucket->signature;
+    __m128i wanted = _mm_set1_epi16((short)signature);
+    __m128i low = _mm_cmpeq_epi16(_mm_load_si128(ways), wanted);
+    __m128i high = _mm_cmpeq_epi16(_mm_load_si128(ways + 1), wanted);
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) & ((1u << DF_FLOW_WAYS) - 1);
+#else
+    uint32_t match = 0;
+    for (unsigned i = 0; i < DF_FLOW_WAYS; i++)
+        match |= (uint32_t)(bucket->signature[i] == signature) << i;
+    return match;
+#endif
+}
+
+static inline struct df_flow_rest *df_flow_rest(const struct df_flow_cache *cache, const struct df_flow *flow)
+{
+    return &cache->rest[flow - (const struct df_flow *)cache->buckets];
+}
+
+static inline uint64_t df_flow_head_mask(unsigned kind)
+{
+    return kind & DF_FLOW_IP4 ? DF_FLOW_HEAD_MASK_IP4 : DF_FLOW_HEAD_MASK_IP6;
+}
+
+/* Does the flow speak of this frame? */
+static inline bool df_flow_is(const struct df_flow_cache *cache, const struct df_flow *flow,
+                              const struct df_flow_key *key, unsigned kind, const uint8_t *frame)
+{
+    uint64_t differ = (flow->key.word[0] ^ key->word[0]) | (flow->key.word[1] ^ key->word[1]) |
+                      (flow->head[0] ^ df_load64(frame)) |
+                      (flow->head[1] ^ (df_load64(frame + 8) & df_flow_head_mask(kind)));
+    if (differ)
+        return false;
+    return !(kind & DF_FLOW_IP6) || memcmp(df_flow_rest(cache, flow)->ip6, frame + RTE_ETHER_HDR_LEN + 8,
+                                           sizeof(((struct df_flow_rest *)0)->ip6)) == 0;
+}
+
+/** The sum of the flow's stamps now; slow half of df_flow_holds(). */
+uint32_t df_flow_sum(const struct df_flow_cache *cache, const struct df_flow *flow);
+
+/** Is the decision still what a walk would decide? changes: df_stamps_now() since the last quiescent state. */
+static inline bool df_flow_holds(const struct df_flow_cache *cache, struct df_flow *flow, uint32_t changes)
+{
+    if (likely(flow->changes == changes))
+        return true;
+    if (df_flow_sum(cache, flow) != flow->sum)
+        return false;
+    flow->changes = changes;
+    return true;
+}
+
+/** The flow for a key, after a batch's first passes missed; NULL when there is none. */
+struct df_flow *df_flow_find(const struct df_flow_cache *cache, const struct df_flow_key *key, uint64_t hash,
+                             unsigned kind, const uint8_t *frame);
+
+/**
+ * A place for a new flow: the one that already has the key and head, a free one, or the oldest. Marked used and with its signature.
+ *
+ * @param may_evict false: only take a free place
+ * @param evicted   set when another flow had to go
+ * @return NULL: no place
+ */
+struct df_flow *df_flow_place(const struct df_flow_cache *cache, const struct df_flow_key *key, uint64_t hash,
+                              unsigned kind, const uint8_t *frame, uint16_t tick, bool may_evict, bool *evicted);

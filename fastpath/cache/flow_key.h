@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <netinet/in.h>
+#include <rte_byteorder.h>
+#include <rte_ether.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "fastpath/lookup/hash.h"
+#include "fastpath/tables/services.h"
+
+/*
+ * The key under which the flow cache keeps a decision, read straight from the frame.
+ *
+ * Only plain packets have a key: untagged IPv4 without options or IPv6 without extension headers, no fragment, with lengths and
+ * header checksum right and a whole transport header. All others walk the tables each time.
+ *
+ * Word 0: ingress port, protocol, kind, and the transport ports, if they are part of the key. Word 1: the IPv4 addresses,
+ * or the IPv6 addresses folded (the flow then holds them in full).
+ *
+ * The ports are part of the key only where a decision can read them: on an ingress that a decision read ports for, for packets that
+ * a service may want, and for ICMP (type and code). So a million flows between a thousand address pairs are a thousand entries.
+ */
+
+enum df_flow_kind {
+    DF_FLOW_NONE = 0, /* no key: walk */
+    DF_FLOW_IP4 = 1,
+    DF_FLOW_IP6 = 2,
+    DF_FLOW_BY_L4 = 4, /* or-ed: the ports are part of the key */
+};
+
+struct df_flow_key {
+    uint64_t word[2];
+};
+
+/* Bytes at the start of the frame that a cached decision also depends on: MACs, EtherType, and for IPv4 version and length. */
+#define DF_FLOW_HEAD_MASK_IP4 0x00ffffffffffffffULL
+#define DF_FLOW_HEAD_MASK_IP6 0x0000ffffffffffffULL
+
+static inline uint16_t df_load16(const uint8_t *at)
+{
+    uint16_t value;
+    memcpy(&value, at, sizeof(value));
+    return value;
+}
+
+static inline uint32_t df_load32(const uint8_t *at)
+{
+    uint32_t value;
+    memcpy(&value, at, sizeof(value));
+    return value;
+}
+
+static inline uint64_t df_load64(const uint8_t *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof(value));
+    return value;
+}
+
+static inline uint64_t df_flow_hash(const struct df_flow_key *key)
+{
+    return df_hash_mix(key->word[0] ^ df_hash_secret[0], key->word[1] ^ df_hash_secret[1]);
+}
+
+static inline uint64_t df_flow_word0(uint16_t port, uint8_t proto, unsigned kind, uint32_t l4)
+{
+    return (uint64_t)port | (uint64_t)proto << 16 | (uint64_t)kind << 24 | (uint64_t)l4 << 32;
+}
+
+static inline unsigned df_flow_key_kind(const struct df_flow_key *key)
+{
+    return (key->word[0] >> 24) & 0xff;
+}
+
+/*
+ * Reads what of the transport header belongs to the key.
+ * Returns false when the header is not whole: l4_len bytes of the packet are left for it.
+ */
+static inline bool df_flow_key_l4(const uint8_t *l4, uint32_t l4_len, uint8_t proto, bool by_l4, uint32_t *ports,
+                                  unsigned *kind)
+{
+    uint32_t need;
+    switch (proto) {
+    case IPPROTO_UDP:
+        need = 8;
+        break;
+    case IPPROTO_TCP:
+        need = 20;
+        break;
+    case IPPROTO_SCTP:
+        need = 12;
+        break;
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+        *kind |= DF_FLOW_BY_L4;
+        *ports = l4_len >= 8 ? df_load16(l4) : 0;
+        return l4_len >= 8;
+    default:
+        return true;
+    }
+    if (l4_len < need)
+        return false;
+    uint32_t both = df_load32(l4);
+    if (by_l4 || df_services_is_special(proto, rte_be_to_cpu_16((uint16_t)both), rte_be_to_cpu_16((uint16_t)(both >> 16)))) {
+        *kind |= DF_FLOW_BY_L4;
+        *ports = both;
+    }
+    return true;
+}
+
+/* Is the header checksum of an option-less IPv4 header right (RFC 1071)? */
+static inline bool df_ip4_checksum_good(const uint8_t *ip)
+{
+    uint64_t sum = (uint64_t)df_load32(ip) + df_load32(ip + 4) + df_load32(ip + 8) + df_load32(ip + 12) +
+                   df_load32(ip + 16);
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return sum == 0xffff || (sum >> 16) + (sum & 0xffff) == 0xffff;
+}
+
+static inline unsigned df_flow_key_ip4(const uint8_t *frame, uint32_t len, uint16_t port, bool by_l4,
+                                       struct df_flow_key *key)
+{
+    const uint8_t *ip = frame + RTE_ETHER_HDR_LEN;
+    if (len < RTE_ETHER_HDR_LEN + 28 || ip[0] != 0x45 || (df_load16(ip + 6) & RTE_BE16(0x3fff)))
+        return DF_FLOW_NONE;
+    uint32_t total = rte_be_to_cpu_16(df_load16(ip + 2));
+    if (total < 20 || total + RTE_ETHER_HDR_LEN > len || !df_ip4_checksum_good(ip))
+        return DF_FLOW_NONE;
+    unsigned kind = DF_FLOW_IP4;
+    uint32_t ports = 0;
+    if (!df_flow_key_l4(ip + 20, total - 20, ip[9], by_l4, &ports, &kind))
+        return DF_FLOW_NONE;
+    key->word[0] = df_flow_word0(port, ip[9], kind, ports);
+    key->word[1] = df_load64(ip + 12);
+    return kind;
+}
+
+static inline bool df_ip6_is_extension(uint8_t next)
+{
+    return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT || next == IPPROTO_DSTOPTS ||
+           next == IPPROTO_AH || next == IPPROTO_NONE;
+}
+
+static inline unsigned df_flow_key_ip6(const uint8_t *frame, uint32_t len, uint16_t port, bool by_l4,
+                                       struct df_flow_key *key)
+{
+    const uint8_t *ip = frame + RTE_ETHER_HDR_LEN;
+    if (len < RTE_ETHER_HDR_LEN + 40 || (ip[0] >> 4) != 6 || df_ip6_is_extension(ip[6]))
+        return DF_FLOW_NONE;
+    uint32_t payload = rte_be_to_cpu_16(df_load16(ip + 4));
+    if (payload + RTE_ETHER_HDR_LEN + 40 > len)
+        return DF_FLOW_NONE;
+    unsigned kind = DF_FLOW_IP6;
+    uint32_t ports = 0;
+    if (!df_flow_key_l4(ip + 40, payload, ip[6], by_l4, &ports, &kind))
+        return DF_FLOW_NONE;
+    key->word[0] = df_flow_word0(port, ip[6], kind, ports);
+    key->word[1] = df_hash_mix(df_load64(ip + 8) ^ df_hash_secret[0], df_load64(ip + 16) ^ df_hash_secret[1]) +
+                   df_hash_mix(df_load64(ip + 24) ^ df_hash_secret[1], df_load64(ip + 32) ^ df_hash_secret[0]);
+    return kind;
+}
+
+/**
+ * Reads the key of a frame, of which len contiguous bytes are there.
+ *
+ * @param by_l4 the ports are part of this ingress's keys
+ * @return enum df_flow_kind; DF_FLOW_NONE: it has none, walk the tables
+ */
+static inline unsigned df_flow_key_read(const uint8_t *frame, uint32_t len, uint16_t port, bool by_l4,
+                                        struct df_flow_key *key)
+{
+    uint16_t type = df_load16(frame + 12);
+    if (type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
+        return df_flow_key_ip4(frame, len, port, by_l4, key);
+    if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
+        return df_flow_key_ip6(frame, len, port, by_l4, key);
+    return DF_FLOW_NONE;
+}

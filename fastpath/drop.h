@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Every reason for which a packet can be dropped: number, name, help text. Declared here once; `df-ctl drops`, trace,
+ * metrics and the documentation take them from this list. A drop without a reason does not exist.
+ */
+
+#define DF_DROP_LIST(X)                                                                                                \
+    X(NONE, "none", "not dropped")                                                                                     \
+    X(TRUNCATED, "truncated", "a header goes past the end of the packet")                                              \
+    X(BAD_ETHERNET, "bad_ethernet", "source MAC is a group address, or zero")                                          \
+    X(BAD_VLAN, "bad_vlan", "more VLAN tags than two, or a tag where none belongs")                                    \
+    X(BAD_IP, "bad_ip", "an IP header is wrong: version, lengths, checksum, fragment, order of headers")               \
+    X(BAD_IP_SOURCE, "bad_ip_source", "IP source is multicast, broadcast, loopback or IPv4-mapped")                    \
+    X(BAD_L4, "bad_l4", "a transport header is malformed")                                                             \
+    X(BAD_ARP, "bad_arp", "ARP is not Ethernet over IPv4, or malformed (RFC 826)")                                     \
+    X(BAD_ND, "bad_nd", "a neighbour discovery message breaks RFC 4861 section 7.1")                                   \
+    X(TOO_MANY_HEADERS, "too_many_headers", "more IPv6 extension headers than are followed")                           \
+    X(NO_LPORT, "no_lport", "the port it came in by has no logical port, or is not open yet")                          \
+    X(PORT_NOT_PROGRAMMED, "port_not_programmed", "port security of the port is not known yet")                        \
+    X(SPOOFED_MAC, "spoofed_mac", "source MAC is not the port's")                                                      \
+    X(SPOOFED_IPV4, "spoofed_ipv4", "IPv4 source is not the port's")                                                   \
+    X(SPOOFED_IPV6, "spoofed_ipv6", "IPv6 source is not the port's")                                                   \
+    X(SPOOFED_ARP, "spoofed_arp", "ARP sender is not the port's address")                                              \
+    X(SPOOFED_ND, "spoofed_nd", "neighbour advertisement for an address that is not the port's")                       \
+    X(ROGUE_DHCP, "rogue_dhcp", "a DHCP server's packet from a guest")                                                 \
+    X(ROGUE_RA, "rogue_ra", "a router advertisement or redirect from a guest")                                         \
+    X(ETHERTYPE, "ethertype", "port security lets only IP and ARP pass")                                               \
+    X(L2_UNKNOWN, "l2_unknown", "destination MAC is not on the network")                                               \
+    X(L2_NO_MEMBER, "l2_no_member", "broadcast or multicast with nobody to hear it")                                   \
+    X(L2_RESERVED, "l2_reserved", "IEEE 802.1D reserved destination")                                                  \
+    X(HAIRPIN, "hairpin", "destination is the port it came from")                                                      \
+    X(L3_NOT_IP, "l3_not_ip", "sent to a router, and not IP")                                                          \
+    X(L3_NO_ROUTE, "l3_no_route", "the router has no route to the destination")                                        \
+    X(L3_NO_NEIGHBOUR, "l3_no_neighbour", "nobody on the network has the destination or the next hop")                 \
+    X(L3_TTL, "l3_ttl", "TTL or hop limit ran out")                                                                    \
+    X(L3_TO_ROUTER, "l3_to_router", "sent to the router itself, which speaks only ICMP echo")                          \
+    X(L3_MULTICAST, "l3_multicast", "multicast, broadcast or link-local is not routed")                                \
+    X(EGRESS_NO_PATH, "egress_no_path", "the destination port is not on this node and no path leads to it")            \
+    X(EGRESS_DETACHED, "egress_detached", "the destination port is not attached")                                      \
+    X(TX_FULL, "tx_full", "the transmit queue was full")                                                               \
+    X(TX_DOWN, "tx_down", "the port went away while packets waited for it")                                            \
+    X(NO_MBUF, "no_mbuf", "no packet buffer for a copy or an answer")                                                  \
+    X(RATE_ANSWER, "rate_answer", "over the limit of answers per port")                                                \
+    X(RATE_PUNT, "rate_punt", "over the limit of punted packets per port")                                             \
+    X(PUNT_FULL, "punt_full", "the queue to the controller was full")                                                  \
+    X(PUNT_REFUSED, "punt_refused", "the app it was punted to did not want it")                                        \
+    X(ANSWER_NONE, "answer_none", "no answer is due (RFC 1122 section 3.2.2, RFC 4443 section 2.4 e)")                 \
+    X(LOOP, "loop", "more tables walked than a pipeline has")
+
+enum df_drop {
+#define X(ENUM, name, help) DF_DROP_##ENUM,
+    DF_DROP_LIST(X)
+#undef X
+        DF_DROPS
+};
+
+/** Name and help text of a reason, for people. */
+const char *df_drop_name(enum df_drop reason);
+const char *df_drop_help(enum df_drop reason);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/packet/nd.h"
+#include "fastpath/packet/parse.h"
+
+#include <rte_icmp.h>
+#include <rte_sctp.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+#include <netinet/in.h>
+
+#define ICMP6_HEADER_LEN 4 /* RFC 4443 section 2.1; a body need not follow */
+
+/* Ports lie at the same place in all three protocols that have them. */
+static enum df_drop parse_ports(const struct frame *frame, struct df_packet *packet, uint32_t header)
+{
+    if (!frame_has(frame, packet->l4_offset, header))
+        return DF_DROP_TRUNCATED;
+    packet->l4_src = frame_u16(frame, packet->l4_offset);
+    packet->l4_dst = frame_u16(frame, packet->l4_offset + 2u);
+    packet->bits |= DF_PACKET_L4;
+    return DF_DROP_NONE;
+}
+
+static enum df_drop parse_tcp(const struct frame *frame, struct df_packet *packet)
+{
+    enum df_drop drop = parse_ports(frame, packet, sizeof(struct rte_tcp_hdr));
+    if (drop != DF_DROP_NONE)
+        return drop;
+    const struct rte_tcp_hdr *tcp = (const void *)(frame->data + packet->l4_offset);
+    uint32_t header = (tcp->data_off >> 4) * 4u;
+    if (header < sizeof(*tcp))
+        return DF_DROP_BAD_L4;
+    return frame_has(frame, packet->l4_offset, header) ? DF_DROP_NONE : DF_DROP_TRUNCATED;
+}
+
+static enum df_drop parse_udp(const struct frame *frame, struct df_packet *packet)
+{
+    enum df_drop drop = parse_ports(frame, packet, sizeof(struct rte_udp_hdr));
+    if (drop != DF_DROP_NONE)
+        return drop;
+    const struct rte_udp_hdr *udp = (const void *)(frame->data + packet->l4_offset);
+    uint32_t len = rte_be_to_cpu_16(udp->dgram_len);
+    if (len < sizeof(*udp))
+        return DF_DROP_BAD_L4;
+    /* The length is the whole datagram's: a first fragment has less. */
+    if (!(packet->bits & DF_PACKET_FRAGMENT) && !frame_has(frame, packet->l4_offset, len))
+        return DF_DROP_BAD_L4;
+    return DF_DROP_NONE;
+}
+
+static enum df_drop parse_icmp(const struct frame *frame, struct df_packet *packet, uint32_t header)
+{
+    if (!frame_has(frame, packet->l4_offset, header))
+        return DF_DROP_TRUNCATED;
+    packet->l4_dst = frame->data[packet->l4_offset];
+    packet->icmp_code = frame->data[packet->l4_offset + 1];
+    packet->bits |= DF_PACKET_L4;
+    return DF_DROP_NONE;
+}
+
+static enum df_drop parse_icmp6(const struct frame *frame, struct df_packet *packet)
+{
+    enum df_drop drop = parse_icmp(frame, packet, ICMP6_HEADER_LEN);
+    if (drop != DF_DROP_NONE || packet->l4_dst < DF_ND_ROUTER_SOLICITATION || packet->l4_dst > DF_ND_REDIRECT)
+        return drop;
+    return df_parse_nd(frame, packet);
+}
+
+enum df_drop df_parse_l4(const struct frame *frame, struct df_packet *packet)
+{
+    switch (packet->ip_proto) {
+    case IPPROTO_TCP:
+        return parse_tcp(frame, packet);
+    case IPPROTO_UDP:
+        return parse_udp(frame, packet);
+    case IPPROTO_SCTP:
+        return parse_ports(frame, packet, sizeof(struct rte_sctp_hdr));
+    case IPPROTO_ICMP: /* each of the two belongs to its own IP, and is just a number in the other */
+        return packet->bits & DF_PACKET_IP4 ? parse_icmp(frame, packet, sizeof(struct rte_icmp_hdr)) : DF_DROP_NONE;
+    case IPPROTO_ICMPV6:
+        return packet->bits & DF_PACKET_IP6 ? parse_icmp6(frame, packet) : DF_DROP_NONE;
+    default:
+        return DF_DROP_NONE;
+    }
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fastpath/packet/addr.h"
+
+/*
+ * The pipeline is the contract between apps and backends.
+ *
+ * An app emits table entries: a table, a key and a value of the structs below, nothing else; it does not know which
+ * backend runs. A backend implements put and delete of an entry for each table. Table numbers and names are upstream
+ * Dragonflow's.
+ *
+ * Keys are compared as bytes: zero the whole struct before filling it (`= {0}` does, no struct here has padding).
+ * Integers are in host byte order, addresses in network order (addr.h). lport, network and router are the
+ * unique_keys of the model; 0 is none. port is the datapath's port number, given out by the controller.
+ *
+ *   0 classification ─► 201 port_security ─► 20 services ─┬─► 25 arp ──┐
+ *                                                         ├─► 45 nd ───┤
+ *                                                         ├─► 30 dhcp ─┤ (a service may bring a table of its own)
+ *                                                         └────────────┴─► 55 l2 ─► 60 l3 ─► 65 l3_proactive ─► 75 egress ─► 115 dispatch
+ */
+
+enum df_table_id {
+    DF_TABLE_CLASSIFICATION = 0, /* INGRESS_CLASSIFICATION_DISPATCH */
+    DF_TABLE_SERVICES = 20,      /* SERVICES_CLASSIFICATION */
+    DF_TABLE_ARP = 25,
+    DF_TABLE_DHCP = 30,
+    DF_TABLE_ND = 45, /* IPV6_ND */
+    DF_TABLE_L2 = 55, /* L2_LOOKUP */
+    DF_TABLE_FLOOD = 56,
+    DF_TABLE_L3 = 60,            /* L3_LOOKUP */
+    DF_TABLE_L3_PROACTIVE = 65,  /* L3_PROACTIVE_LOOKUP */
+    DF_TABLE_EGRESS = 75,
+    DF_TABLE_DISPATCH = 115, /* INGRESS_DISPATCH */
+    DF_TABLE_PORT_SECURITY = 201,
+    DF_TABLE_FIRST_FREE = 210, /* a service's own tables: 210 to 254 */
+    DF_TABLE_END = 255,        /* the verdict is complete */
+    DF_TABLE_MAX = 255,
+};
+
+/* ---- 0 INGRESS_CLASSIFICATION_DISPATCH: which logical port a packet comes from. Put last: it opens the port. */
+struct df_classification_key {
+    uint16_t port;
+    uint16_t vlan; /* 0: untagged */
+};
+struct df_classification_value {
+    uint32_t lport;
+    uint32_t network;
+};
+
+/* ---- 201 PORT_SECURITY: anti-spoofing. A port without an entry forwards nothing. */
+struct df_port_security_key {
+    uint32_t lport;
+};
+struct df_port_security_pair {
+    struct df_mac mac;
+    uint16_t prefix_len; /* 0 to 128, in the mapped form of addr.h */
+    struct df_ip ip;     /* the port may send from mac with a source in ip/prefix_len */
+};
+#define DF_PORT_SECURITY_PAIRS_MAX 1024
+struct df_port_security_value {
+    uint32_t enabled; /* 0: everything passes and pairs are not looked at */
+    uint32_t n_pairs;
+    struct df_port_security_pair pair[];
+};
+
+/* ---- 20 SERVICES_CLASSIFICATION: which service's table a packet goes to before L2. */
+struct df_services_key {
+    uint16_t eth_type;
+    uint8_t ip_proto; /* 0 for ARP */
+    uint8_t zero;
+    uint16_t l4_dst; /* UDP, TCP, SCTP: destination port; ICMP, ICMPv6: type */
+};
+struct df_services_value {
+    uint16_t table; /* next table */
+};
+
+/* ---- 25 ARP and 45 IPV6_ND: who answers for an address. Same structs. */
+struct df_neighbour_key {
+    uint32_t network;
+    struct df_ip ip;
+};
+struct df_neighbour_value {
+    uint32_t lport; /* its owner: never answered to himself */
+    struct df_mac mac;
+    uint16_t is_router; /* R flag of the advertisement (RFC 4861 section 4.4) */
+};
+
+/* ---- 30 DHCP: ports that are served; the packet goes to the app. */
+struct df_dhcp_key {
+    uint32_t lport;
+    uint16_t ip_version; /* 4 or 6 */
+    uint16_t zero;
+};
+struct df_dhcp_value {
+    uint32_t app; /* df_app_id of the app that answers, from df_compile_app_id() */
+};
+
+/* ---- 55 L2_LOOKUP: who has a MAC on a network. */
+struct df_l2_key {
+    uint32_t network;
+    struct df_mac mac;
+    uint16_t zero;
+};
+struct df_l2_value {
+    uint32_t lport;  /* the port, or the router's port */
+    uint32_t router; /* 0: deliver to lport; else route */
+    struct df_ip ip4; /* router only: its first address in each family on this network, source of ICMP errors; zero: none */
+    struct df_ip ip6;
+};
+
+/* ---- 56 FLOOD (ours): the local ports that hear a network's broadcast, multicast and unknown unicast. */
+struct df_flood_key {
+    uint32_t network;
+    uint32_t lport;
+};
+struct df_flood_value {
+    uint32_t unknown; /* 1: takes unknown unicast too (port security is off, so it may have any MAC) */
+};
+
+/* ---- 60 L3_LOOKUP: a router's routes. */
+enum df_route_kind {
+    DF_ROUTE_LOCAL = 1, /* the router's own address */
+    DF_ROUTE_CONNECTED, /* the destination is on the hop's network */
+    DF_ROUTE_VIA,       /* the hop's ip is the next hop, on the hop's network */
+};
+struct df_l3_key {
+    uint32_t router;
+    uint32_t prefix_len; /* 0 to 128 in the mapped form: an IPv4 default route is ::ffff:0.0.0.0/96 */
+    struct df_ip prefix; /* bits behind prefix_len are 0 */
+};
+struct df_l3_hop {
+    uint32_t network;
+    uint32_t lport;    /* the router's port on that network */
+    struct df_mac mac; /* its MAC: the source of the routed frame */
+    uint16_t kind;     /* enum df_route_kind */
+    struct df_ip ip;   /* DF_ROUTE_VIA: next hop */
+};
+#define DF_L3_HOPS_MAX 64
+struct df_l3_value { /* value length = n_hops structs: more than one is ECMP by the 5-tuple */
+    uint32_t n_hops;
+    uint32_t zero;
+    struct df_l3_hop hop[];
+};
+
+/* ---- 65 L3_PROACTIVE_LOOKUP: who has an address on a network. */
+struct df_l3_proactive_key {
+    uint32_t network;
+    struct df_ip ip;
+};
+struct df_l3_proactive_value {
+    uint32_t lport;
+    uint32_t router; /* 0, or the router whose port this is: the packet is routed again */
+    struct df_mac mac;
+    uint16_t zero;
+};
+
+/* ---- 75 EGRESS: the way to a port. */
+enum df_egress_kind {
+    DF_EGRESS_LOCAL = 1,
+};
+struct df_egress_key {
+    uint32_t lport;
+};
+struct df_egress_value {
+    uint32_t kind; /* enum df_egress_kind */
+};
+
+/* ---- 115 INGRESS_DISPATCH: the datapath port of a local logical port. */
+struct df_dispatch_key {
+    uint32_t lport;
+};
+struct df_dispatch_value {
+    uint16_t port;
+    uint16_t vlan; /* 0: untagged */
+};
+
+#define DF_KEY_MAX 32            /* bytes of the longest key */
+#define DF_VALUE_MAX (64 * 1024) /* bytes of the longest value */
+
+/*
+ * Where an entry comes from, for trace, dumps and logs. Owned by the controller's compiler, which frees it after a
+ * grace period; version moves on in place when the object changes and the entry does not.
+ */
+struct df_origin {
+    const char *app;   /* "l2" */
+    const char *table; /* NB table: "lport" */
+    char id[64];
+    uint64_t version;
+};
+
+/* One entry as it travels from an app to a backend. */
+struct df_entry {
+    uint16_t table; /* enum df_table_id, or a service's own */
+    uint16_t key_len;
+    uint32_t value_len;
+    uint8_t key[DF_KEY_MAX]; /* bytes behind key_len are 0 */
+    const void *value;
+    const struct df_origin *origin;
+};
+
+/*
+ * How a table's keys and values are shown: one descriptor, from which `df-ctl table`, trace and documentation print and
+ * JSON is made. Offsets are into the structs above.
+ */
+enum df_field_kind { DF_FIELD_UINT, DF_FIELD_HEX, DF_FIELD_MAC, DF_FIELD_IP, DF_FIELD_PREFIX, DF_FIELD_ENUM };
+
+struct df_field {
+    const char *name;
+    enum df_field_kind kind;
+    uint16_t offset;
+    uint16_t size;
+    uint16_t len_offset; /* DF_FIELD_PREFIX: where the length is; its size is len_size */
+    uint16_t len_size;
+    const char *const *names; /* DF_FIELD_ENUM: by value, NULL where there is none */
+};
+
+struct df_table_desc {
+    uint16_t number;
+    const char *name;     /* "l2" */
+    const char *upstream; /* "L2_LOOKUP" */
+    const char *summary;
+    uint16_t key_size;
+    uint16_t value_size;    /* of the fixed part */
+    uint16_t item_size;     /* of one item behind it, 0: none; the item count is value_len's rest */
+    uint16_t order;         /* place in the walk: entries are put from the highest to the lowest, deleted the other way */
+    const struct df_field *key_fields; /* each list ends with a NULL name */
+    const struct df_field *value_fields;
+    const struct df_field *item_fields;
+};
+
+/** The descriptor of a table that is registered, or NULL. Any thread. */
+const struct df_table_desc *df_table_desc(uint16_t number);
+
+/** The table of that name or upstream name (any case), or NULL. */
+const struct df_table_desc *df_table_desc_find(const char *name);

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/ports/ethdev.h"
+
+#include <rte_ethdev.h>
+
+#include <errno.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fastpath/ports/ethdev_plug.h"
+#include "fastpath/ports/ethdev_setup.h"
+#include "fastpath/ports/guest_devargs.h"
+#include "fastpath/ports/netdev.h"
+
+#define DRAIN_BURST 32
+#define DRAIN_BURSTS_MAX 256 /* a device that receives without end is left alone then */
+
+struct ethdev {
+    uint16_t id;
+    uint16_t number;          /* of the port */
+    _Atomic bool removed;     /* the hardware was pulled out */
+    struct rte_mempool *pool; /* what workers get */
+    struct df_ethdev_own own;
+    _Atomic uint64_t lost; /* pool was empty */
+    char netdev[IFNAMSIZ]; /* the kernel's device behind it, "": none */
+    void (*changed)(void *arg, uint16_t number);
+    void *changed_arg;
+};
+
+/* DPDK's interrupt thread. */
+static int on_event(uint16_t id, enum rte_eth_event_type event, void *arg, void *ret)
+{
+    struct ethdev *dev = arg;
+    (void)id;
+    (void)ret;
+    if (event == RTE_ETH_EVENT_INTR_RMV)
+        dev->removed = true;
+    if (dev->changed)
+        dev->changed(dev->changed_arg, dev->number);
+    return 0;
+}
+
+static int watch(struct ethdev *dev)
+{
+    int err = rte_eth_dev_callback_register(dev->id, RTE_ETH_EVENT_INTR_LSC, on_event, dev);
+    return err ? err : rte_eth_dev_callback_register(dev->id, RTE_ETH_EVENT_INTR_RMV, on_event, dev);
+}
+
+/* -EAGAIN: the callback runs right now. */
+static void unwatch(struct ethdev *dev)
+{
+    while (rte_eth_dev_callback_unregister(dev->id, RTE_ETH_EVENT_INTR_LSC, on_event, dev) == -EAGAIN)
+        sched_yield();
+    while (rte_eth_dev_callback_unregister(dev->id, RTE_ETH_EVENT_INTR_RMV, on_event, dev) == -EAGAIN)
+        sched_yield();
+}
+
+static int start_error(const struct df_port_config *config, int err)
+{
+    if (err == -1 && strcmp(config->vif_type, "memif") == 0 && !config->server)
+        return -ECONNREFUSED;
+    return err == -1 ? -ENODEV : err;
+}
+
+static int ethdev_open(struct df_port *port, const struct df_port_config *config)
+{
+    char devargs[DF_DEVARGS_MAX];
+    struct ethdev *dev = calloc(1, sizeof(*dev));
+    if (!dev)
+        return -ENOMEM;
+    dev->number = config->number;
+    dev->pool = config->pool;
+    dev->changed = config->changed;
+    dev->changed_arg = config->changed_arg;
+    int err = df_guest_devargs(config, devargs);
+    if (err)
+        goto err_dev;
+    err = df_ethdev_plug(devargs, &dev->id);
+    if (err)
+        goto err_dev;
+    err = watch(dev);
+    if (err)
+        goto err_plug;
+    err = df_ethdev_start(dev->id, config, port, &dev->own);
+    if (err)
+        goto err_plug;
+    port->tx_may_keep = true;
+    port->priv = dev;
+    return 0;
+
+err_plug:
+    unwatch(dev);
+    df_ethdev_unplug(dev->id);
+    df_ethdev_own_free(&dev->own);
+    err = start_error(config, err);
+err_dev:
+    free(dev);
+    return err;
+}
+
+static int netdev_open(struct df_port *port, const struct df_port_config *config)
+{
+    int err = ethdev_open(port, config);
+    if (err)
+        return err;
+    struct ethdev *dev = port->priv;
+    snprintf(dev->netdev, sizeof(dev->netdev), "%s", config->vif_name);
+    return 0;
+}
+
+/* No buffer of own.pool leaves this file, so the pool can go with the port. */
+static uint16_t copy_out(struct ethdev *dev, struct rte_mbuf **mbufs, uint16_t n)
+{
+    uint16_t copied = 0;
+    for (uint16_t i = 0; i < n; i++) {
+        struct rte_mbuf *copy = rte_pktmbuf_copy(mbufs[i], dev->pool, 0, UINT32_MAX);
+        rte_pktmbuf_free(mbufs[i]);
+        if (copy)
+            mbufs[copied++] = copy;
+    }
+    if (copied < n)
+        dev->lost += (uint64_t)(n - copied);
+    return copied;
+}
+
+static uint16_t ethdev_rx(struct df_port *port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n)
+{
+    struct ethdev *dev = port->priv;
+    uint16_t got = rte_eth_rx_burst(dev->id, queue, mbufs, n);
+    return unlikely(dev->own.pool != NULL) ? copy_out(dev, mbufs, got) : got;
+}
+
+static uint16_t ethdev_tx(struct df_port *port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n)
+{
+    const struct ethdev *dev = port->priv;
+    return rte_eth_tx_burst(dev->id, queue, mbufs, n);
+}
+
+/* Not every driver frees what still waits in its rings (net_ring does not). */
+static void drain(struct df_port *port)
+{
+    struct rte_mbuf *mbufs[DRAIN_BURST];
+    for (uint16_t q = 0; q < port->n_rxq; q++)
+        for (unsigned i = 0; i < DRAIN_BURSTS_MAX; i++) {
+            uint16_t n = ethdev_rx(port, q, mbufs, DRAIN_BURST);
+            rte_pktmbuf_free_bulk(mbufs, n);
+            if (n == 0)
+                break;
+        }
+}
+
+static void ethdev_close(struct df_port *port)
+{
+    struct ethdev *dev = port->priv;
+    unwatch(dev);
+    drain(port);
+    df_ethdev_unplug(dev->id);
+    df_ethdev_own_free(&dev->own);
+    free(dev);
+}
+
+static bool ethdev_attached(const struct df_port *port, const char **detail)
+{
+    const struct ethdev *dev = port->priv;
+    struct rte_eth_link link = {0};
+    bool up = !dev->removed && rte_eth_link_get_nowait(dev->id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+    *detail = up ? "" : dev->removed ? "the device is gone" : "link is down";
+    return up;
+}
+
+/* The drivers on kernel devices call every link up. */
+static bool netdev_attached(const struct df_port *port, const char **detail)
+{
+    static const char *const text[] = {
+        [DF_NETDEV_GONE] = "the device is gone",
+        [DF_NETDEV_DOWN] = "the device is down",
+        [DF_NETDEV_NO_CARRIER] = "the device's peer is down",
+        [DF_NETDEV_UP] = "",
+    };
+    const struct ethdev *dev = port->priv;
+    enum df_netdev_state state = df_netdev_state(dev->netdev);
+    *detail = text[state];
+    return state == DF_NETDEV_UP;
+}
+
+/* A tap device that is not here was moved to where its guest is. */
+static bool tap_attached(const struct df_port *port, const char **detail)
+{
+    const struct ethdev *dev = port->priv;
+    if (df_netdev_state(dev->netdev) != DF_NETDEV_GONE)
+        return netdev_attached(port, detail);
+    *detail = "in another network namespace";
+    return true;
+}
+
+static void ethdev_counters(const struct df_port *port, struct df_port_counters *counters)
+{
+    const struct ethdev *dev = port->priv;
+    struct rte_eth_stats stats = {0};
+    rte_eth_stats_get(dev->id, &stats);
+    *counters = (struct df_port_counters){.rx_missed = stats.imissed + stats.rx_nombuf + dev->lost,
+                                          .rx_errors = stats.ierrors,
+                                          .tx_errors = stats.oerrors};
+}
+
+#define OPS(VIF_TYPE, OPEN, ATTACHED)                                                                                  \
+    {                                                                                                                  \
+        .vif_type = VIF_TYPE, .open = OPEN, .close = ethdev_close, .rx = ethdev_rx, .tx = ethdev_tx,                   \
+        .attached = ATTACHED, .counters = ethdev_counters                                                              \
+    }
+
+const struct df_port_ops df_port_tap = OPS("tap", netdev_open, tap_attached);
+const struct df_port_ops df_port_veth = OPS("veth", netdev_open, netdev_attached);
+const struct df_port_ops df_port_afxdp = OPS("afxdp", netdev_open, netdev_attached);
+const struct df_port_ops df_port_memif = OPS("memif", ethdev_open, ethdev_attached);
+const struct df_port_ops df_port_ethdev = OPS("ethdev", ethdev_open, ethdev_attached);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/walk.h"
+
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+
+#include "fastpath/tables/table.h"
+
+static uint16_t visit(struct df_walk *walk, const struct df_table *table)
+{
+    uint16_t number = table->ops->desc.number;
+    walk->table = table;
+    if (walk->trace != NULL)
+        walk->trace->enter(walk->trace, number, walk);
+    uint16_t next = table->ops->decide(table->state, walk);
+    if (walk->trace != NULL)
+        walk->trace->leave(walk->trace, number, next, walk);
+    return next;
+}
+
+void df_walk_from(struct df_walk *walk, uint16_t table)
+{
+    const struct df_table *outer = walk->table;
+    uint8_t outer_steps = walk->steps;
+    while (table != DF_TABLE_END) {
+        const struct df_table *next = df_table(table);
+        if (next == NULL || walk->steps++ == DF_WALK_STEPS_MAX) {
+            df_walk_drop(walk, DF_DROP_LOOP);
+            break;
+        }
+        table = visit(walk, next);
+    }
+    walk->table = outer;
+    walk->steps = outer_steps;
+}
+
+static void begin(struct df_walk *walk, uint16_t in_port)
+{
+    *walk = (struct df_walk){
+        .in_port = in_port, .outputs = walk->outputs, .outputs_max = walk->outputs_max, .trace = walk->trace};
+    df_stamps_begin(&walk->stamps);
+}
+
+void df_walk_packet(struct df_walk *walk, uint16_t in_port, const struct df_packet *packet)
+{
+    begin(walk, in_port);
+    walk->packet = *packet;
+    walk->parsed = *packet;
+    df_walk_from(walk, DF_TABLE_CLASSIFICATION);
+}
+
+void df_walk_frame(struct df_walk *walk, uint16_t in_port, const uint8_t *data, uint32_t len)
+{
+    begin(walk, in_port);
+    enum df_drop malformed = df_packet_parse(data, len, &walk->parsed);
+    walk->packet = walk->parsed;
+    if (malformed == DF_DROP_NONE) {
+        df_walk_from(walk, DF_TABLE_CLASSIFICATION);
+    } else {
+        df_walk_drop(walk, malformed);
+        walk->uncacheable = true; /* what is wrong need not be in the cache's key */
+    }
+}
+
+/* RFC 1122 section 3.2.2: the types of ICMP messages that are errors. */
+static bool is_icmp4_error(const struct df_packet *packet)
+{
+    switch (packet->l4_dst) {
+    case ICMP_DEST_UNREACH:
+    case ICMP_SOURCE_QUENCH:
+    case ICMP_REDIRECT:
+    case ICMP_TIME_EXCEEDED:
+    case ICMP_PARAMETERPROB:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* RFC 4443 section 2.4 (e.1) and (e.2): types below 128 are errors, and a redirect counts as one. */
+static bool is_icmp6_error(const struct df_packet *packet)
+{
+    return packet->l4_dst < ICMP6_ECHO_REQUEST || packet->l4_dst == ND_REDIRECT;
+}
+
+/* Not "this network", class E, unspecified, multicast, broadcast or loopback. */
+static bool is_single_host(const struct df_ip *ip)
+{
+    bool special = df_ip_is4(ip) ? ip->byte[12] == 0 || ip->byte[12] >= 240 : df_ip_is_zero(ip);
+    return !special && !df_ip_is_never_source(ip);
+}
+
+/* No answer to what is an error itself, came to a group, or has no single host as its source, nor to a later fragment. */
+static bool error_is_due(const struct df_packet *packet)
+{
+    if ((packet->bits & DF_PACKET_LATER_FRAGMENT) || df_mac_is_group(&packet->eth_dst))
+        return false;
+    if (!is_single_host(&packet->ip_src) || df_ip_is_never_source(&packet->ip_dst))
+        return false;
+    if (!(packet->bits & DF_PACKET_L4))
+        return true;
+    /* ICMP is special (services.h): reading its type needs no note. */
+    if (packet->ip_proto == IPPROTO_ICMP)
+        return !is_icmp4_error(packet);
+    return packet->ip_proto != IPPROTO_ICMPV6 || !is_icmp6_error(packet);
+}
+
+uint16_t df_walk_icmp_error(struct df_walk *walk, uint8_t type4, uint8_t code4, uint8_t type6, uint8_t code6,
+                            enum df_drop reason)
+{
+    struct df_verdict *verdict = &walk->verdict;
+    bool ip4 = walk->packet.bits & DF_PACKET_IP4;
+    const struct df_ip *from = ip4 ? &walk->router_ip4 : &walk->router_ip6;
+    if (df_ip_is_zero(from) || !error_is_due(&walk->packet))
+        return df_walk_drop(walk, reason);
+    verdict->kind = DF_VERDICT_ANSWER;
+    verdict->drop = (uint8_t)reason;
+    verdict->answer = DF_ANSWER_ICMP_ERROR;
+    verdict->answer_type = ip4 ? type4 : type6;
+    verdict->answer_code = ip4 ? code4 : code6;
+    verdict->answer_ip = *from;
+    return DF_TABLE_END;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fastpath/cache/stamps.h"
+#include "fastpath/drop.h"
+#include "fastpath/packet/packet.h"
+#include "fastpath/pipeline.h"
+
+/*
+ * A walk: one packet's way through the pipeline tables, and the verdict it ends with.
+ *
+ * The packet is never changed during a walk. Each table's decide() reads and rewrites the walk's copy of the headers
+ * and its registers, adds to the verdict, and names the next table. What the decision depended on is recorded: the
+ * stamp of every look-up, and whether ports or anything the flow cache cannot check were read. A worker and `df-ctl
+ * trace` run the same walk; only a worker acts on it.
+ */
+
+/* Answers that a worker writes into the packet itself and sends back where it came from. */
+enum df_answer {
+    DF_ANSWER_NONE,
+    DF_ANSWER_ARP,          /* reply: answer_mac is the address asked for */
+    DF_ANSWER_ND,           /* neighbour advertisement for nd.target by answer_mac */
+    DF_ANSWER_ECHO,         /* ICMP and ICMPv6 echo reply */
+    DF_ANSWER_ICMP_ERROR,   /* answer_type, answer_code, from answer_ip */
+};
+
+enum df_verdict_kind {
+    DF_VERDICT_DROP,
+    DF_VERDICT_OUTPUT, /* n_outputs deliveries */
+    DF_VERDICT_ANSWER,
+    DF_VERDICT_PUNT, /* to app punt_app */
+};
+
+struct df_output {
+    uint16_t port;
+    uint16_t vlan; /* 0: untagged */
+};
+
+struct df_verdict {
+    uint8_t kind; /* enum df_verdict_kind */
+    uint8_t drop; /* enum df_drop, also why a flood reached nobody */
+    uint8_t answer;
+    uint8_t answer_type, answer_code;
+    bool answer_is_router;
+    struct df_mac answer_mac;
+    struct df_ip answer_ip;
+    uint32_t punt_app;
+    uint16_t n_outputs;
+};
+
+/* A walk remembers this many stamps; a decision that needs more is not cached. */
+#define DF_WALK_STAMPS_MAX 16
+
+struct df_table;
+struct df_walk;
+
+/*
+ * Who follows a walk (control/trace) embeds this as its first member and is told each step, on the thread that walks.
+ * No hook may be NULL. Pointers are valid during the call.
+ */
+struct df_trace {
+    /** The walk comes to a table; its registers are as they were before. */
+    void (*enter)(struct df_trace *trace, uint16_t table, const struct df_walk *walk);
+    /**
+     * A look-up in a table, hit or miss.
+     *
+     * @param key   what was looked up, the table's key struct; in DF_TABLE_L3 the address with prefix_len 128
+     * @param entry what matched, with its origin; NULL for a miss
+     */
+    void (*lookup)(struct df_trace *trace, const struct df_table *table, const void *key, uint16_t key_len,
+                   const struct df_entry *entry);
+    /** The table has decided: next is where the walk goes, or DF_TABLE_END. Registers are as they are now. */
+    void (*leave)(struct df_trace *trace, uint16_t table, uint16_t next, const struct df_walk *walk);
+};
+
+/* Tables on one packet's way, or on the way of one copy of a flood; a longer way is a loop of routers. */
+#define DF_WALK_STEPS_MAX 40
+
+struct df_walk {
+    struct df_packet packet; /* the working copy */
+    struct df_packet parsed; /* as it is on the wire */
+
+    /* Registers, named as upstream uses them. */
+    uint16_t in_port;
+    uint32_t in_lport;  /* reg6 */
+    uint32_t out_lport; /* reg7 */
+    uint32_t network;   /* metadata */
+    uint32_t router;    /* reg5 */
+    struct df_ip router_ip4, router_ip6; /* source of ICMP errors of that router for this packet */
+    struct df_ip next_hop;               /* whom the last router sends it to, an address on network */
+    uint8_t routed;                      /* how many routers it crossed: TTL goes down by this */
+
+    struct df_verdict verdict;
+    struct df_output *outputs; /* room for outputs_max; the walker's own */
+    uint16_t outputs_max;
+
+    /* What the decision depended on. */
+    struct df_stamps stamps;
+    bool read_l4;     /* ports, ICMP type or code */
+    bool uncacheable; /* something that the flow cache does not check */
+
+    uint8_t steps;
+    const struct df_table *table; /* in whose decide() the walk is: stamps of a look-up are its own */
+    struct df_trace *trace; /* NULL on a worker */
+};
+
+static inline uint16_t df_walk_l4_src(struct df_walk *walk)
+{
+    walk->read_l4 = true;
+    return walk->packet.l4_src;
+}
+
+static inline uint16_t df_walk_l4_dst(struct df_walk *walk)
+{
+    walk->read_l4 = true;
+    return walk->packet.l4_dst;
+}
+
+/** Ends the walk: the packet is dropped for this reason. */
+static inline uint16_t df_walk_drop(struct df_walk *walk, enum df_drop reason)
+{
+    walk->verdict.kind = DF_VERDICT_DROP;
+    walk->verdict.drop = (uint8_t)reason;
+    return DF_TABLE_END;
+}
+
+/** Ends the walk: the packet goes to that app in the controller. */
+static inline uint16_t df_walk_punt(struct df_walk *walk, uint32_t app)
+{
+    walk->verdict.kind = DF_VERDICT_PUNT;
+    walk->verdict.punt_app = app;
+    walk->uncacheable = true;
+    return DF_TABLE_END;
+}
+
+/** Adds a delivery. A flood has many; more than there is room for are left out and counted as NO_MBUF. */
+static inline uint16_t df_walk_output(struct df_walk *walk, uint16_t port, uint16_t vlan)
+{
+    struct df_verdict *verdict = &walk->verdict;
+    if (verdict->n_outputs == walk->outputs_max)
+        return df_walk_drop(walk, DF_DROP_NO_MBUF);
+    verdict->kind = DF_VERDICT_OUTPUT;
+    walk->outputs[verdict->n_outputs++] = (struct df_output){port, vlan};
+    return DF_TABLE_END;
+}
+
+/**
+ * Ends the walk: a worker answers with an ICMP error from the router the packet is at. Where none is due (RFC 1122
+ * section 3.2.2, RFC 4443 section 2.4 e) or the router has no address to send it from, the packet is dropped for reason;
+ * otherwise the verdict is an answer and reason stands in verdict.drop too.
+ */
+uint16_t df_walk_icmp_error(struct df_walk *walk, uint8_t type4, uint8_t code4, uint8_t type6, uint8_t code6,
+                            enum df_drop reason);
+
+/**
+ * Walks from table until the verdict is complete. Worker or control thread, between two quiescent states.
+ * Flood calls it again for each copy.
+ */
+void df_walk_from(struct df_walk *walk, uint16_t table);
+
+/**
+ * Begins a walk for a frame that was parsed without fault, and walks from table 0.
+ * The caller has set outputs, outputs_max and trace; everything else is set here.
+ */
+void df_walk_packet(struct df_walk *walk, uint16_t in_port, const struct df_packet *packet);
+
+/**
+ * Begins a walk: parses the frame, and if it is well formed walks from table 0.
+ * The caller has set outputs, outputs_max and trace; everything else is set here.
+ */
+void df_walk_frame(struct df_walk *walk, uint16_t in_port, const uint8_t *data, uint32_t len);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
+#include <rte_ring.h>
+
+#include "fastpath/cache/flow_cache.h"
+#include "fastpath/worker/worker.h"
+
+/*
+ * What a worker is, for the files of this folder and fastpath/act/ only.
+ *
+ * Everything in struct df_worker is written by the worker alone, except the lists of queues, which the control thread prepares and
+ * publishes.
+ */
+
+struct df_tx_buffer {
+    uint16_t n;
+    uint32_t bytes;
+    struct rte_mbuf *mbufs[DF_BATCH];
+};
+
+#define DF_POLLS_MAX 4096 /* receive queues per worker */
+
+/* The queues a worker polls. */
+struct df_poll {
+    struct df_port *port;
+    uint16_t queue;
+};
+struct df_polls {
+    unsigned n;
+    struct df_poll poll[DF_POLLS_MAX];
+};
+
+/* Answers and punts of a port in the present window of time. */
+struct df_allowance {
+    uint32_t window;
+    uint16_t answers, punts;
+};
+
+struct df_worker {
+    unsigned index;
+    unsigned lcore;
+    uint16_t tick;   /* of the flow cache's ages: cycles >> tick_shift */
+    uint32_t window; /* of allowances: cycles >> window_shift */
+    uint32_t changes; /* of the model, as seen since the last quiescent state */
+    unsigned tick_shift, window_shift;
+    uint32_t tick_ms; /* what a tick lasts */
+    uint16_t answers_per_window, punts_per_window;
+    uint64_t (*cycles)(void);
+    uint32_t idle_us;
+    struct rte_mempool *pool;
+    void (*wake)(void *arg);
+    void *wake_arg;
+
+    struct df_flow_cache cache;
+    struct df_worker_tally tally;
+    struct df_polls *polls; /* RCU: one of poll_lists */
+    struct rte_ring *injected, *punted;
+    struct df_walk walk; /* scratch of the packet that is walking */
+    struct df_output outputs[DF_PORTS_MAX];
+
+    uint16_t n_dirty;
+    uint16_t dirty[DF_PORTS_MAX]; /* ports with packets in their transmit buffer */
+    uint8_t by_l4[DF_PORTS_MAX];  /* a decision of this ingress read ports */
+    struct df_allowance allowance[DF_PORTS_MAX];
+    struct df_tx_buffer tx[DF_PORTS_MAX];
+    struct df_port_tally ports[DF_PORTS_MAX];
+    struct df_polls poll_lists[2]; /* the control thread's */
+    _Atomic bool stop;
+} __attribute__((aligned(64)));
+
+extern int df_punt_info_offset; /* dynamic field of an mbuf, of struct df_punt_info */
+
+static inline struct df_punt_info *df_punt_info(struct rte_mbuf *mbuf)
+{
+    return RTE_MBUF_DYNFIELD(mbuf, df_punt_info_offset, struct df_punt_info *);
+}
+
+/** Sends what waits for a port. */
+void df_tx_flush(struct df_worker *worker, uint16_t port);
+
+/** Queues a packet for a port; the worker owns it no more. */
+static inline void df_tx_put(struct df_worker *worker, uint16_t port, struct rte_mbuf *mbuf)
+{
+    struct df_tx_buffer *tx = &worker->tx[port];
+    if (tx->n == 0)
+        worker->dirty[worker->n_dirty++] = port;
+    tx->mbufs[tx->n++] = mbuf;
+    tx->bytes += mbuf->pkt_len;
+    if (tx->n == DF_BATCH) {
+        df_tx_flush(worker, port);
+        worker->n_dirty--;
+        /* The flushed port need not be the last of the list: the one that is takes its place. */
+        for (uint16_t i = 0; i < worker->n_dirty; i++) {
+            if (worker->dirty[i] == port) {
+                worker->dirty[i] = worker->dirty[worker->n_dirty];
+                break;
+            }
+        }
+    }
+}
+
+/** Counts a drop of a packet that came in by port, and frees it. */
+static inline void df_worker_drop(struct df_worker *worker, uint16_t port, enum df_drop reason, struct rte_mbuf *mbuf)
+{
+    worker->ports[port].drops[reason]++;
+    rte_pktmbuf_free(mbuf);
+}
+
+/** Gives a packet to the controller, within the port's allowance. */
+void df_punt(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_punt_info *info);
+
+/** Is there allowance left for one more answer to this port? Takes it. */
+bool df_allow_answer(struct df_worker *worker, uint16_t port);

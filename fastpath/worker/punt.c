@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "fastpath/worker/internal.h"
+
+/*
+ * The way to the controller and back: a ring each way per worker, and an allowance per port, so that a guest can neither
+ * fill the ring nor keep the controller busy at the cost of others.
+ */
+
+static struct df_allowance *allowance(struct df_worker *worker, uint16_t port)
+{
+    struct df_allowance *allowance = &worker->allowance[port];
+    if (allowance->window != worker->window)
+        *allowance = (struct df_allowance){.window = worker->window};
+    return allowance;
+}
+
+bool df_allow_answer(struct df_worker *worker, uint16_t port)
+{
+    struct df_allowance *left = allowance(worker, port);
+    if (left->answers >= worker->answers_per_window)
+        return false;
+    left->answers++;
+    return true;
+}
+
+void df_punt(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_punt_info *info)
+{
+    struct df_allowance *left = allowance(worker, info->port);
+    if (left->punts >= worker->punts_per_window) {
+        df_worker_drop(worker, info->port, DF_DROP_RATE_PUNT, mbuf);
+        return;
+    }
+    left->punts++;
+    *df_punt_info(mbuf) = *info;
+    bool was_empty = rte_ring_empty(worker->punted);
+    if (rte_ring_sp_enqueue(worker->punted, mbuf) != 0) {
+        df_worker_drop(worker, info->port, DF_DROP_PUNT_FULL, mbuf);
+        return;
+    }
+    worker->tally.punts++;
+    if (was_empty && worker->wake != NULL)
+        worker->wake(worker->wake_arg);
+}
+
+struct rte_mbuf *df_workers_punted(struct df_punt_info *info)
+{
+    for (unsigned i = 0; i < df_workers_count(); i++) {
+        void *mbuf;
+        if (rte_ring_sc_dequeue(df_worker(i)->punted, &mbuf) == 0) {
+            *info = *df_punt_info(mbuf);
+            return mbuf;
+        }
+    }
+    return NULL;
+}
+
+int df_workers_packet_out(uint16_t port, const uint8_t *frame, uint32_t len)
+{
+    struct df_worker *worker = df_worker(port % df_workers_count());
+    if (df_ports_get(port) == NULL)
+        return -ENODEV;
+    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->pool);
+    if (mbuf == NULL)
+        return -ENOBUFS;
+    void *data = len <= UINT16_MAX ? rte_pktmbuf_append(mbuf, (uint16_t)len) : NULL;
+    if (data == NULL)
+        goto full;
+    memcpy(data, frame, len);
+    *df_punt_info(mbuf) = (struct df_punt_info){.port = port};
+    if (rte_ring_sp_enqueue(worker->injected, mbuf) == 0)
+        return 0;
+full:
+    rte_pktmbuf_free(mbuf);
+    return -ENOBUFS;
+}

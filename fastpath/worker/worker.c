@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <rte_cycles.h>
+#include <rte_launch.h>
+#include <rte_malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fastpath/rcu.h"
+#include "fastpath/worker/internal.h"
+
+#define RING_SIZE 1024
+#define IDLE_ROUNDS 1000 /* before a worker that may sleep sleeps */
+
+/* A window of allowances lasts about 1/8 s, a tick of the flow cache about 1 s: the nearest power of two in cycles. */
+#define WINDOWS_PER_SECOND 8
+#define TICKS_PER_SECOND 1
+
+static struct df_worker *workers[RTE_MAX_LCORE];
+static unsigned n_workers;
+int df_punt_info_offset = -1;
+
+unsigned df_workers_count(void)
+{
+    return n_workers;
+}
+
+struct df_worker *df_worker(unsigned index)
+{
+    return workers[index];
+}
+
+unsigned df_worker_lcore(const struct df_worker *worker)
+{
+    return worker->lcore;
+}
+
+static unsigned shift_of(uint64_t cycles)
+{
+    return 63 - (unsigned)__builtin_clzll(cycles | 1);
+}
+
+/* A limit per second as a limit per window: at least one, and never more than a counter holds. */
+static uint16_t per_window(uint32_t per_second, uint64_t hz, unsigned window_shift)
+{
+    uint64_t limit = (uint64_t)per_second * (1ull << window_shift) / hz;
+    if (limit > UINT16_MAX)
+        return UINT16_MAX;
+    return limit != 0 ? (uint16_t)limit : 1;
+}
+
+static void set_clock(struct df_worker *worker, const struct df_worker_config *config)
+{
+    uint64_t hz = config->cycles_per_second != 0 ? config->cycles_per_second : rte_get_tsc_hz();
+    worker->cycles = config->cycles != NULL ? config->cycles : rte_rdtsc;
+    worker->tick_shift = shift_of(hz / TICKS_PER_SECOND);
+    worker->window_shift = shift_of(hz / WINDOWS_PER_SECOND);
+    worker->tick_ms = (uint32_t)((1000ull << worker->tick_shift) / hz);
+    worker->answers_per_window = per_window(config->answers_per_second, hz, worker->window_shift);
+    worker->punts_per_window = per_window(config->punts_per_second, hz, worker->window_shift);
+}
+
+static struct rte_ring *ring_new(const char *what, unsigned index)
+{
+    char name[RTE_RING_NAMESIZE];
+    snprintf(name, sizeof(name), "df_%s_%u", what, index);
+    return rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+static void worker_free(struct df_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    rte_ring_free(worker->injected);
+    rte_ring_free(worker->punted);
+    df_flow_cache_fini(&worker->cache);
+    free(worker);
+}
+
+static struct df_worker *worker_new(const struct df_worker_config *config, unsigned index)
+{
+    struct df_worker *worker = aligned_alloc(64, sizeof(*worker));
+    if (worker == NULL)
+        return NULL;
+    memset(worker, 0, sizeof(*worker));
+    worker->index = index;
+    worker->lcore = config->lcores[index];
+    worker->idle_us = config->idle_us;
+    worker->pool = config->pool;
+    worker->wake = config->wake;
+    worker->wake_arg = config->wake_arg;
+    worker->polls = &worker->poll_lists[0];
+    worker->walk.outputs = worker->outputs;
+    worker->walk.outputs_max = DF_PORTS_MAX;
+    set_clock(worker, config);
+    worker->injected = ring_new("injected", index);
+    worker->punted = ring_new("punted", index);
+    if (worker->injected == NULL || worker->punted == NULL ||
+        df_flow_cache_init(&worker->cache, config->flow_cache_entries) != 0) {
+        worker_free(worker);
+        return NULL;
+    }
+    return worker;
+}
+
+static int register_punt_info(void)
+{
+    static const struct rte_mbuf_dynfield field = {
+        .name = "df_punt_info", .size = sizeof(struct df_punt_info), .align = __alignof__(struct df_punt_info)};
+    df_punt_info_offset = rte_mbuf_dynfield_register(&field);
+    return df_punt_info_offset < 0 ? -ENOMEM : 0;
+}
+
+int df_workers_init(const struct df_worker_config *config)
+{
+    if (register_punt_info() != 0)
+        return -ENOMEM;
+    for (unsigned i = 0; i < config->n_workers; i++) {
+        workers[i] = worker_new(config, i);
+        if (workers[i] == NULL) {
+            df_workers_fini();
+            return -ENOMEM;
+        }
+        n_workers = i + 1;
+    }
+    return 0;
+}
+
+static void drain(struct rte_ring *ring)
+{
+    void *mbuf;
+    while (rte_ring_sc_dequeue(ring, &mbuf) == 0)
+        rte_pktmbuf_free(mbuf);
+}
+
+void df_workers_fini(void)
+{
+    for (unsigned i = 0; i < n_workers; i++) {
+        drain(workers[i]->injected);
+        drain(workers[i]->punted);
+        worker_free(workers[i]);
+        workers[i] = NULL;
+    }
+    n_workers = 0;
+}
+
+/* Sleeping lets others have the core where the operator asked for it; an offline thread delays no grace period. */
+static void idle(const struct df_worker *worker)
+{
+    df_rcu_offline();
+    usleep(worker->idle_us);
+    df_rcu_online();
+}
+
+static int worker_main(void *arg)
+{
+    struct df_worker *worker = arg;
+    unsigned idle_rounds = 0;
+    df_rcu_register();
+    while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
+        idle_rounds = df_worker_round(worker) != 0 ? 0 : idle_rounds + 1;
+        df_rcu_quiescent();
+        if (unlikely(idle_rounds > IDLE_ROUNDS && worker->idle_us != 0))
+            idle(worker);
+    }
+    df_rcu_unregister();
+    return 0;
+}
+
+int df_workers_start(void)
+{
+    for (unsigned i = 0; i < n_workers; i++) {
+        atomic_store(&workers[i]->stop, false);
+        int error = rte_eal_remote_launch(worker_main, workers[i], workers[i]->lcore);
+        if (error != 0) {
+            df_workers_stop();
+            return error;
+        }
+    }
+    return 0;
+}
+
+void df_workers_stop(void)
+{
+    for (unsigned i = 0; i < n_workers; i++)
+        atomic_store(&workers[i]->stop, true);
+    for (unsigned i = 0; i < n_workers; i++)
+        rte_eal_wait_lcore(workers[i]->lcore);
+}
