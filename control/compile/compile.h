@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dbsync/schema.h"
+#include "fastpath/pipeline.h"
+
+/*
+ * What an app's compile function sees: the object, the rest of the model to read from, and a place to emit entries.
+ *
+ * Every read is recorded, also one that finds nothing: when the thing read changes, appears or goes, the object is
+ * compiled again. Nothing else causes a compile. Read the narrowest thing that will do: df_compile_key() depends only on
+ * an object's existence and unique_key, so a change of a network's MTU does not touch its ten thousand ports.
+ */
+
+struct df_compile;
+
+/** The object of that id, or NULL while it is missing (the object then shows as waiting for it). */
+const ProtobufCMessage *df_compile_read(struct df_compile *c, enum df_nb_table table, const char *id);
+
+/** Its unique_key, or 0 while it is missing. Cheaper for everybody than a read. */
+uint32_t df_compile_key(struct df_compile *c, enum df_nb_table table, const char *id);
+
+/** Is the port bound to this node (and enabled)? Depends on the port itself alone. */
+bool df_compile_is_local(struct df_compile *c, const Df__LogicalPort *lport);
+
+/** Does this node need the network: has it a local port, or do routers lead to it from one? */
+bool df_compile_needs_network(struct df_compile *c, const char *lswitch_id);
+
+/** Calls cb with each object of table that refers to id by the reference field (e.g. lsubnets by "lswitch"), ordered by id. */
+void df_compile_referrers(struct df_compile *c, enum df_nb_table table, const char *field, const char *id,
+                          void (*cb)(struct df_compile *c, const ProtobufCMessage *object, void *arg), void *arg);
+
+/** The datapath port number of a local lport; allocated at the first call, 0 when there are none left. */
+uint16_t df_compile_port(struct df_compile *c, const Df__LogicalPort *lport);
+
+/** The number by which a table entry names the running app in a punt. */
+uint32_t df_compile_app_id(struct df_compile *c);
+
+/**
+ * Emits an entry for the object. Two objects may emit the same key: the one of lower rank wins, then the one of
+ * lower (table, id), so the outcome does not depend on the order of arrival.
+ *
+ * @param key   the table's key struct; key_len its size
+ * @param value copied
+ */
+void df_compile_emit(struct df_compile *c, uint16_t table, const void *key, uint16_t key_len, const void *value,
+                     uint32_t value_len);
+void df_compile_emit_ranked(struct df_compile *c, unsigned rank, uint16_t table, const void *key, uint16_t key_len,
+                            const void *value, uint32_t value_len);
+
+/** Says that part of the object cannot be used (logged once, shown by `df-ctl show`); the rest holds. */
+void df_compile_problem(struct df_compile *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * Refuses the port the object is: it is not opened, `df-ctl ports` shows the reason. Only for the object being compiled.
+ */
+void df_compile_refuse(struct df_compile *c, const char *format, ...) __attribute__((format(printf, 2, 3)));

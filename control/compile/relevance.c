@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/compile/relevance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/model/alloc.h"
+
+struct found {
+    struct df_object **object;
+    size_t n, room;
+};
+
+struct df_relevance {
+    struct df_store *store;
+    char *host;
+    struct found needed; /* networks and routers, as of the last search */
+    uint32_t search;
+    bool stale;
+};
+
+struct df_relevance *df_relevance_new(struct df_store *store, const char *host)
+{
+    struct df_relevance *relevance = df_alloc(sizeof(*relevance));
+    relevance->store = store;
+    relevance->host = df_strdup(host);
+    return relevance;
+}
+
+void df_relevance_free(struct df_relevance *relevance)
+{
+    if (!relevance)
+        return;
+    free(relevance->needed.object);
+    free(relevance->host);
+    free(relevance);
+}
+
+bool df_relevance_is_bound(const struct df_relevance *relevance, const Df__LogicalPort *lport)
+{
+    const Df__PortBinding *binding = lport->binding;
+    return binding && binding->type && binding->chassis && strcmp(binding->type, "chassis") == 0 &&
+           strcmp(binding->chassis, relevance->host) == 0;
+}
+
+bool df_relevance_is_local(const struct df_relevance *relevance, const Df__LogicalPort *lport)
+{
+    return df_relevance_is_bound(relevance, lport) && (!lport->has_enabled || lport->enabled);
+}
+
+/* ---- What a change asks for */
+
+/* The network that a port makes this node need, or NULL. */
+static const char *local_network(const struct df_relevance *relevance, const Df__LogicalPort *lport)
+{
+    return lport && df_relevance_is_local(relevance, lport) ? lport->lswitch : NULL;
+}
+
+static void count_port(struct df_relevance *relevance, const char *lswitch, int by)
+{
+    if (!lswitch)
+        return;
+    struct df_object *network = df_store_want(relevance->store, DF_NB_LSWITCH, lswitch);
+    uint32_t before = network->local_ports;
+    network->local_ports += (uint32_t)by;
+    if (!before != !network->local_ports)
+        relevance->stale = true;
+    df_object_trim(network);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool leads(const Df__LogicalRouter *router)
+{
+    return router && (!router->has_enabled || router->enabled);
+}
+
+static bool same_networks(const Df__LogicalRouter *a, const Df__LogicalRouter *b)
+{
+    if (leads(a) != leads(b))
+        return false;
+    if (!leads(a))
+        return true;
+    if (a->n_ports != b->n_ports)
+        return false;
+    for (size_t i = 0; i < a->n_ports; i++)
+        if (!same_text(a->ports[i]->lswitch, b->ports[i]->lswitch))
+            return false;
+    return true;
+}
+
+void df_relevance_changes(struct df_relevance *relevance, enum df_nb_table table, const ProtobufCMessage *old,
+                          const ProtobufCMessage *new)
+{
+    if (table == DF_NB_LPORT) {
+        const char *from = local_network(relevance, (const Df__LogicalPort *)old);
+        const char *to = local_network(relevance, (const Df__LogicalPort *)new);
+        if (same_text(from, to))
+            return;
+        count_port(relevance, to, 1);
+        count_port(relevance, from, -1);
+    } else if (table == DF_NB_LROUTER) {
+        if (!same_networks((const Df__LogicalRouter *)old, (const Df__LogicalRouter *)new))
+            relevance->stale = true;
+    }
+}
+
+/* ---- The search */
+
+static void reach(struct df_relevance *relevance, struct found *found, struct df_object *object)
+{
+    if (!object || object->reached == relevance->search)
+        return;
+    object->reached = relevance->search;
+    if (found->n == found->room) {
+        found->room = found->room ? 2 * found->room : 64;
+        found->object = df_realloc(found->object, found->room * sizeof(struct df_object *));
+    }
+    found->object[found->n++] = object;
+}
+
+static void reach_routers(struct df_relevance *relevance, struct found *found, struct df_object *network)
+{
+    size_t n;
+    struct df_referrers *routers = df_object_referrers(network, DF_NB_LROUTER, "ports.lswitch");
+    struct df_object *const *router = df_referrers_sorted(routers, &n);
+    for (size_t i = 0; i < n; i++)
+        if (leads((const Df__LogicalRouter *)router[i]->message))
+            reach(relevance, found, router[i]);
+}
+
+static void reach_networks(struct df_relevance *relevance, struct found *found, const struct df_object *router)
+{
+    const Df__LogicalRouter *message = (const Df__LogicalRouter *)router->message;
+    for (size_t i = 0; i < message->n_ports; i++)
+        if (message->ports[i]->lswitch)
+            reach(relevance, found, df_store_find(relevance->store, DF_NB_LSWITCH, message->ports[i]->lswitch));
+}
+
+struct seeding {
+    struct df_relevance *relevance;
+    struct found *found;
+};
+
+static void seed(struct df_object *network, void *arg)
+{
+    struct seeding *seeding = arg;
+    if (network->local_ports)
+        reach(seeding->relevance, seeding->found, network);
+}
+
+static void set_needed(struct df_object *object, bool needed)
+{
+    if (object->needed == needed)
+        return;
+    object->needed = needed;
+    df_watched_fire(&object->needed_by);
+}
+
+void df_relevance_update(struct df_relevance *relevance)
+{
+    struct found found = {0}, before = relevance->needed;
+    struct seeding seeding = {relevance, &found};
+    if (!relevance->stale)
+        return;
+    relevance->stale = false;
+    relevance->search++;
+    df_store_each(relevance->store, DF_NB_LSWITCH, seed, &seeding);
+    for (size_t i = 0; i < found.n; i++) {
+        if (found.object[i]->table == DF_NB_LSWITCH)
+            reach_routers(relevance, &found, found.object[i]);
+        else
+            reach_networks(relevance, &found, found.object[i]);
+    }
+    relevance->needed = found;
+    for (size_t i = 0; i < found.n; i++)
+        set_needed(found.object[i], true);
+    for (size_t i = 0; i < before.n; i++) {
+        struct df_object *object = before.object[i];
+        if (object->reached == relevance->search)
+            continue;
+        set_needed(object, false);
+        df_object_trim(object);
+    }
+    free(before.object);
+}
+
+/* ---- From scratch */
+
+static void forget_count(struct df_object *network, void *arg)
+{
+    (void)arg;
+    network->local_ports = 0;
+}
+
+static void count_again(struct df_object *lport, void *arg)
+{
+    count_port(arg, local_network(arg, (const Df__LogicalPort *)lport->message), 1);
+}
+
+static void trim(struct df_object *object, void *arg)
+{
+    (void)arg;
+    df_object_trim(object);
+}
+
+void df_relevance_recount(struct df_relevance *relevance)
+{
+    df_store_each(relevance->store, DF_NB_LSWITCH, forget_count, NULL);
+    df_store_each(relevance->store, DF_NB_LPORT, count_again, relevance);
+    df_store_each(relevance->store, DF_NB_LSWITCH, trim, NULL);
+    relevance->stale = true;
+    df_relevance_update(relevance);
+}
+
+size_t df_relevance_count(const struct df_relevance *relevance, enum df_nb_table table)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < relevance->needed.n; i++)
+        n += relevance->needed.object[i]->table == table;
+    return n;
+}

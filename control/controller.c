@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/controller.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/binding/binding.h"
+#include "control/compile/entries.h"
+#include "control/controller_state.h"
+#include "control/log.h"
+#include "control/model/alloc.h"
+
+#define RETRY_FIRST_MS 1000
+#define RETRY_MOST_MS 30000
+
+/* Whom df_app_packet_out() and df_app_model_get() speak of: the controller whose app runs, else the one made last. */
+static struct df_controller *current;
+
+int df_controller_new(const struct df_controller_config *config, struct df_controller **made, struct df_error *error)
+{
+    struct df_apps apps;
+    int err = df_apps_load(config, &df_app_binding, &apps, error);
+    if (err < 0)
+        return err;
+    struct df_controller *controller = df_alloc(sizeof(*controller));
+    controller->host = df_strdup(config->host);
+    controller->dp = config->dp;
+    controller->clock = config->clock;
+    controller->apps = apps;
+    controller->store = df_store_new();
+    controller->relevance = df_relevance_new(controller->store, config->host);
+    controller->ports =
+        df_local_ports_new(controller->store, controller->relevance, config->dp, config->vhost_sock_dir);
+    controller->compiler = df_compiler_new(&(struct df_compiler_config){
+        .store = controller->store,
+        .relevance = controller->relevance,
+        .ports = controller->ports,
+        .apps = apps.app,
+        .n_apps = apps.n,
+    });
+    current = controller;
+    *made = controller;
+    return 0;
+}
+
+void df_controller_free(struct df_controller *controller)
+{
+    if (!controller)
+        return;
+    if (current == controller)
+        current = NULL;
+    df_compiler_free(controller->compiler);
+    df_local_ports_free(controller->ports);
+    df_relevance_free(controller->relevance);
+    df_store_free(controller->store);
+    df_apps_unload(&controller->apps);
+    free(controller->host);
+    free(controller);
+}
+
+/* ---- Changes */
+
+static uint8_t *packed(const ProtobufCMessage *message, size_t *len)
+{
+    *len = protobuf_c_message_get_packed_size(message);
+    uint8_t *bytes = df_alloc(*len + 1);
+    protobuf_c_message_pack(message, bytes);
+    return bytes;
+}
+
+static bool same_message(const ProtobufCMessage *a, const ProtobufCMessage *b)
+{
+    size_t a_len, b_len;
+    uint8_t *a_bytes = packed(a, &a_len);
+    uint8_t *b_bytes = packed(b, &b_len);
+    bool same = a_len == b_len && memcmp(a_bytes, b_bytes, a_len) == 0;
+    free(a_bytes);
+    free(b_bytes);
+    return same;
+}
+
+/* A snapshot tells again what is known. The revision alone does not do: a database that was made anew counts from 1. */
+static bool is_known(const struct df_object *object, const struct df_nb_change *change)
+{
+    return object->message && object->revision == change->revision && same_message(object->message, change->object);
+}
+
+static void touch_port(struct df_controller *controller, const struct df_object *object)
+{
+    if (object->table == DF_NB_LPORT)
+        df_local_ports_touch(controller->ports, object->id);
+}
+
+static void take_set(struct df_controller *controller, struct df_nb_change *change)
+{
+    struct df_object *object = df_store_want(controller->store, change->table, change->id);
+    ProtobufCMessage *message = change->object;
+    object->snapshot = controller->snapshot;
+    df_object_set_bad(object, NULL);
+    if (is_known(object, change))
+        return;
+    change->object = NULL;
+    touch_port(controller, object);
+    df_compiler_set(controller->compiler, object, message, change->revision);
+}
+
+static void take_delete(struct df_controller *controller, struct df_object *object)
+{
+    df_object_set_bad(object, NULL);
+    touch_port(controller, object);
+    if (object->message)
+        df_compiler_unset(controller->compiler, object);
+    else
+        df_object_trim(object);
+}
+
+static void take_bad(struct df_controller *controller, const struct df_nb_change *change)
+{
+    struct df_object *object = df_store_want(controller->store, change->table, change->id);
+    const char *why = change->error ? change->error : "its row cannot be read";
+    object->snapshot = controller->snapshot;
+    if (!object->bad || strcmp(object->bad, why) != 0)
+        df_log(DF_LOG_ERROR, "%s; %s", why,
+               object->message ? "its older version stays in force" : "it is left out until it is mended");
+    df_object_set_bad(object, why);
+}
+
+struct sweep {
+    struct df_object **gone;
+    size_t n, room;
+    uint32_t snapshot;
+};
+
+static void find_gone(struct df_object *object, void *arg)
+{
+    struct sweep *sweep = arg;
+    if ((!object->message && !object->bad) || object->snapshot == sweep->snapshot)
+        return;
+    if (sweep->n == sweep->room) {
+        sweep->room = sweep->room ? 2 * sweep->room : 64;
+        sweep->gone = df_realloc(sweep->gone, sweep->room * sizeof(struct df_object *));
+    }
+    sweep->gone[sweep->n++] = object;
+}
+
+/* Deletes what the snapshot did not tell. An object without a message may go with the last that refers to it, so one that
+ * still is to be deleted always has one, or is bad. */
+static void sweep(struct df_controller *controller)
+{
+    struct sweep sweep = {.snapshot = controller->snapshot};
+    for (enum df_nb_table table = 0; table < DF_NB_TABLES; table++)
+        df_store_each(controller->store, table, find_gone, &sweep);
+    controller->held = controller->snapshot_rows == 0 && sweep.n > 0;
+    if (controller->held)
+        df_log(DF_LOG_WARNING,
+               "the database is empty; this node keeps the %zu objects it knows until the database has some again, or "
+               "df-switchd is started again", sweep.n);
+    for (size_t i = 0; i < sweep.n && !controller->held; i++)
+        take_delete(controller, sweep.gone[i]);
+    free(sweep.gone);
+}
+
+void df_controller_change(struct df_controller *controller, struct df_nb_change *change)
+{
+    struct df_object *object;
+    controller->work.changes++;
+    switch (change->event) {
+    case DF_NB_SNAPSHOT_BEGIN:
+        controller->in_snapshot = true;
+        controller->snapshot++;
+        controller->snapshot_rows = 0;
+        break;
+    case DF_NB_SET:
+        controller->snapshot_rows++;
+        take_set(controller, change);
+        break;
+    case DF_NB_DELETE:
+        object = df_store_find(controller->store, change->table, change->id);
+        if (object)
+            take_delete(controller, object);
+        break;
+    case DF_NB_BAD:
+        controller->snapshot_rows++;
+        take_bad(controller, change);
+        break;
+    case DF_NB_SNAPSHOT_END:
+        sweep(controller);
+        controller->in_snapshot = false;
+        break;
+    }
+}
+
+/* ---- Settling */
+
+static void back_off(struct df_controller *controller, uint64_t now_ms)
+{
+    if (df_entries_refused(df_compiler_entries(controller->compiler)) == 0) {
+        controller->backoff_ms = 0;
+        return;
+    }
+    if (controller->backoff_ms && now_ms < controller->retry_ms)
+        return;
+    uint32_t next = controller->backoff_ms ? 2 * controller->backoff_ms : RETRY_FIRST_MS;
+    controller->backoff_ms = next < RETRY_MOST_MS ? next : RETRY_MOST_MS;
+    controller->retry_ms = now_ms + controller->backoff_ms;
+}
+
+static size_t commit(struct df_controller *controller, uint64_t now_ms)
+{
+    struct df_entries *entries = df_compiler_entries(controller->compiler);
+    struct df_datapath_work before = controller->dp->work;
+    if (controller->backoff_ms && now_ms >= controller->retry_ms)
+        df_entries_retry(entries);
+    struct df_txn *txn = df_entries_changes(entries);
+    if (txn)
+        controller->work.refused += df_datapath_commit(controller->dp, txn, df_entries_failed, entries);
+    df_entries_committed(entries);
+    back_off(controller, now_ms);
+    uint64_t puts = controller->dp->work.puts - before.puts;
+    uint64_t dels = controller->dp->work.dels - before.dels;
+    controller->work.puts += puts;
+    controller->work.dels += dels;
+    return (size_t)(puts + dels);
+}
+
+size_t df_controller_settle(struct df_controller *controller)
+{
+    size_t n = 0;
+    if (controller->in_snapshot)
+        return 0;
+    uint64_t now_ms = controller->clock->now_ms(controller->clock);
+    do {
+        df_compiler_run(controller->compiler);
+        df_local_ports_close(controller->ports);
+        n += commit(controller, now_ms);
+        df_local_ports_open(controller->ports, now_ms);
+        /* A port that went may have left a number or an interface to another. */
+    } while (df_compiler_is_due(controller->compiler));
+    return n;
+}
+
+size_t df_controller_recompile(struct df_controller *controller)
+{
+    if (controller->in_snapshot)
+        return 0;
+    df_compiler_all_due(controller->compiler);
+    return df_controller_settle(controller);
+}
+
+int64_t df_controller_next_due_ms(const struct df_controller *controller)
+{
+    int64_t ports = df_local_ports_next_ms(controller->ports);
+    int64_t entries = controller->backoff_ms ? (int64_t)controller->retry_ms : -1;
+    if (ports < 0 || entries < 0)
+        return ports < 0 ? entries : ports;
+    return ports < entries ? ports : entries;
+}
+
+struct df_controller_work df_controller_work(const struct df_controller *controller)
+{
+    struct df_controller_work work = controller->work;
+    work.compiles = df_compiler_compiles(controller->compiler);
+    return work;
+}
+
+/* ---- What the datapath calls back with */
+
+void df_controller_punt(void *arg, uint32_t app_id, uint32_t lport, uint32_t network, const uint8_t *frame,
+                        uint32_t len)
+{
+    struct df_controller *controller = arg;
+    const struct df_object *object = df_store_by_key(controller->store, DF_NB_LPORT, lport);
+    const struct df_app *app = app_id > 0 && app_id <= controller->apps.n ? controller->apps.app[app_id - 1] : NULL;
+    uint16_t port = object ? df_local_ports_number_of(controller->ports, object->id) : 0;
+    if (!app || !app->punt || port == 0) {
+        controller->unknown_punts++;
+        return;
+    }
+    struct df_punt punt = {
+        .lport_id = object->id,
+        .port = port,
+        .lport = lport,
+        .network = network,
+        .frame = frame,
+        .len = len,
+        .now_ms = controller->clock->now_ms(controller->clock),
+    };
+    struct df_controller *before = current;
+    current = controller;
+    app->punt(&punt);
+    current = before;
+}
+
+void df_controller_port_changed(void *controller, uint16_t port, const struct df_port_state *state)
+{
+    df_local_ports_changed(((struct df_controller *)controller)->ports, port, state);
+}
+
+int df_app_packet_out(uint16_t port, const uint8_t *frame, uint32_t len)
+{
+    if (!current || !current->dp->ops->packet_out)
+        return -ENODEV;
+    return current->dp->ops->packet_out(current->dp, port, frame, len);
+}
+
+const ProtobufCMessage *df_app_model_get(enum df_nb_table table, const char *id)
+{
+    const struct df_object *object = current && id ? df_store_find(current->store, table, id) : NULL;
+    return object ? object->message : NULL;
+}
+
+void df_app_model_referrers(enum df_nb_table table, const char *field, const char *id,
+                            bool (*cb)(const ProtobufCMessage *object, void *arg), void *arg)
+{
+    enum df_nb_table to = df_schema_refers(table, field);
+    struct df_object *object = current && id && to != DF_NB_TABLES ? df_store_find(current->store, to, id) : NULL;
+    if (!object)
+        return;
+    size_t n;
+    struct df_object *const *member = df_referrers_sorted(df_object_referrers(object, table, field), &n);
+    for (size_t i = 0; i < n && cb(member[i]->message, arg); i++)
+        ;
+}

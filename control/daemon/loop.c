@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/daemon/internal.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "control/daemon/build_info.h"
+#include "fastpath/rcu.h"
+
+/* The thread is a reader of RCU while it works, and offline while it waits, so that no grace period waits for it. */
+static void begin_work(void *arg)
+{
+    (void)arg;
+    df_rcu_online();
+}
+
+static void end_work(void *arg)
+{
+    (void)arg;
+    df_rcu_offline();
+}
+
+/* ---- events */
+
+static void become_ready(struct df_daemon *daemon, const char *status)
+{
+    sd_notifyf(0, "%sSTATUS=%s", daemon->ready ? "" : "READY=1\n", status);
+    if (!daemon->ready)
+        df_log(DF_LOG_INFO, "ready: %s", status);
+    daemon->ready = true;
+}
+
+/* Everything that is due now, and the timer for what the controller wants to try again later. */
+static void settle(struct df_daemon *daemon)
+{
+    df_controller_settle(daemon->controller);
+    df_waits_check(daemon->waits);
+    int64_t due_ms = df_controller_next_due_ms(daemon->controller);
+    if (due_ms < 0) {
+        event_del(daemon->settle);
+        return;
+    }
+    int64_t pause_ms = due_ms - (int64_t)df_clock_monotonic.now_ms(&df_clock_monotonic);
+    if (pause_ms < 1)
+        pause_ms = 1;
+    struct timeval pause = {.tv_sec = pause_ms / 1000, .tv_usec = pause_ms % 1000 * 1000};
+    event_add(daemon->settle, &pause);
+}
+
+static void on_settle(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    begin_work(arg);
+    settle(arg);
+    end_work(arg);
+}
+
+static void settle_soon(struct df_daemon *daemon)
+{
+    event_active(daemon->settle, EV_TIMEOUT, 0);
+}
+
+/* systemd kills and restarts a daemon whose loop stands still. */
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg;
+    sd_notify(0, "WATCHDOG=1");
+}
+
+static void on_punts(evutil_socket_t fd, short what, void *arg)
+{
+    struct df_daemon *daemon = arg;
+    (void)fd;
+    (void)what;
+    begin_work(daemon);
+    df_datapath_fastpath_poll(daemon->dp);
+    end_work(daemon);
+}
+
+static void on_port_changed(void *arg, uint16_t port, const struct df_port_state *state)
+{
+    struct df_daemon *daemon = arg;
+    df_controller_port_changed(daemon->controller, port, state);
+    settle_soon(daemon);
+}
+
+static void on_punt(void *arg, uint32_t app, uint32_t lport, uint32_t network, const uint8_t *frame, uint32_t len)
+{
+    df_controller_punt(((struct df_daemon *)arg)->controller, app, lport, network, frame, len);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+    struct df_daemon *daemon = arg;
+    (void)what;
+    if (number == SIGHUP) {
+        sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+                   (unsigned long long)df_clock_monotonic.now_ms(&df_clock_monotonic) * 1000);
+        df_daemon_reload(daemon);
+        sd_notify(0, "READY=1");
+        return;
+    }
+    df_log(DF_LOG_INFO, "%s: stopping", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    sd_notify(0, "STOPPING=1\nSTATUS=stopping");
+    event_base_loopexit(daemon->base, NULL);
+}
+
+/* ---- the database */
+
+/* The first answer of the database is settled at once: READY means that what it holds is in force. */
+static void on_database(void *arg)
+{
+    struct df_daemon *daemon = arg;
+    settle(daemon);
+    become_ready(daemon, "in sync with the database");
+}
+
+/* Ready without it: a node that waits for its database does its work with what it has, and systemd must not kill it. */
+static void on_database_away(void *arg)
+{
+    become_ready(arg, "the database is away, trying again");
+}
+
+static void on_refused(void *arg, const struct df_error *error)
+{
+    struct df_daemon *daemon = arg;
+    df_log(DF_LOG_ERROR, "host %s: %s: another df-switchd has this name; stop it, or set [df] host", daemon->config->host,
+           error->text);
+    daemon->exit_code = EXIT_FAILURE;
+    event_base_loopexit(daemon->base, NULL);
+}
+
+static const char *database_location(const struct df_config *config)
+{
+    return strcmp(config->nb_db_class, "lmdb") == 0 ? config->lmdb_path : "";
+}
+
+static int start_sync(struct df_daemon *daemon)
+{
+    struct df_sync_config config = {
+        .base = daemon->base,
+        .driver = daemon->config->nb_db_class,
+        .database = {.location = database_location(daemon->config), .create = daemon->config->lmdb_create},
+        .host = daemon->config->host,
+        .controller = daemon->controller,
+        .changed = on_database,
+        .away = on_database_away,
+        .refused = on_refused,
+        .arg = daemon,
+        .before = begin_work,
+        .after = end_work,
+    };
+    daemon->sync = df_sync_new(&config);
+    return daemon->sync ? 0 : -ENOMEM;
+}
+
+/* ---- start */
+
+/* An app that is not there costs its service and nothing else: what needs it is refused by name. */
+static int list_apps(struct df_daemon *daemon)
+{
+    char **wanted = daemon->config->apps_list;
+    size_t n = 0;
+    while (wanted[n])
+        n++;
+    daemon->apps = calloc(n + 1, sizeof(*daemon->apps));
+    if (!daemon->apps)
+        return -ENOMEM;
+    for (size_t i = 0, found = 0; i < n; i++) {
+        char path[PATH_MAX];
+        snprintf(path, sizeof(path), "%s/df_app_%s.so", daemon->config->apps_dir, wanted[i]);
+        if (access(path, R_OK) == 0)
+            daemon->apps[found++] = wanted[i];
+        else
+            df_log(DF_LOG_ERROR, "app %s: %s: %s; going on without it: correct [df] apps_list, or let [df] apps_dir name "
+                   "the folder it is in", wanted[i], path, strerror(errno));
+    }
+    return 0;
+}
+
+static int start_controller(struct df_daemon *daemon)
+{
+    struct df_config *config = daemon->config;
+    struct df_error error;
+    if (list_apps(daemon) != 0)
+        return -ENOMEM;
+    struct df_controller_config controller = {
+        .host = config->host,
+        .apps_dir = config->apps_dir,
+        .apps = daemon->apps,
+        .vhost_sock_dir = config->vhost_sock_dir,
+        .dp = daemon->dp,
+        .clock = &df_clock_monotonic,
+        .option = df_config_option,
+        .option_arg = config,
+    };
+    if (df_controller_new(&controller, &daemon->controller, &error) != 0) {
+        char where[512];
+        df_config_option_where(config, where, sizeof(where));
+        df_log(DF_LOG_ERROR, "%s%s%s", where, *where ? ": " : "", error.text);
+        return -EINVAL;
+    }
+    daemon->dp->events = (struct df_datapath_events){.punt = on_punt, .port_changed = on_port_changed, .arg = daemon};
+    daemon->resolver = (struct df_resolver){.controller = daemon->controller, .dp = daemon->dp};
+    if (df_config_unclaimed(config, &error) == 0)
+        return 0;
+    df_log(DF_LOG_ERROR, "%s", error.text);
+    daemon->exit_code = EX_CONFIG;
+    return -EINVAL;
+}
+
+static int start_watchdog(struct df_daemon *daemon)
+{
+    uint64_t us;
+    if (sd_watchdog_enabled(0, &us) <= 0)
+        return 0;
+    struct timeval half = {.tv_sec = (time_t)(us / 2 / 1000000), .tv_usec = (suseconds_t)(us / 2 % 1000000)};
+    daemon->watchdog = event_new(daemon->base, -1, EV_PERSIST, on_watchdog, daemon);
+    return daemon->watchdog && event_add(daemon->watchdog, &half) == 0 ? 0 : -ENOMEM;
+}
+
+static int start_events(struct df_daemon *daemon)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (unsigned i = 0; i < 3; i++) {
+        daemon->signals[i] = evsignal_new(daemon->base, numbers[i], on_signal, daemon);
+        if (!daemon->signals[i] || event_add(daemon->signals[i], NULL) != 0)
+            return -ENOMEM;
+    }
+    daemon->settle = evtimer_new(daemon->base, on_settle, daemon);
+    if (!daemon->settle || start_watchdog(daemon) != 0)
+        return -ENOMEM;
+    if (!daemon->is_fastpath)
+        return 0;
+    daemon->punts = event_new(daemon->base, df_datapath_fastpath_fd(daemon->dp), EV_READ | EV_PERSIST, on_punts, daemon);
+    return daemon->punts && event_add(daemon->punts, NULL) == 0 ? 0 : -ENOMEM;
+}
+
+static int start_rpc(struct df_daemon *daemon)
+{
+    struct df_error error;
+    daemon->base = event_base_new();
+    daemon->rpc = daemon->base ? df_rpc_server_new(daemon->base, df_daemon_methods, daemon) : NULL;
+    if (!daemon->rpc)
+        return -ENOMEM;
+    df_rpc_server_around(daemon->rpc, begin_work, end_work);
+    int rc = df_rpc_server_listen(daemon->rpc, daemon->config->rpc_socket, &error);
+    if (rc != 0)
+        df_log(DF_LOG_ERROR, "%s", error.text);
+    return rc;
+}
+
+static int load_config(struct df_daemon *daemon)
+{
+    struct df_error error;
+    if (df_config_load(daemon->options.config_path, &daemon->config, &error) != 0) {
+        df_log(DF_LOG_ERROR, "%s", error.text);
+        daemon->exit_code = EX_CONFIG;
+        return -EINVAL;
+    }
+    df_log_set_level(daemon->options.log_level ? (enum df_log_level)daemon->options.log_level
+                                               : df_config_log_level(daemon->config));
+    return 0;
+}
+
+static int start(struct df_daemon *daemon)
+{
+    int rc = load_config(daemon);
+    if (rc == 0)
+        rc = start_rpc(daemon);
+    if (rc == 0)
+        rc = df_daemon_open_datapath(daemon);
+    if (rc != 0)
+        return rc;
+    if (mkdir(daemon->config->vhost_sock_dir, 0755) != 0 && errno != EEXIST)
+        df_log(DF_LOG_WARNING, "%s: cannot make the directory of vhost-user sockets: %s", daemon->config->vhost_sock_dir,
+               strerror(errno));
+    rc = start_controller(daemon);
+    if (rc != 0)
+        return rc;
+    daemon->waits = df_waits_new(daemon->base, daemon->controller);
+    daemon->dumps = df_dumps_new(daemon->base);
+    if (!daemon->waits || !daemon->dumps)
+        return -ENOMEM;
+    rc = start_events(daemon);
+    return rc == 0 ? start_sync(daemon) : rc;
+}
+
+/* ---- end */
+
+static void free_event(struct event *event)
+{
+    if (event)
+        event_free(event);
+}
+
+/* Last started, first ended; a second daemon can start as soon as the socket's lock is free, and that is last. */
+static void stop(struct df_daemon *daemon)
+{
+    df_sync_free(daemon->sync);
+    for (unsigned i = 0; i < 3; i++)
+        free_event(daemon->signals[i]);
+    free_event(daemon->settle);
+    free_event(daemon->watchdog);
+    free_event(daemon->punts);
+    if (daemon->controller)
+        df_controller_free(daemon->controller);
+    df_daemon_close_datapath(daemon);
+    df_rpc_server_free(daemon->rpc);
+    df_waits_free(daemon->waits);
+    df_dumps_free(daemon->dumps);
+    if (daemon->base)
+        event_base_free(daemon->base);
+    free(daemon->apps);
+    df_config_free(daemon->config);
+}
+
+int df_daemon_run(const struct df_daemon_options *options)
+{
+    struct df_daemon daemon = {.options = *options, .exit_code = EXIT_SUCCESS};
+    daemon.started_ms = df_clock_monotonic.now_ms(&df_clock_monotonic);
+    signal(SIGPIPE, SIG_IGN); /* a client that went away is an error of write() */
+    df_rcu_register();
+    if (start(&daemon) != 0) {
+        if (daemon.exit_code == EXIT_SUCCESS)
+            daemon.exit_code = EXIT_FAILURE;
+    } else {
+        df_log(DF_LOG_INFO, "df-switchd %s started for host %s", DF_VERSION, daemon.config->host);
+        end_work(&daemon);
+        event_base_dispatch(daemon.base);
+        begin_work(&daemon);
+    }
+    stop(&daemon);
+    df_rcu_unregister();
+    return daemon.exit_code;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/datapath/fastpath.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "control/datapath/fastpath_report.h"
+#include "fastpath/tables/table.h"
+
+#define PUNTS_PER_POLL 256
+
+struct fastpath {
+    struct df_datapath dp;
+    struct df_worker_config workers;
+    const struct df_fastpath_device *devices;
+    size_t n_devices;
+    int wake_fd;
+    bool running;
+    /* Ports whose attachment changed; set on any thread, read by the poll. */
+    _Atomic bool changed[DF_PORTS_MAX];
+};
+
+static struct fastpath *of(struct df_datapath *dp)
+{
+    return (struct fastpath *)dp;
+}
+
+/* On a worker or a thread of vhost's: an eventfd write never blocks before 2^64. */
+static void wake(void *arg)
+{
+    const struct fastpath *fp = arg;
+    uint64_t one = 1;
+    if (write(fp->wake_fd, &one, sizeof(one)) < 0)
+        return; /* EAGAIN: it is readable already */
+}
+
+static void port_changed(void *arg, uint16_t number)
+{
+    struct fastpath *fp = arg;
+    atomic_store(&fp->changed[number], true);
+    wake(fp);
+}
+
+static const struct df_table *table_of(const struct df_entry *entry, struct df_error *error)
+{
+    const struct df_table *table = df_table(entry->table);
+    if (table == NULL)
+        df_error_set(error, -ENOENT, "the fast path has no table %u", entry->table);
+    return table;
+}
+
+static int put(struct df_datapath *dp, const struct df_entry *entry, struct df_error *error)
+{
+    const struct df_table *table = table_of(entry, error);
+    if (table == NULL)
+        return -ENOENT;
+    int code = table->ops->put(table->state, entry);
+    if (code == -ENOSPC)
+        return df_error_set(error, code, "table %s is full: raise [fastpath] table_entries_max", table->ops->desc.name);
+    if (code != 0)
+        return df_error_set(error, code, "table %s refused the entry: %s", table->ops->desc.name, strerror(-code));
+    dp->work.puts++;
+    return 0;
+}
+
+static int del(struct df_datapath *dp, const struct df_entry *entry, struct df_error *error)
+{
+    const struct df_table *table = table_of(entry, error);
+    if (table == NULL)
+        return -ENOENT;
+    int code = table->ops->del(table->state, entry);
+    if (code != 0)
+        return df_error_set(error, code, "table %s has no such entry", table->ops->desc.name);
+    dp->work.dels++;
+    return 0;
+}
+
+static int flush(struct df_datapath *dp, uint16_t number)
+{
+    (void)dp;
+    const struct df_table *table = df_table(number);
+    return table != NULL && table->ops->flush != NULL ? table->ops->flush(table->state) : 0;
+}
+
+static const char *devargs_of(const struct fastpath *fp, const char *name)
+{
+    for (size_t i = 0; i < fp->n_devices; i++) {
+        if (strcmp(fp->devices[i].name, name) == 0)
+            return fp->devices[i].devargs;
+    }
+    return NULL;
+}
+
+/* What mends a port that cannot be opened. */
+static int port_error(const struct df_port_spec *spec, int code, struct df_error *error)
+{
+    const char *remedy = strerror(-code);
+    switch (code) {
+    case -EPROTONOSUPPORT:
+        remedy = "this vif_type is not known to the fast path";
+        break;
+    case -ENODEV:
+        remedy = "no such device: create it, or mend vif_name";
+        break;
+    case -EADDRINUSE:
+        remedy = "another process listens on this socket";
+        break;
+    case -EACCES:
+        remedy = "no permission: the daemon needs CAP_NET_ADMIN and CAP_NET_RAW, or access to the folder";
+        break;
+    case -E2BIG:
+        remedy = "no more devices fit: DPDK is built for a fixed number of them";
+        break;
+    case -EINVAL:
+        remedy = "vif_name is not a name of this kind of device";
+        break;
+    default:
+        break;
+    }
+    return df_error_set(error, code, "%s '%s': %s", spec->vif_type, spec->vif_name, remedy);
+}
+
+static int port_add(struct df_datapath *dp, const struct df_port_spec *spec, struct df_error *error)
+{
+    struct fastpath *fp = of(dp);
+    struct df_port_config config = {
+        .number = spec->port,
+        .name = spec->name,
+        .vif_type = spec->vif_type,
+        .vif_name = spec->vif_name,
+        .server = spec->server,
+        .mtu = spec->mtu,
+        .n_workers = (uint16_t)fp->workers.n_workers,
+        .pool = fp->workers.pool,
+        .changed = port_changed,
+        .changed_arg = fp,
+    };
+    if (strcmp(spec->vif_type, "ethdev") == 0) {
+        config.devargs = devargs_of(fp, spec->vif_name);
+        if (config.devargs == NULL)
+            return df_error_set(error, -ENODEV, "ethdev '%s': not in [fastpath] ports of this node's configuration",
+                                spec->vif_name);
+    }
+    struct df_port *port;
+    int code = df_port_open(&config, &port);
+    if (code != 0)
+        return port_error(spec, code, error);
+    code = df_ports_publish(port);
+    if (code != 0) {
+        df_port_close(port);
+        return df_error_set(error, code, "port %u of '%s' cannot be polled: %s", spec->port, spec->name,
+                            strerror(-code));
+    }
+    return 0;
+}
+
+static int port_del(struct df_datapath *dp, uint16_t number)
+{
+    struct fastpath *fp = of(dp);
+    struct df_port *port = df_ports_withdraw(number);
+    if (port == NULL)
+        return -ENODEV;
+    df_port_close(port);
+    atomic_store(&fp->changed[number], false);
+    return 0;
+}
+
+static int port_state(struct df_datapath *dp, uint16_t number, struct df_port_state *state)
+{
+    (void)dp;
+    const struct df_port *port = df_ports_get(number);
+    if (port == NULL)
+        return -ENODEV;
+    state->attached = port->ops->attached(port, &state->detail);
+    return 0;
+}
+
+static int port_stats(struct df_datapath *dp, uint16_t number, struct df_port_stats *stats)
+{
+    (void)dp;
+    const struct df_port *port = df_ports_get(number);
+    if (port == NULL)
+        return -ENODEV;
+    struct df_port_tally tally;
+    df_port_tally(number, &tally);
+    struct df_port_counters device = {0};
+    if (port->ops->counters != NULL)
+        port->ops->counters(port, &device);
+    *stats = (struct df_port_stats){
+        .rx_packets = tally.rx_packets,
+        .rx_bytes = tally.rx_bytes,
+        .tx_packets = tally.tx_packets,
+        .tx_bytes = tally.tx_bytes,
+        .tx_drops = tally.drops[DF_DROP_TX_FULL] + tally.drops[DF_DROP_TX_DOWN] + device.tx_errors,
+        .rx_drops = device.rx_missed + device.rx_errors,
+    };
+    for (unsigned reason = 0; reason < DF_DROPS; reason++) {
+        if (reason != DF_DROP_TX_FULL && reason != DF_DROP_TX_DOWN)
+            stats->rx_drops += tally.drops[reason];
+    }
+    return 0;
+}
+
+static int packet_out(struct df_datapath *dp, uint16_t port, const uint8_t *frame, uint32_t len)
+{
+    (void)dp;
+    return df_workers_packet_out(port, frame, len);
+}
+
+static int for_each(struct df_datapath *dp, uint16_t number,
+                    int (*cb)(const struct df_entry *entry, uint64_t hits, void *arg), void *arg)
+{
+    (void)dp;
+    const struct df_table *table = df_table(number);
+    return table != NULL ? table->ops->for_each(table->state, cb, arg) : -ENOENT;
+}
+
+static uint32_t count(struct df_datapath *dp, uint16_t number)
+{
+    (void)dp;
+    const struct df_table *table = df_table(number);
+    return table != NULL ? table->ops->count(table->state) : 0;
+}
+
+static json_t *report(struct df_datapath *dp, const char *what, json_t *params, struct df_error *error)
+{
+    (void)dp;
+    return df_fastpath_report(what, params, error);
+}
+
+static void fastpath_close(struct df_datapath *dp)
+{
+    struct fastpath *fp = of(dp);
+    if (fp->running)
+        df_workers_stop();
+    for (uint16_t number = 1; number < DF_PORTS_MAX; number++)
+        port_del(dp, number);
+    df_workers_fini();
+    df_tables_fini();
+    close(fp->wake_fd);
+    free(fp);
+}
+
+static const struct df_datapath_ops fastpath_ops = {
+    .name = "fastpath",
+    .put = put,
+    .del = del,
+    .flush = flush,
+    .port_add = port_add,
+    .port_del = port_del,
+    .port_state = port_state,
+    .port_stats = port_stats,
+    .packet_out = packet_out,
+    .for_each = for_each,
+    .count = count,
+    .report = report,
+    .close = fastpath_close,
+};
+
+int df_datapath_fastpath_open(const struct df_fastpath_config *config, struct df_datapath **dp, struct df_error *error)
+{
+    struct fastpath *fp = calloc(1, sizeof(*fp));
+    if (fp == NULL)
+        return df_error_set(error, -ENOMEM, "no memory for the fast path");
+    fp->dp.ops = &fastpath_ops;
+    fp->devices = config->devices;
+    fp->n_devices = config->n_devices;
+    fp->workers = config->workers;
+    fp->workers.wake = wake;
+    fp->workers.wake_arg = fp;
+    fp->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int code = fp->wake_fd < 0 ? -errno : df_tables_init(config->table_entries_max);
+    if (code != 0)
+        goto err;
+    code = df_workers_init(&fp->workers);
+    if (code != 0) {
+        df_tables_fini();
+        goto err;
+    }
+    *dp = &fp->dp;
+    return 0;
+err:
+    df_error_set(error, code, "no memory for tables and flow caches: lower [fastpath] flow_cache_entries");
+    if (fp->wake_fd >= 0)
+        close(fp->wake_fd);
+    free(fp);
+    return code;
+}
+
+int df_datapath_fastpath_start(struct df_datapath *dp, struct df_error *error)
+{
+    int code = df_workers_start();
+    if (code != 0)
+        return df_error_set(error, code, "workers do not start: check [fastpath] workers");
+    of(dp)->running = true;
+    return 0;
+}
+
+int df_datapath_fastpath_fd(const struct df_datapath *dp)
+{
+    return ((const struct fastpath *)dp)->wake_fd;
+}
+
+static bool hand_over_one(struct df_datapath *dp)
+{
+    struct df_punt_info info;
+    struct rte_mbuf *mbuf = df_workers_punted(&info);
+    if (mbuf == NULL)
+        return false;
+    dp->events.punt(dp->events.arg, info.app, info.lport, info.network, rte_pktmbuf_mtod(mbuf, uint8_t *),
+                    mbuf->data_len);
+    rte_pktmbuf_free(mbuf);
+    return true;
+}
+
+void df_datapath_fastpath_poll(struct df_datapath *dp)
+{
+    struct fastpath *fp = of(dp);
+    uint64_t wakes;
+    if (read(fp->wake_fd, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
+        return;
+    for (uint16_t number = 1; number < DF_PORTS_MAX; number++) {
+        struct df_port_state state;
+        if (!atomic_exchange(&fp->changed[number], false) || port_state(dp, number, &state) != 0)
+            continue;
+        dp->events.port_changed(dp->events.arg, number, &state);
+    }
+    for (unsigned i = 0; i < PUNTS_PER_POLL; i++) {
+        if (!hand_over_one(dp))
+            return;
+    }
+    wake(fp); /* there is more */
+}
