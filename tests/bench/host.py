@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What has to be on the machine before anything can be measured."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HUGEPAGES = 1024  # of 2 MiB
+NR_HUGEPAGES = pathlib.Path('/proc/sys/vm/nr_hugepages')
+
+PACKAGES = (
+    'gcc', 'pkg-config', 'meson', 'ninja-build',
+    'dpdk', 'dpdk-dev', 'libdpdk-dev', 'liburcu-dev', 'libzmq3-dev',
+    'libprotobuf-c-dev', 'protobuf-c-compiler', 'liblmdb-dev',
+    'libevent-dev', 'libjansson-dev', 'libinih-dev', 'libsystemd-dev')
+
+
+class HostError(Exception):
+    """The machine cannot run the benchmark."""
+
+
+def run(command, **options):
+    """Run a command that says nothing unless it fails."""
+    command = [str(word) for word in command]
+    done = subprocess.run(command, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True,
+                          errors='replace', check=False, **options)
+    if done.returncode != 0:
+        raise HostError(f'{" ".join(command)} failed:\n{done.stdout}')
+    return done.stdout
+
+
+def installed(package):
+    query = subprocess.run(
+        ['dpkg-query', '-W', '-f', '${db:Status-Abbrev}', package],
+        capture_output=True, text=True, check=False)
+    return query.stdout.startswith('ii')
+
+
+def install_packages(say):
+    missing = [name for name in PACKAGES if not installed(name)]
+    if not missing:
+        return
+    say(f'installing {" ".join(missing)}')
+    environment = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
+    apt = ['apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=600']
+    run(apt + ['update'], env=environment)
+    run(apt + ['install', '--no-install-recommends'] + missing,
+        env=environment)
+
+
+def reserve_hugepages(say):
+    if int(NR_HUGEPAGES.read_text()) > 0:
+        return
+    NR_HUGEPAGES.write_text(str(HUGEPAGES), encoding='ascii')
+    got = int(NR_HUGEPAGES.read_text())
+    say(f'reserved {got} hugepages of 2 MiB, as there were none; '
+        f'"echo 0 > {NR_HUGEPAGES}" gives them back')
+    if got < HUGEPAGES:
+        raise HostError(f'{HUGEPAGES} hugepages are needed and the machine '
+                        f'has memory for {got}')
+
+
+class Build:
+    """The product and the replay port, compiled for this machine."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder).resolve()
+        self.product = self.folder / 'df'
+        self.replay = self.folder / 'net_replay'
+        self.traffic = self.folder / 'traffic'
+        self.plugin = self.replay / 'net_replay.so'
+
+    run = staticmethod(run)
+
+    @staticmethod
+    def _compile(source, folder, *options):
+        if not (folder / 'build.ninja').exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            run(['meson', 'setup', folder, source, *options])
+        run(['ninja', '-C', folder])
+
+    def make_replay(self, say):
+        say(f'building the replay port in {self.replay}')
+        self._compile(ROOT / 'tests' / 'bench', self.replay)
+        self.traffic.mkdir(exist_ok=True)
+
+    def make_product(self, say):
+        say(f'building the switch in {self.product}')
+        self._compile(ROOT, self.product, '--buildtype=release',
+                      '-Dcpu=native', '-Dtests=false')
+
+    def built(self, name):
+        """The path of a program or module of the product."""
+        for folder in ('control', 'dbsync', 'apps'):
+            for path in (self.product / folder).glob(f'**/{name}'):
+                if path.is_file():
+                    return path
+        raise HostError(f'the build in {self.product} has no {name}')
+
+
+def check(core):
+    if os.geteuid() != 0:
+        raise HostError('needs root: for hugepages, and to keep other work '
+                        'off the core')
+    if core not in os.sched_getaffinity(0) or core == 0:
+        raise HostError(f'needs a core beside core 0, and {core} is none')

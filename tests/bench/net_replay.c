@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * net_replay: a DPDK port that receives the frames of a pcap file over and over and swallows what is
+ * sent to it, at about the cost of a port with DMA: receiving is a bulk allocation and one copy a frame,
+ * sending is a bulk free. It exists to measure what lies between the two.
+ *
+ * Device arguments, all optional:
+ *   pcap=FILE         the frames to receive; without it the port receives nothing
+ *   copy=BYTES        copy only the head of each frame, for long ones: a NIC copies with no core's time
+ *   ctl=FILE          the control page, see replay_ctl.h; without it the port runs from the start
+ *   capture=FILE      write the first frames sent to the port to this pcap file ...
+ *   capture_frames=N  ... so many of them, 1000 if not said
+ */
+
+#include "replay_ctl.h"
+#include "replay_file.h"
+#include "replay_log.h"
+
+#include <bus_vdev_driver.h>
+#include <ethdev_driver.h>
+#include <ethdev_vdev.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_kvargs.h>
+#include <rte_mbuf.h>
+#include <rte_memcpy.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define CAPTURE_FRAMES_DEFAULT 1000
+
+RTE_LOG_REGISTER_DEFAULT(replay_logtype, NOTICE)
+
+struct rx_queue {
+    const struct frame *next;
+    uint64_t left; /* frames of this run still to come */
+    uint64_t run;  /* the control page's number when this run began */
+    const struct frame *start;
+    const struct frames *frames;
+    struct replay_ctl *ctl;
+    struct replay_counters *counters;
+    struct rte_mempool *pool;
+    uint32_t copy; /* bytes */
+    uint16_t port_id;
+} __rte_cache_aligned;
+
+struct tx_queue {
+    struct replay_counters *counters;
+    struct capture *capture;
+} __rte_cache_aligned;
+
+struct replay_port {
+    struct rx_queue rx[REPLAY_QUEUES_MAX];
+    struct tx_queue tx[REPLAY_QUEUES_MAX];
+    struct frames frames;
+    struct capture capture;
+    struct replay_ctl *ctl;
+    struct rte_ether_addr mac;
+    uint32_t copy; /* bytes */
+};
+
+static inline void count_burst(struct replay_counters *counters, uint64_t packets, uint64_t bytes)
+{
+    uint64_t now = rte_rdtsc();
+
+    if (unlikely(counters->first_tsc == 0))
+        counters->first_tsc = now;
+    __atomic_store_n(&counters->packets, counters->packets + packets, __ATOMIC_RELAXED);
+    __atomic_store_n(&counters->bytes, counters->bytes + bytes, __ATOMIC_RELAXED);
+    __atomic_store_n(&counters->last_tsc, now, __ATOMIC_RELAXED);
+}
+
+static void run_begin(struct rx_queue *queue, uint64_t run)
+{
+    uint64_t passes = __atomic_load_n(&queue->ctl->passes, __ATOMIC_RELAXED);
+
+    queue->run = run;
+    queue->next = queue->start;
+    queue->left = passes != 0 ? passes * queue->frames->count : UINT64_MAX;
+    queue->counters->first_tsc = 0;
+}
+
+/* How many of `wanted` frames the queue may receive now. */
+static inline uint16_t frames_due(struct rx_queue *queue, uint16_t wanted)
+{
+    uint64_t run = __atomic_load_n(&queue->ctl->run, __ATOMIC_ACQUIRE);
+
+    if (unlikely(run == 0))
+        return 0;
+    if (unlikely(run != queue->run))
+        run_begin(queue, run);
+    return (uint16_t)RTE_MIN(queue->left, wanted);
+}
+
+static uint16_t rx_burst(void *rx_queue, struct rte_mbuf **mbufs, uint16_t wanted)
+{
+    struct rx_queue *queue = rx_queue;
+    uint16_t count = frames_due(queue, wanted);
+    const struct frame *frame = queue->next;
+    uint64_t bytes = 0;
+
+    if (unlikely(count == 0))
+        return 0;
+    if (unlikely(rte_pktmbuf_alloc_bulk(queue->pool, mbufs, count) != 0)) {
+        queue->counters->no_mbuf++;
+        return 0;
+    }
+    for (uint16_t i = 0; i < count; i++) {
+        rte_memcpy(rte_pktmbuf_mtod(mbufs[i], void *), frame->data, RTE_MIN((uint32_t)frame->bytes, queue->copy));
+        mbufs[i]->data_len = frame->bytes;
+        mbufs[i]->pkt_len = frame->bytes;
+        mbufs[i]->port = queue->port_id;
+        bytes += frame->bytes;
+        frame = frame_after(queue->frames, frame);
+    }
+    queue->next = frame;
+    queue->left -= count;
+    count_burst(queue->counters, count, bytes);
+    if (unlikely(queue->left == 0))
+        __atomic_store_n(&queue->counters->done, queue->run, __ATOMIC_RELEASE);
+    return count;
+}
+
+/* For a port without frames. */
+static uint16_t rx_nothing(void *rx_queue, struct rte_mbuf **mbufs, uint16_t wanted)
+{
+    RTE_SET_USED(rx_queue);
+    RTE_SET_USED(mbufs);
+    RTE_SET_USED(wanted);
+    return 0;
+}
+
+static uint16_t tx_burst(void *tx_queue, struct rte_mbuf **mbufs, uint16_t count)
+{
+    struct tx_queue *queue = tx_queue;
+    uint64_t bytes = 0;
+
+    if (unlikely(count == 0))
+        return 0;
+    if (capture_has_room(queue->capture))
+        capture_burst(queue->capture, mbufs, count);
+    for (uint16_t i = 0; i < count; i++)
+        bytes += mbufs[i]->pkt_len;
+    rte_pktmbuf_free_bulk(mbufs, count);
+    count_burst(queue->counters, count, bytes);
+    return count;
+}
+
+static int port_configure(struct rte_eth_dev *dev)
+{
+    RTE_SET_USED(dev);
+    return 0;
+}
+
+static int port_start(struct rte_eth_dev *dev)
+{
+    dev->data->dev_link.link_status = RTE_ETH_LINK_UP;
+    return 0;
+}
+
+static int port_stop(struct rte_eth_dev *dev)
+{
+    dev->data->dev_link.link_status = RTE_ETH_LINK_DOWN;
+    return 0;
+}
+
+static int port_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
+{
+    RTE_SET_USED(dev);
+    info->max_mac_addrs = 1;
+    info->max_rx_pktlen = UINT16_MAX;
+    info->max_rx_queues = REPLAY_QUEUES_MAX;
+    info->max_tx_queues = REPLAY_QUEUES_MAX;
+    return 0;
+}
+
+/* Every queue receives the whole file, each from a place of its own: no worker has an easier share, and
+ * no two meet on a flow at once. */
+static int port_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t descriptors, unsigned int socket,
+                               const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
+{
+    struct replay_port *port = dev->data->dev_private;
+    struct rx_queue *queue = &port->rx[id];
+
+    RTE_SET_USED(descriptors);
+    RTE_SET_USED(socket);
+    RTE_SET_USED(conf);
+    if (port->frames.longest + RTE_PKTMBUF_HEADROOM > rte_pktmbuf_data_room_size(pool)) {
+        LOG("a frame of %u bytes does not fit into the buffers of mempool %s\n", port->frames.longest, pool->name);
+        return -EINVAL;
+    }
+    *queue = (struct rx_queue){
+        .start = port->frames.first,
+        .frames = &port->frames,
+        .ctl = port->ctl,
+        .counters = &port->ctl->rx[id],
+        .pool = pool,
+        .copy = port->copy,
+        .port_id = dev->data->port_id,
+    };
+    for (uint64_t skip = port->frames.count * id / dev->data->nb_rx_queues; skip > 0; skip--)
+        queue->start = frame_after(&port->frames, queue->start);
+    dev->data->rx_queues[id] = queue;
+    return 0;
+}
+
+static int port_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t descriptors, unsigned int socket,
+                               const struct rte_eth_txconf *conf)
+{
+    struct replay_port *port = dev->data->dev_private;
+
+    RTE_SET_USED(descriptors);
+    RTE_SET_USED(socket);
+    RTE_SET_USED(conf);
+    port->tx[id] = (struct tx_queue){.counters = &port->ctl->tx[id], .capture = &port->capture};
+    dev->data->tx_queues[id] = &port->tx[id];
+    return 0;
+}
+
+static int port_link_update(struct rte_eth_dev *dev, int wait)
+{
+    RTE_SET_USED(dev);
+    RTE_SET_USED(wait);
+    return 0;
+}
+
+/* The file is received whole, whatever its addresses. */
+static int port_set_filter(struct rte_eth_dev *dev)
+{
+    RTE_SET_USED(dev);
+    return 0;
+}
+
+static int port_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
+{
+    RTE_SET_USED(dev);
+    RTE_SET_USED(mtu);
+    return 0;
+}
+
+/* Without a reset beside it: whoever measures reads the same counters. */
+static int port_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
+{
+    const struct replay_port *port = dev->data->dev_private;
+
+    for (uint16_t i = 0; i < dev->data->nb_rx_queues; i++) {
+        stats->ipackets += port->ctl->rx[i].packets;
+        stats->ibytes += port->ctl->rx[i].bytes;
+        stats->rx_nombuf += port->ctl->rx[i].no_mbuf;
+    }
+    for (uint16_t i = 0; i < dev->data->nb_tx_queues; i++) {
+        stats->opackets += port->ctl->tx[i].packets;
+        stats->obytes += port->ctl->tx[i].bytes;
+    }
+    return 0;
+}
+
+static void port_release(struct replay_port *port)
+{
+    frames_free(&port->frames);
+    capture_close(&port->capture);
+    if (port->ctl != NULL)
+        munmap(port->ctl, sizeof(*port->ctl));
+}
+
+static int port_close(struct rte_eth_dev *dev)
+{
+    port_release(dev->data->dev_private);
+    dev->data->mac_addrs = NULL; /* part of dev_private, not for ethdev to free */
+    return 0;
+}
+
+static const struct eth_dev_ops operations = {
+    .dev_configure = port_configure,
+    .dev_start = port_start,
+    .dev_stop = port_stop,
+    .dev_close = port_close,
+    .dev_infos_get = port_infos_get,
+    .rx_queue_setup = port_rx_queue_setup,
+    .tx_queue_setup = port_tx_queue_setup,
+    .link_update = port_link_update,
+    .promiscuous_enable = port_set_filter,
+    .promiscuous_disable = port_set_filter,
+    .allmulticast_enable = port_set_filter,
+    .allmulticast_disable = port_set_filter,
+    .mtu_set = port_mtu_set,
+    .stats_get = port_stats_get,
+};
+
+static int parse_text(const char *key, const char *value, void *text)
+{
+    RTE_SET_USED(key);
+    *(const char **)text = value;
+    return 0;
+}
+
+static int parse_number(const char *key, const char *value, void *number)
+{
+    char *end;
+
+    errno = 0;
+    *(uint64_t *)number = strtoull(value, &end, 10);
+    if (errno == 0 && end != value && *end == '\0')
+        return 0;
+    LOG("%s=%s: not a number\n", key, value);
+    return -EINVAL;
+}
+
+/* Maps the control file, or, without one, a page of the port's own that says run. */
+static int ctl_map(struct replay_port *port, const char *path)
+{
+    int flags = path != NULL ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+    int fd = path != NULL ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+    void *page = MAP_FAILED;
+    int err;
+
+    if (path == NULL || (fd >= 0 && ftruncate(fd, sizeof(*port->ctl)) == 0))
+        page = mmap(NULL, sizeof(*port->ctl), PROT_READ | PROT_WRITE, flags, fd, 0);
+    err = errno;
+    if (fd >= 0)
+        close(fd);
+    if (page == MAP_FAILED) {
+        LOG("%s: %s\n", path != NULL ? path : "control page", strerror(err));
+        return -err;
+    }
+    port->ctl = page;
+    if (path == NULL)
+        port->ctl->run = 1;
+    port->ctl->tsc_hz = rte_get_tsc_hz();
+    port->ctl->frames = port->frames.count;
+    __atomic_store_n(&port->ctl->magic, REPLAY_CTL_MAGIC, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static int port_open(struct replay_port *port, const char *arguments)
+{
+    static const char *const keys[] = {"pcap", "copy", "ctl", "capture", "capture_frames", NULL};
+    struct rte_kvargs *list = rte_kvargs_parse(arguments != NULL ? arguments : "", keys);
+    uint64_t capture_frames = CAPTURE_FRAMES_DEFAULT, copy = UINT32_MAX;
+    const char *pcap = NULL, *ctl = NULL, *capture = NULL;
+    int err = 0;
+
+    if (list == NULL) {
+        LOG("\"%s\": the arguments are pcap, copy, ctl, capture, capture_frames\n", arguments);
+        return -EINVAL;
+    }
+    rte_kvargs_process(list, "pcap", parse_text, &pcap);
+    rte_kvargs_process(list, "ctl", parse_text, &ctl);
+    rte_kvargs_process(list, "capture", parse_text, &capture);
+    if (rte_kvargs_process(list, "copy", parse_number, &copy) != 0 ||
+        rte_kvargs_process(list, "capture_frames", parse_number, &capture_frames) != 0)
+        err = -EINVAL;
+    port->copy = (uint32_t)RTE_MIN(copy, UINT32_MAX);
+    if (err == 0 && pcap != NULL)
+        err = frames_load(&port->frames, pcap);
+    if (err == 0 && capture != NULL)
+        err = capture_open(&port->capture, capture, capture_frames);
+    if (err == 0)
+        err = ctl_map(port, ctl);
+    rte_kvargs_free(list);
+    return err;
+}
+
+static int replay_probe(struct rte_vdev_device *vdev)
+{
+    struct replay_port *port;
+    struct rte_eth_dev *dev;
+    int err;
+
+    if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+        return -ENOTSUP;
+    dev = rte_eth_vdev_allocate(vdev, sizeof(*port));
+    if (dev == NULL)
+        return -ENOMEM;
+    port = dev->data->dev_private;
+    err = port_open(port, rte_vdev_device_args(vdev));
+    if (err != 0) {
+        port_release(port);
+        rte_eth_dev_release_port(dev);
+        return err;
+    }
+    rte_eth_random_addr(port->mac.addr_bytes);
+    dev->data->mac_addrs = &port->mac;
+    dev->data->dev_link.link_speed = RTE_ETH_SPEED_NUM_100G;
+    dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
+    dev->dev_ops = &operations;
+    dev->rx_pkt_burst = port->frames.count != 0 ? rx_burst : rx_nothing;
+    dev->tx_pkt_burst = tx_burst;
+    rte_eth_dev_probing_finish(dev);
+    return 0;
+}
+
+static int replay_remove(struct rte_vdev_device *vdev)
+{
+    struct rte_eth_dev *dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
+
+    if (dev == NULL)
+        return 0; /* closed before */
+    port_close(dev);
+    return rte_eth_dev_release_port(dev);
+}
+
+static struct rte_vdev_driver replay_driver = {.probe = replay_probe, .remove = replay_remove};
+
+RTE_PMD_REGISTER_VDEV(net_replay, replay_driver);
+RTE_PMD_REGISTER_PARAM_STRING(net_replay, "pcap=<file> copy=<bytes> ctl=<file> capture=<file> capture_frames=<count>");

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two programs measured in turn, so that both meet the same machine.
+
+The time of a packet moves by half over minutes when other guests of the
+machine press on its caches, so figures of different minutes say nothing
+about each other. Pairs of short windows do: one program awake in each, the
+other stopped. What counts is the median of the pairs' ratios.
+"""
+
+import dataclasses
+import statistics
+import time
+
+WAITING_MOST = 0.01    # of a window, in which the worker had no core
+LOSS_MOST = 0.001
+ATTEMPTS = 3           # for each pair wanted
+
+
+class MeasureError(Exception):
+    """There is nothing to report."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+    """How many pairs of windows, and their seconds."""
+
+    pairs: int
+    settle: float
+    window: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    ns: float        # for each packet
+    waiting: float   # share of the window
+    loss: float      # share of the packets; below zero, more were sent
+
+    @property
+    def quiet(self):
+        return self.waiting <= WAITING_MOST
+
+
+def spread(values):
+    """(median, lower quartile, upper quartile)."""
+    if len(values) == 1:
+        return values * 3
+    low, median, high = statistics.quantiles(values, n=4, method='inclusive')
+    return median, low, high
+
+
+@dataclasses.dataclass
+class Rounds:
+    """The pairs of windows that count."""
+
+    ours: list
+    peer: list
+    discarded: int = 0
+
+    def ours_ns(self):
+        return spread(self.ours)
+
+    def peer_ns(self):
+        return spread(self.peer)
+
+    def times_peer(self):
+        """How many times the peer's time a packet costs."""
+        return spread([ours / peer
+                       for ours, peer in zip(self.ours, self.peer)])
+
+
+def read_state(program):
+    run, waiting, _ = (program.task / 'schedstat').read_text().split()
+    return (program.source.received(), program.sink.sent().packets,
+            int(run), int(waiting))
+
+
+def measure_window(program, pace):
+    program.wake()
+    time.sleep(pace.settle)
+    received, sent, run, waiting = read_state(program)
+    time.sleep(pace.window)
+    received2, sent2, run2, waiting2 = read_state(program)
+    program.sleep()
+    packets = received2.packets - received.packets
+    if packets == 0:
+        raise MeasureError(f'{program.name} received nothing in a window')
+    waited = waiting2 - waiting
+    ticks = received2.last_tsc - received.last_tsc
+    return Window(
+        ns=ticks / program.source.tsc_hz * 1e9 / packets,
+        waiting=waited / max(run2 - run + waited, 1),
+        loss=1 - (sent2 - sent) / packets)
+
+
+def measure(ours, peer, pace, progress):
+    """Both programs run and are asleep, and are so again afterwards."""
+    rounds = Rounds([], [])
+    for _ in range(pace.pairs * ATTEMPTS):
+        pair = [measure_window(program, pace) for program in (ours, peer)]
+        for program, window in zip((ours, peer), pair):
+            if abs(window.loss) > LOSS_MOST:
+                raise MeasureError(f'{program.name} sent '
+                                   f'{1 - window.loss:.1%} of the packets')
+        if all(window.quiet for window in pair):
+            rounds.ours.append(pair[0].ns)
+            rounds.peer.append(pair[1].ns)
+        else:
+            rounds.discarded += 1
+        progress(rounds)
+        if len(rounds.ours) == pace.pairs:
+            break
+    if not rounds.ours:
+        raise MeasureError('the machine is too busy: other work took more '
+                           f'than {WAITING_MOST:.0%} of the worker\'s core '
+                           'in every window')
+    return rounds

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/scenario/memory_port.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fastpath/ports/port.h"
+
+#define PORTS 64
+#define QUEUE 256
+
+struct queue {
+    unsigned head, tail;
+    struct rte_mbuf *mbufs[QUEUE];
+};
+
+struct memory_port {
+    char name[32];
+    bool open;
+    struct queue in, out;
+};
+
+static struct memory_port ports[PORTS];
+
+static bool queue_put(struct queue *queue, struct rte_mbuf *mbuf)
+{
+    if (queue->tail - queue->head == QUEUE)
+        return false;
+    queue->mbufs[queue->tail++ % QUEUE] = mbuf;
+    return true;
+}
+
+static struct rte_mbuf *queue_take(struct queue *queue)
+{
+    return queue->head == queue->tail ? NULL : queue->mbufs[queue->head++ % QUEUE];
+}
+
+static struct memory_port *find(const char *name)
+{
+    for (unsigned i = 0; i < PORTS; i++) {
+        if (ports[i].open && strcmp(ports[i].name, name) == 0)
+            return &ports[i];
+    }
+    return NULL;
+}
+
+static int memory_open(struct df_port *port, const struct df_port_config *config)
+{
+    for (unsigned i = 0; i < PORTS; i++) {
+        if (ports[i].open)
+            continue;
+        ports[i].open = true;
+        snprintf(ports[i].name, sizeof(ports[i].name), "%s", config->vif_name);
+        port->priv = &ports[i];
+        port->n_rxq = 1;
+        port->n_txq = config->n_workers;
+        return 0;
+    }
+    return -E2BIG;
+}
+
+static void memory_close(struct df_port *port)
+{
+    struct memory_port *memory = port->priv;
+    struct rte_mbuf *mbuf;
+    while ((mbuf = queue_take(&memory->in)) != NULL || (mbuf = queue_take(&memory->out)) != NULL)
+        rte_pktmbuf_free(mbuf);
+    memory->open = false;
+}
+
+static uint16_t memory_rx(struct df_port *port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n)
+{
+    (void)queue;
+    struct memory_port *memory = port->priv;
+    uint16_t got = 0;
+    while (got < n && (mbufs[got] = queue_take(&memory->in)) != NULL)
+        got++;
+    return got;
+}
+
+static uint16_t memory_tx(struct df_port *port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n)
+{
+    (void)queue;
+    struct memory_port *memory = port->priv;
+    uint16_t sent = 0;
+    while (sent < n && queue_put(&memory->out, mbufs[sent]))
+        sent++;
+    return sent;
+}
+
+static bool memory_attached(const struct df_port *port, const char **detail)
+{
+    (void)port;
+    *detail = "";
+    return true;
+}
+
+static const struct df_port_ops memory_ops = {
+    .vif_type = "ethdev",
+    .open = memory_open,
+    .close = memory_close,
+    .rx = memory_rx,
+    .tx = memory_tx,
+    .attached = memory_attached,
+};
+
+void memory_ports_register(void)
+{
+    df_port_ops_register(&memory_ops);
+}
+
+bool memory_port_put(const char *name, struct rte_mbuf *mbuf)
+{
+    struct memory_port *memory = find(name);
+    return memory != NULL && queue_put(&memory->in, mbuf);
+}
+
+struct rte_mbuf *memory_port_take(const char *name)
+{
+    struct memory_port *memory = find(name);
+    return memory != NULL ? queue_take(&memory->out) : NULL;
+}
+
+const char *memory_port_waiting(void)
+{
+    for (unsigned i = 0; i < PORTS; i++) {
+        if (ports[i].open && ports[i].out.head != ports[i].out.tail)
+            return ports[i].name;
+    }
+    return NULL;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <rte_mbuf.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Ports of memory: what the test puts in, a worker receives; what a worker transmits, the test takes out.
+ * They stand in for vif_type ethdev. Single-threaded.
+ */
+
+void memory_ports_register(void);
+
+/** Puts a frame at the port's receive side; false when no such port is open or its queue is full. Takes the mbuf. */
+bool memory_port_put(const char *name, struct rte_mbuf *mbuf);
+
+/** Takes the next transmitted frame; the caller frees it. NULL: none. */
+struct rte_mbuf *memory_port_take(const char *name);
+
+/** The name of any port at which a frame waits, or NULL. */
+const char *memory_port_waiting(void);

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A database that is not there yet, goes away, or holds what cannot be used.
+. "${0%/*}/lib.sh"
+
+in_sync='.daemon.database.state == "in sync"'
+
+note "there is no database when the switch starts: it waits, and serves what comes"
+mv nb nb.hidden
+start_switch
+reports show "$in_sync" >/dev/null && fail "in sync with a database that is not there"
+mv nb.hidden nb
+network red 10.1.0.0/24
+port a red veth
+port b red veth
+until_true 20 "the switch is in sync" reports show "$in_sync"
+plug a b
+lease a b
+expect_ping a b
+
+note "an object that refers to what does not exist waits alone, and is served when that comes"
+network late 10.9.0.0/24
+port c late veth
+served a
+plug c
+lease c
+df_db delete lswitch late >/dev/null
+until_true 5 "c waits for its network" reports show '.n_waiting > 0'
+expect_ping a b
+put lswitch '{"id": "late", "name": "late", "topic": "t", "network_type": "local", "mtu": 1450}'
+served c
+lease c
+
+note "an object that cannot be used is skipped alone, shown by name, and applied when it is mended"
+df_db set lport c macs= >/dev/null
+until_true 5 "c is refused" reports show '.ports.refused == 1'
+df_ctl ports --json | jq -r '.ports[] | select(.name == "c") | .reason' >reason.txt
+expect_text 'lport c .*MAC' reason.txt
+echo "   $(cat reason.txt)"
+expect_ping a b
+df_db set lport c "macs=${mac[c]}" >/dev/null
+served c
+lease c
+
+note "the database goes away: the switch goes on with what it knows, and DHCP too"
+mv nb nb.hidden
+expect_ping a b
+lease a
+reports show '.ports.open == 3' >/dev/null
+mv nb.hidden nb
+df_db set lport a name=renamed >/dev/null
+until_true 20 "the change arrives after the database is back" \
+    reports ports '.ports[] | select(.id == "a" and .name == "renamed")'
+expect_ping a b
+
+note "everything is deleted by hand: ports close, the switch stays"
+for id in a b c; do
+    df_db delete lport $id >/dev/null
+done
+until_true 10 "no port is left" reports ports '.ports == []'

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "tests/unit/fastpath/table_test.h"
+
+/* The exact-match table, with keys and values of its own. */
+
+struct test_key {
+    uint32_t a;
+    uint16_t b;
+    uint8_t c, d;
+};
+
+struct test_value {
+    uint64_t number;
+    uint64_t complement; /* of number: a torn value shows */
+};
+
+#define NUMBER 250
+
+static const struct df_table_ops ops = {
+    .desc = {.number = NUMBER, .name = "test", .key_size = sizeof(struct test_key),
+             .value_size = sizeof(struct test_value), .item_size = 4},
+    DF_EXACT_OPS,
+};
+static struct df_table table = {.ops = &ops};
+static uint32_t max = 100;
+
+static void setup(void)
+{
+    df_hash_init();
+    df_rcu_register();
+    cr_assert_eq(df_exact_init(&table.state, &ops, max), 0);
+    walk_reset();
+}
+
+static void teardown(void)
+{
+    df_exact_fini(table.state);
+    df_rcu_barrier();
+    df_rcu_unregister();
+}
+
+TestSuite(exact, .init = setup, .fini = teardown);
+
+static struct df_entry entry(const struct test_key *key, const struct test_value *value)
+{
+    return entry_of(NUMBER, key, sizeof(*key), value, sizeof(*value));
+}
+
+static int put_number(uint32_t a, uint64_t number)
+{
+    struct test_key key = {.a = a};
+    struct test_value value = {number, ~number};
+    struct df_entry made = entry(&key, &value);
+    return df_exact_put(table.state, &made);
+}
+
+static int del_number(uint32_t a)
+{
+    struct test_key key = {.a = a};
+    struct df_entry made = entry(&key, NULL);
+    return df_exact_del(table.state, &made);
+}
+
+static const struct test_value *find(uint32_t a)
+{
+    struct test_key key = {.a = a};
+    return df_exact_find(table.state, &walk, &key, NULL);
+}
+
+static uint32_t stamp_of(uint32_t a)
+{
+    struct test_key key = {.a = a};
+    return atomic_load(&df_stamp_array[df_stamp_slot(NUMBER, df_hash_bytes(&key, sizeof(key)))]);
+}
+
+Test(exact, finds_what_was_put_and_nothing_else)
+{
+    cr_assert_null(find(1));
+    cr_assert_eq(put_number(1, 11), 0);
+    cr_assert_eq(put_number(2, 22), 0);
+    cr_assert_eq(find(1)->number, 11);
+    cr_assert_eq(find(2)->number, 22);
+    cr_assert_null(find(3));
+    cr_assert_eq(df_exact_count(table.state), 2);
+}
+
+Test(exact, every_byte_of_a_key_counts)
+{
+    struct test_key key = {.a = 1, .d = 9};
+    struct test_value value = {1, 2};
+    struct df_entry made = entry(&key, &value);
+    cr_assert_eq(df_exact_put(table.state, &made), 0);
+    cr_assert_not_null(df_exact_find(table.state, &walk, &key, NULL));
+    key.d = 8;
+    cr_assert_null(df_exact_find(table.state, &walk, &key, NULL));
+}
+
+Test(exact, replaces)
+{
+    cr_assert_eq(put_number(1, 11), 0);
+    const struct test_value *old = find(1);
+    cr_assert_eq(put_number(1, 12), 0);
+    cr_assert_eq(find(1)->number, 12);
+    cr_assert_eq(df_exact_count(table.state), 1);
+    /* This thread is a reader that has not been quiescent since: what it found is still there. */
+    cr_assert_eq(old->number, 11);
+}
+
+Test(exact, copies_key_and_value)
+{
+    struct test_key key = {.a = 1};
+    struct test_value value = {11, 0};
+    struct df_entry made = entry(&key, &value);
+    cr_assert_eq(df_exact_put(table.state, &made), 0);
+    value.number = 99;
+    cr_assert_eq(find(1)->number, 11);
+}
+
+Test(exact, deletes)
+{
+    cr_assert_eq(put_number(1, 11), 0);
+    cr_assert_eq(del_number(2), -ENOENT);
+    cr_assert_eq(del_number(1), 0);
+    cr_assert_null(find(1));
+    cr_assert_eq(df_exact_count(table.state), 0);
+    cr_assert_eq(del_number(1), -ENOENT);
+}
+
+Test(exact, is_full_at_its_limit_and_still_replaces)
+{
+    for (uint32_t a = 0; a < max; a++)
+        cr_assert_eq(put_number(a, a), 0);
+    cr_assert_eq(put_number(max, 1), -ENOSPC);
+    cr_assert_null(find(max));
+    cr_assert_eq(put_number(5, 55), 0);
+    cr_assert_eq(find(5)->number, 55);
+    cr_assert_eq(del_number(6), 0);
+    cr_assert_eq(put_number(max, 1), 0);
+    cr_assert_eq(df_exact_count(table.state), max);
+}
+
+Test(exact, refuses_keys_and_values_of_another_size)
+{
+    struct test_key key = {.a = 1};
+    uint8_t value[sizeof(struct test_value) + 8] = {0};
+    struct df_entry short_key = entry_of(NUMBER, &key, sizeof(key) - 1, value, sizeof(struct test_value));
+    struct df_entry short_value = entry_of(NUMBER, &key, sizeof(key), value, sizeof(struct test_value) - 1);
+    struct df_entry half_item = entry_of(NUMBER, &key, sizeof(key), value, sizeof(struct test_value) + 2);
+    struct df_entry two_items = entry_of(NUMBER, &key, sizeof(key), value, sizeof(struct test_value) + 8);
+    cr_assert_eq(df_exact_put(table.state, &short_key), -EINVAL);
+    cr_assert_eq(df_exact_del(table.state, &short_key), -ENOENT);
+    cr_assert_eq(df_exact_put(table.state, &short_value), -EINVAL);
+    cr_assert_eq(df_exact_put(table.state, &half_item), -EINVAL);
+    cr_assert_eq(df_exact_put(table.state, &two_items), 0);
+    uint32_t len = 0;
+    cr_assert_not_null(df_exact_find(table.state, &walk, &key, &len));
+    cr_assert_eq(len, sizeof(struct test_value) + 8);
+}
+
+Test(exact, records_the_slot_of_a_hit_and_of_a_miss)
+{
+    struct test_key key = {.a = 1};
+    uint16_t slot = df_stamp_slot(NUMBER, df_hash_bytes(&key, sizeof(key)));
+    cr_assert_null(find(1));
+    cr_assert_eq(walk.stamps.n, 1);
+    cr_assert_eq(walk.stamps.slot[0], slot);
+    cr_assert_eq(put_number(1, 11), 0);
+    cr_assert_not_null(find(1));
+    cr_assert_eq(walk.stamps.n, 2);
+    cr_assert_eq(walk.stamps.slot[1], slot);
+}
+
+Test(exact, each_change_bumps_its_own_stamp_once)
+{
+    uint32_t one = stamp_of(1), two = stamp_of(2), changes = df_stamps_now();
+    cr_assert_eq(put_number(1, 11), 0);
+    cr_assert_eq(stamp_of(1), one + 1);
+    cr_assert_eq(put_number(1, 12), 0);
+    cr_assert_eq(stamp_of(1), one + 2);
+    cr_assert_eq(del_number(1), 0);
+    cr_assert_eq(stamp_of(1), one + 3);
+    cr_assert_eq(del_number(1), -ENOENT);
+    cr_assert_eq(stamp_of(1), one + 3, "nothing changed");
+    cr_assert_eq(stamp_of(2), two);
+    cr_assert_eq(df_stamps_now(), changes + 3);
+}
+
+static int sum_up(const struct df_entry *found, uint64_t hits, void *arg)
+{
+    const struct test_value *value = found->value;
+    (void)hits;
+    *(uint64_t *)arg += value->number;
+    return value->number == 1000 ? -EINTR : 0;
+}
+
+Test(exact, for_each_sees_every_entry_until_it_is_stopped)
+{
+    uint64_t sum = 0;
+    for (uint32_t a = 1; a <= 50; a++)
+        cr_assert_eq(put_number(a, a), 0);
+    cr_assert_eq(df_exact_for_each(table.state, sum_up, &sum), 0);
+    cr_assert_eq(sum, 50 * 51 / 2);
+    cr_assert_eq(put_number(51, 1000), 0);
+    cr_assert_eq(df_exact_for_each(table.state, sum_up, &sum), -EINTR);
+}
+
+/* ---- trace */
+
+struct listener {
+    struct df_trace trace;
+    unsigned hits, misses;
+    uint32_t last_a;
+    const struct df_origin *origin;
+};
+
+static void heard_table(struct df_trace *trace, uint16_t number, const struct df_walk *at)
+{
+    (void)trace, (void)number, (void)at;
+}
+
+static void heard_next(struct df_trace *trace, uint16_t number, uint16_t next, const struct df_walk *at)
+{
+    (void)trace, (void)number, (void)next, (void)at;
+}
+
+static void heard_lookup(struct df_trace *trace, const struct df_table *in, const void *key, uint16_t key_len,
+                         const struct df_entry *found)
+{
+    struct listener *listener = (struct listener *)trace;
+    cr_assert_eq(in, &table);
+    cr_assert_eq(key_len, sizeof(struct test_key));
+    listener->last_a = ((const struct test_key *)key)->a;
+    listener->origin = found != NULL ? found->origin : NULL;
+    *(found != NULL ? &listener->hits : &listener->misses) += 1;
+}
+
+Test(exact, a_trace_hears_of_hits_and_misses)
+{
+    struct listener listener = {.trace = {.enter = heard_table, .lookup = heard_lookup, .leave = heard_next}};
+    walk.table = &table;
+    walk.trace = &listener.trace;
+    cr_assert_eq(put_number(1, 11), 0);
+    cr_assert_null(find(7));
+    cr_assert_eq(listener.misses, 1);
+    cr_assert_eq(listener.last_a, 7);
+    cr_assert_not_null(find(1));
+    cr_assert_eq(listener.hits, 1);
+    cr_assert_str_eq(listener.origin->id, "one");
+}
+
+/* ---- growth and concurrency */
+
+static void setup_large(void)
+{
+    max = 200000;
+    setup();
+}
+
+TestSuite(exact_large, .init = setup_large, .fini = teardown);
+
+Test(exact_large, grows_far_beyond_its_first_size)
+{
+    for (uint32_t a = 0; a < max; a++)
+        cr_assert_eq(put_number(a, a), 0);
+    for (uint32_t a = 0; a < max; a++)
+        cr_assert_eq(find(a)->number, a);
+    cr_assert_null(find(max));
+    cr_assert_eq(df_exact_count(table.state), max);
+}
+
+#define CHANGES 30000
+
+static atomic_bool writer_ended;
+
+/*
+ * Key 1 is always there, its number is the count of its changes; key 2 comes and goes; others make the table grow.
+ * What the reader finds is whole, and never older than the stamp it read before.
+ */
+static void *read_on(void *arg)
+{
+    uint64_t *wrong = arg;
+    struct df_walk own = {0};
+    struct test_key one = {.a = 1}, two = {.a = 2};
+    df_rcu_register();
+    uint32_t start = 0;
+    while (!atomic_load(&writer_ended)) {
+        df_stamps_begin(&own.stamps);
+        const struct test_value *value = df_exact_find(table.state, &own, &one, NULL);
+        if (value == NULL || value->number != ~value->complement || value->number < own.stamps.sum - start)
+            ++*wrong;
+        value = df_exact_find(table.state, &own, &two, NULL);
+        if (value != NULL && value->number != ~value->complement)
+            ++*wrong;
+        df_rcu_quiescent();
+    }
+    df_rcu_unregister();
+    return NULL;
+}
+
+Test(exact_large, readers_never_see_half_a_change)
+{
+    pthread_t readers[2];
+    uint64_t wrong[2] = {0};
+    uint32_t before = stamp_of(1);
+    cr_assert_eq(before, 0);
+    cr_assert_eq(put_number(1, 1), 0);
+    for (unsigned i = 0; i < 2; i++)
+        cr_assert_eq(pthread_create(&readers[i], NULL, read_on, &wrong[i]), 0);
+    for (uint32_t n = 2; n < CHANGES; n++) {
+        cr_assert_eq(put_number(1, n), 0);
+        cr_assert_eq(n % 2 == 0 ? put_number(2, n) : del_number(2), 0);
+        cr_assert_eq(put_number(n + 10, n), 0);
+        df_rcu_quiescent();
+    }
+    atomic_store(&writer_ended, true);
+    df_rcu_offline();
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(readers[i], NULL);
+    df_rcu_online();
+    cr_assert_eq(wrong[0] + wrong[1], 0);
+}
