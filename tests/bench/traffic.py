@@ -248,9 +248,10 @@ def model(traffic, host='bench'):
         'lrouter': [
             {'id': 'router', 'name': 'router', 'topic': 'bench', 'ports': [
                 {'id': f'router-{net}', 'topic': 'bench', 'lswitch': net,
+                 'unique_key': key,
                  'mac': ROUTER_MACS[net],
                  'network': f'{gateways[net]}/{PREFIX_LENGTH}'}
-                for net in NETWORKS]}],
+                for key, net in enumerate(NETWORKS, 1001)]}],
         'lport': [
             lport('replay0', 'net1', [sender_mac(0)], [SENDERS_FIRST_IP],
                   host),
