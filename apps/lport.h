@@ -12,9 +12,9 @@
  */
 
 /*
- * Is somebody behind the port? A port without a binding is a reservation: Neutron makes one for a virtual address that others
- * carry in their allowed address pairs, and to answer for it would take the address away from them. The exception is
- * the DHCP port, which is never bound because every node is the server.
+ * Is somebody behind the port? A port without a binding is a reservation: Neutron makes one for a virtual address that
+ * others carry in their allowed address pairs, and to answer for it would take the address away from them. The
+ * exception is the DHCP port, which is never bound because every node is the server.
  */
 static inline bool df_lport_has_station(const Df__LogicalPort *lport)
 {

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "control/model/alloc.h"
-#include "fastpath/rcu.h"
 
 /* A name becomes part of a path, so it may not lead elsewhere. */
 static bool is_name(const char *name)
@@ -28,9 +27,10 @@ static int open_module(const char *apps_dir, const char *name, void **handle, st
         return df_error_set(error, -ENAMETOOLONG, "app %s: its path is too long; correct [df] apps_dir", name);
     if (access(path, R_OK) < 0)
         return df_error_set(error, -errno,
-                            "app %s: %s: %s; correct [df] apps_list, or let [df] apps_dir name the folder it is in", name,
-                            path, strerror(errno));
-    /* Never unmapped: workers may be in a table that the app has registered, and the datapath outlives the controller. */
+                            "app %s: %s: %s; correct [df] apps_list, or let [df] apps_dir name the folder it is in",
+                            name, path, strerror(errno));
+    /* Never unmapped: workers may be in a table that the app has registered, and the datapath outlives the
+     * controller. */
     *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!*handle)
         return df_error_set(error, -ENOEXEC, "app %s: %s; build it against this df-switchd", name, dlerror());
@@ -71,7 +71,8 @@ static int start(const struct df_controller_config *config, const struct df_app 
     if (err == 0 && app->init) {
         err = app->init();
         if (err < 0)
-            df_error_set(error, err, "app %s: it cannot start: %s; see the messages before, or take it off [df] apps_list",
+            df_error_set(error, err,
+                         "app %s: it cannot start: %s; see the messages before, or take it off [df] apps_list",
                          app->name, strerror(-err));
     }
     return err;
@@ -127,15 +128,9 @@ int df_apps_load(const struct df_controller_config *config, const struct df_app 
 
 void df_apps_unload(struct df_apps *apps)
 {
-    bool waited = false;
-    for (size_t i = apps->n; i > 0; i--) {
-        if (!apps->handle[i - 1])
-            continue;
-        if (!waited)
-            df_rcu_barrier();
-        waited = true;
-        dlclose(apps->handle[i - 1]);
-    }
+    for (size_t i = apps->n; i > 0; i--)
+        if (apps->handle[i - 1])
+            dlclose(apps->handle[i - 1]);
     free(apps->app);
     free(apps->handle);
     *apps = (struct df_apps){0};

@@ -6,8 +6,8 @@
 /*
  * Apps from shared objects: df_app_NAME.so in the folder for apps, one `const struct df_app df_app` in each.
  *
- * Invariant: an app in the list has the ABI of this daemon, knows its options and is initialised. One that cannot be loaded
- * stops the start, because ports would else be without what it does.
+ * Invariant: an app in the list has the ABI of this daemon, knows its options and is initialised. One that cannot be
+ * loaded stops the start, because ports would else be without what it does.
  */
 
 struct df_apps {
@@ -20,5 +20,5 @@ struct df_apps {
 int df_apps_load(const struct df_controller_config *config, const struct df_app *last, struct df_apps *apps,
                  struct df_error *error);
 
-/** Waits for the grace period of origins, which point into the apps. No entry may be wanted any more. */
+/** Lets go of the apps. Their code and names stay mapped: origins and tables point to them for longer. */
 void df_apps_unload(struct df_apps *apps);

@@ -144,8 +144,8 @@ static void find_gone(struct df_object *object, void *arg)
     sweep->gone[sweep->n++] = object;
 }
 
-/* Deletes what the snapshot did not tell. An object without a message may go with the last that refers to it, so one that
- * still is to be deleted always has one, or is bad. */
+/* Deletes what the snapshot did not tell. An object without a message may go with the last that refers to it, so one
+ * that still is to be deleted always has one, or is bad. */
 static void sweep(struct df_controller *controller)
 {
     struct sweep sweep = {.snapshot = controller->snapshot};
@@ -155,7 +155,8 @@ static void sweep(struct df_controller *controller)
     if (controller->held)
         df_log(DF_LOG_WARNING,
                "the database is empty; this node keeps the %zu objects it knows until the database has some again, or "
-               "df-switchd is started again", sweep.n);
+               "df-switchd is started again",
+               sweep.n);
     for (size_t i = 0; i < sweep.n && !controller->held; i++)
         take_delete(controller, sweep.gone[i]);
     free(sweep.gone);

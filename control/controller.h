@@ -13,8 +13,8 @@
  *
  *   df_controller_change() ─► model store ─► compiler (apps) ─► one transaction ─► datapath
  *
- * The daemon feeds it from the database and runs df_controller_settle() once per turn of its loop; the scenario tests and the
- * simulation do the same by hand. Everything on one thread.
+ * The daemon feeds it from the database and runs df_controller_settle() once per turn of its loop; the scenario tests
+ * and the simulation do the same by hand. Everything on one thread.
  */
 
 struct df_controller;
@@ -23,7 +23,8 @@ struct df_controller_config {
     const char *host;        /* this node's chassis id: lport.binding.chassis of local ports */
     const char *apps_dir;    /* where df_app_NAME.so are */
     const char *const *apps; /* names in order of apps_list, ends with NULL */
-    const struct df_app *const *builtin; /* apps that are linked in, before those of the list; ends with NULL; may be NULL */
+    const struct df_app *const
+        *builtin; /* apps that are linked in, before those of the list; ends with NULL; may be NULL */
     const char *vhost_sock_dir;
     struct df_datapath *dp; /* stays the caller's */
     const struct df_clock *clock;
@@ -32,13 +33,16 @@ struct df_controller_config {
     void *option_arg;
 };
 
-/** Loads the apps. Errors name the app and the remedy. The calling thread is registered with RCU and online, here and below. */
+/**
+ * Loads the apps. Errors name the app and the remedy. The calling thread is registered with RCU and online, here and
+ * below.
+ */
 int df_controller_new(const struct df_controller_config *config, struct df_controller **controller,
                       struct df_error *error);
 
 /**
- * Waits for a grace period. Entries and ports stay in the datapath, which forwards on until it is closed; nobody may read the
- * origins of its entries after this (trace, dump).
+ * Entries and ports stay in the datapath, which forwards on until it is closed; nobody may read the origins of its
+ * entries after this (trace, dump).
  */
 void df_controller_free(struct df_controller *controller);
 
@@ -46,22 +50,22 @@ void df_controller_free(struct df_controller *controller);
 void df_controller_change(struct df_controller *controller, struct df_nb_change *change);
 
 /**
- * Compiles what is due, commits the difference, opens and closes ports. Inside a snapshot it does nothing: half a snapshot is
- * never applied.
+ * Compiles what is due, commits the difference, opens and closes ports. Inside a snapshot it does nothing: half a
+ * snapshot is never applied.
  *
  * @return the number of entries put and deleted
  */
 size_t df_controller_settle(struct df_controller *controller);
 
 /**
- * When df_controller_settle() has something to try again (a port that would not open, an entry that was refused): the clock's
- * milliseconds, maybe past; -1: never by itself.
+ * When df_controller_settle() has something to try again (a port that would not open, an entry that was refused): the
+ * clock's milliseconds, maybe past; -1: never by itself.
  */
 int64_t df_controller_next_due_ms(const struct df_controller *controller);
 
 /**
- * Compiles everything again and applies the difference: what a restart would do. Always 0 unless the compiler is wrong, which
- * is what tests end with.
+ * Compiles everything again and applies the difference: what a restart would do. Always 0 unless the compiler is
+ * wrong, which is what tests end with.
  */
 size_t df_controller_recompile(struct df_controller *controller);
 
@@ -82,15 +86,16 @@ void df_controller_port_changed(void *controller, uint16_t port, const struct df
 /**
  * Reports for RPC, as JSON. The caller owns the result; NULL: there is no report of that name (error says so).
  *
- * show      {host, apps [name], objects {NB table: count}, networks, routers (that this node needs), ports {open, refused,
- *           waiting, down}, entries {table: count}, work {changes, compiles, puts, dels, refused}, unknown_punts,
- *           in_snapshot, held (the database is empty and what was known is kept), n_bad, n_waiting, n_problems,
- *           bad [{table, id, error, in_force}], waiting [{table, id, n, for [{table, id, app}]}],
+ * show      {host, apps [name], objects {NB table: count}, networks, routers (that this node needs), ports {open,
+ *           refused, waiting, down}, entries {table: count}, work {changes, compiles, puts, dels, refused},
+ *           unknown_punts, in_snapshot, held (the database is empty and what was known is kept), n_bad, n_waiting,
+ *           n_problems, bad [{table, id, error, in_force}], waiting [{table, id, n, for [{table, id, app}]}],
  *           problems [{table, id, app, text}]}; each list is cut at 100 items, its n_ is not
  * ports     [{id, name, number, lswitch, network (its name), unique_key, macs, ips, vif_type, vif_name, status (open,
  *           refused, waiting, down), reason, attached, detail, desired_version, applied_version, rx_packets, rx_bytes,
  *           tx_packets, tx_bytes, rx_drops, tx_drops}], by id
- * networks  [{id, name, unique_key, network_type, segmentation_id, mtu, subnets [cidr], ports, local_ports}] needed, by id
+ * networks  [{id, name, unique_key, network_type, segmentation_id, mtu, subnets [cidr], ports, local_ports}] needed,
+ *           by id
  * routers   [{id, name, unique_key, enabled, ports [{id, lswitch, network, mac, networks}], routes [{destination,
  *           nexthop}]}] needed, by id
  * apps      [{id, name, summary, provides [word], state (what the app says, or null)}] in order

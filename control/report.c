@@ -70,8 +70,8 @@ static void add_missing(struct findings *findings, const struct df_object *objec
     df_compiler_waiters(object, add_waiter, &waiting);
     if (waiting.n && findings->n_waiting++ < LIST_MAX)
         json_array_append_new(findings->waiting,
-                              json_pack("{s:s, s:s, s:I, s:O}", "table", table_name(object->table), "id", object->id, "n",
-                                        (json_int_t)waiting.n, "for", waiting.waiters));
+                              json_pack("{s:s, s:s, s:I, s:O}", "table", table_name(object->table), "id", object->id,
+                                        "n", (json_int_t)waiting.n, "for", waiting.waiters));
     json_decref(waiting.waiters);
 }
 
@@ -79,10 +79,9 @@ static void find(struct df_object *object, void *arg)
 {
     struct findings *findings = arg;
     if (object->bad && findings->n_bad++ < LIST_MAX)
-        json_array_append_new(findings->bad,
-                              json_pack("{s:s, s:o, s:o, s:b}", "table", table_name(object->table), "id",
-                                        text(object->id), "error", text(object->bad), "in_force",
-                                        object->message != NULL));
+        json_array_append_new(findings->bad, json_pack("{s:s, s:o, s:o, s:b}", "table", table_name(object->table), "id",
+                                                       text(object->id), "error", text(object->bad), "in_force",
+                                                       object->message != NULL));
     if (!object->message)
         add_missing(findings, object);
     const char *refused = df_compiler_refusal(object);
@@ -156,13 +155,13 @@ static json_t *work_of(const struct df_controller *controller)
 
 static json_t *report_show(struct df_controller *controller)
 {
-    json_t *report = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "host", text(controller->host), "apps",
-        app_names(controller), "objects", object_counts(controller), "networks",
-        number(df_relevance_count(controller->relevance, DF_NB_LSWITCH)), "routers",
-        number(df_relevance_count(controller->relevance, DF_NB_LROUTER)), "ports", port_counts(controller), "entries",
-        entry_counts(controller->dp), "work", work_of(controller), "unknown_punts", number(controller->unknown_punts),
-        "in_snapshot", controller->in_snapshot, "held", controller->held);
+    json_t *report =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "host", text(controller->host), "apps",
+                  app_names(controller), "objects", object_counts(controller), "networks",
+                  number(df_relevance_count(controller->relevance, DF_NB_LSWITCH)), "routers",
+                  number(df_relevance_count(controller->relevance, DF_NB_LROUTER)), "ports", port_counts(controller),
+                  "entries", entry_counts(controller->dp), "work", work_of(controller), "unknown_punts",
+                  number(controller->unknown_punts), "in_snapshot", controller->in_snapshot, "held", controller->held);
     add_findings(controller, report);
     return report;
 }
@@ -236,8 +235,7 @@ static json_t *subnets_of(struct df_object *network)
 {
     size_t n;
     json_t *list = json_array();
-    struct df_object *const *subnet =
-        df_referrers_sorted(df_object_referrers(network, DF_NB_LSUBNET, "lswitch"), &n);
+    struct df_object *const *subnet = df_referrers_sorted(df_object_referrers(network, DF_NB_LSUBNET, "lswitch"), &n);
     for (size_t i = 0; i < n; i++)
         json_array_append_new(list, text(((const Df__Subnet *)subnet[i]->message)->cidr));
     return list;
@@ -248,12 +246,11 @@ static json_t *network_item(struct df_object *object)
     const Df__LogicalSwitch *lswitch = (const Df__LogicalSwitch *)object->message;
     json_t *segmentation_id = lswitch && lswitch->has_segmentation_id ? number(lswitch->segmentation_id) : json_null();
     json_t *mtu = lswitch && lswitch->has_mtu ? number(lswitch->mtu) : json_null();
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", object->id, "name",
-                     text(lswitch ? lswitch->name : NULL), "unique_key", number(object->unique_key), "network_type",
-                     text(lswitch ? lswitch->network_type : NULL), "segmentation_id", segmentation_id, "mtu", mtu,
-                     "subnets", subnets_of(object), "ports",
-                     number(df_object_referrers(object, DF_NB_LPORT, "lswitch")->n), "local_ports",
-                     number(object->local_ports));
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", object->id, "name", text(lswitch ? lswitch->name : NULL),
+        "unique_key", number(object->unique_key), "network_type", text(lswitch ? lswitch->network_type : NULL),
+        "segmentation_id", segmentation_id, "mtu", mtu, "subnets", subnets_of(object), "ports",
+        number(df_object_referrers(object, DF_NB_LPORT, "lswitch")->n), "local_ports", number(object->local_ports));
 }
 
 static json_t *router_ports(const Df__LogicalRouter *router)
@@ -370,8 +367,7 @@ static const struct {
     {"routers", report_routers}, {"apps", report_apps},   {"version", report_version},
 };
 
-json_t *df_controller_report(struct df_controller *controller, const char *what, json_t *params,
-                             struct df_error *error)
+json_t *df_controller_report(struct df_controller *controller, const char *what, json_t *params, struct df_error *error)
 {
     (void)params;
     for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)

@@ -46,5 +46,5 @@ struct df_rule {
 /** The rule of a field; the rule of unannotated fields where it has none. Never NULL. */
 const struct df_rule *df_rule_of(const ProtobufCMessageDescriptor *message, const ProtobufCFieldDescriptor *field);
 
-/** NULL when text fits the rule; else what to say of it ("is not an IP address"), good until this thread's next call. */
+/** NULL when text fits; else what to say of it ("is not an IP address"), good until this thread's next call. */
 const char *df_rule_refuses(const struct df_rule *rule, const char *text);

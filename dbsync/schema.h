@@ -83,6 +83,6 @@ void df_schema_references(enum df_nb_table table, const ProtobufCMessage *object
 /** The table that a reference field names, by its path without indexes ("ports.lswitch"); DF_NB_TABLES: none. */
 enum df_nb_table df_schema_refers(enum df_nb_table table, const char *path);
 
-/** JSON object -> message and back. Unknown fields and wrong types are errors that name the field; the rest is checked. */
+/** JSON object -> message and back. Unknown fields and wrong types are errors that name the field. It is checked. */
 int df_schema_from_json(enum df_nb_table table, const json_t *json, ProtobufCMessage **object, struct df_error *error);
 json_t *df_schema_to_json(const ProtobufCMessage *object);

@@ -6,6 +6,7 @@
 #include <rte_mbuf.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,7 +161,8 @@ static void add_lcores(struct arguments *arguments, const struct df_eal_config *
 }
 
 /*
- * Without PCI devices nothing needs physical addresses; with virtual ones the buffers are one piece, which AF_XDP wants.
+ * Without PCI devices nothing needs physical addresses; with virtual ones the buffers are one piece, which AF_XDP
+ * wants.
  */
 static void add_devices(struct arguments *arguments, const struct df_eal_config *config)
 {
@@ -223,6 +225,7 @@ static int start(const struct df_eal_config *config, struct df_eal *eal)
     char *argv[ARGUMENTS_MAX + 1]; /* DPDK reorders what it gets */
     add_all(&arguments, config, eal->hugepages);
     memcpy(argv, arguments.value, sizeof(argv));
+    signal(SIGPIPE, SIG_IGN);
     int ret = arguments.failed ? -1 : rte_eal_init(arguments.n, argv);
     int err = arguments.failed ? fail(eal, DF_EAL_NO_MEMORY, -ENOMEM, "arguments") : 0;
     if (ret < 0 && !err)

@@ -9,12 +9,14 @@
  * Start of DPDK's environment (EAL) and of the packet buffers.
  *
  * The thread that calls df_eal_init() becomes the main lcore, which is the control thread's; worker i runs on lcore
- * df_eal_worker_lcore(i), pinned to the CPU asked for. Lcore numbers are ours and not CPU numbers, so a machine with one
- * CPU can run control and worker on it.
+ * df_eal_worker_lcore(i), pinned to the CPU asked for. Lcore numbers are ours and not CPU numbers, so a machine with
+ * one CPU can run control and worker on it.
  *
- * Memory and configuration stay in the process (--in-memory, --no-shconf): there are no files in hugetlbfs to fall over
- * after a crash, several daemons can run side by side, and DPDK's secondary processes cannot attach.
- * PCI is scanned only for the addresses that are configured, so that no NIC of the host is taken unasked.
+ * Memory and configuration stay in the process (--in-memory, --no-shconf): there are no files in hugetlbfs to fall
+ * over after a crash, several daemons can run side by side, and DPDK's secondary processes cannot attach. PCI is
+ * scanned only for the addresses that are configured, so that no NIC of the host is taken unasked.
+ *
+ * SIGPIPE is ignored from then on: memif and virtio-user write to sockets whose peer may have gone.
  *
  * DPDK starts once in a process's life: after an error the process can only report it and end. What can be found out
  * before is therefore looked at before: CPUs, plug-ins, hugepages.

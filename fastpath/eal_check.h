@@ -10,7 +10,7 @@
  * eal.c.
  */
 
-/** Whether a thread of this process may run on that CPU (cgroup, offline CPUs). Leaves the caller's affinity as it was. */
+/** Whether a thread of this process may run on that CPU (cgroup, offline). Leaves the caller's affinity as it was. */
 bool df_eal_cpu_usable(unsigned cpu);
 
 /**

@@ -32,8 +32,8 @@ enum df_table_id {
     DF_TABLE_ND = 45, /* IPV6_ND */
     DF_TABLE_L2 = 55, /* L2_LOOKUP */
     DF_TABLE_FLOOD = 56,
-    DF_TABLE_L3 = 60,            /* L3_LOOKUP */
-    DF_TABLE_L3_PROACTIVE = 65,  /* L3_PROACTIVE_LOOKUP */
+    DF_TABLE_L3 = 60,           /* L3_LOOKUP */
+    DF_TABLE_L3_PROACTIVE = 65, /* L3_PROACTIVE_LOOKUP */
     DF_TABLE_EGRESS = 75,
     DF_TABLE_DISPATCH = 115, /* INGRESS_DISPATCH */
     DF_TABLE_PORT_SECURITY = 201,
@@ -109,7 +109,8 @@ struct df_l2_key {
 struct df_l2_value {
     uint32_t lport;  /* the port, or the router's port */
     uint32_t router; /* 0: deliver to lport; else route */
-    struct df_ip ip4; /* router only: its first address in each family on this network, source of ICMP errors; zero: none */
+    struct df_ip
+        ip4; /* router only: its first address in each family on this network, source of ICMP errors; zero: none */
     struct df_ip ip6;
 };
 
@@ -225,9 +226,9 @@ struct df_table_desc {
     const char *upstream; /* "L2_LOOKUP" */
     const char *summary;
     uint16_t key_size;
-    uint16_t value_size;    /* of the fixed part */
-    uint16_t item_size;     /* of one item behind it, 0: none; the item count is value_len's rest */
-    uint16_t order;         /* place in the walk: entries are put from the highest to the lowest, deleted the other way */
+    uint16_t value_size; /* of the fixed part */
+    uint16_t item_size;  /* of one item behind it, 0: none; the item count is value_len's rest */
+    uint16_t order;      /* place in the walk: entries are put from the highest to the lowest, deleted the other way */
     const struct df_field *key_fields; /* each list ends with a NULL name */
     const struct df_field *value_fields;
     const struct df_field *item_fields;

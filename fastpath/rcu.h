@@ -8,10 +8,10 @@
  * published; to change one is to publish a successor and to hand the old one to df_rcu_call().
  *
  * How threads behave:
- *  - A worker registers when it starts, reports df_rcu_quiescent() after each round, holds no RCU pointer across it, and
- *    unregisters before it ends. Before it sleeps it goes offline.
- *  - The control thread is the single writer, and a reader as well: it registers when it starts, is online while it works
- *    and offline while it waits in its event loop, so that grace periods never wait for it.
+ *  - A worker registers when it starts, reports df_rcu_quiescent() after each round, holds no RCU pointer across it,
+ *    and unregisters before it ends. Before it sleeps it goes offline.
+ *  - The control thread is the single writer, and a reader as well: it registers when it starts, is online while it
+ *    works and offline while it waits in its event loop, so that grace periods never wait for it.
  *  - Every other thread that reads a table does as a worker does. A thread that is not registered, or is offline, may
  *    touch nothing here.
  *  - Callbacks of df_rcu_call() run on a thread of liburcu: they free memory or post to the control thread.

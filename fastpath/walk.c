@@ -91,7 +91,10 @@ static bool is_single_host(const struct df_ip *ip)
     return !special && !df_ip_is_never_source(ip);
 }
 
-/* No answer to what is an error itself, came to a group, or has no single host as its source, nor to a later fragment. */
+/*
+ * No answer to what is an error itself, came to a group, or has no single host as its source, nor to a later
+ * fragment.
+ */
 static bool error_is_due(const struct df_packet *packet)
 {
     if ((packet->bits & DF_PACKET_LATER_FRAGMENT) || df_mac_is_group(&packet->eth_dst))

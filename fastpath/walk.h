@@ -21,10 +21,10 @@
 /* Answers that a worker writes into the packet itself and sends back where it came from. */
 enum df_answer {
     DF_ANSWER_NONE,
-    DF_ANSWER_ARP,          /* reply: answer_mac is the address asked for */
-    DF_ANSWER_ND,           /* neighbour advertisement for nd.target by answer_mac */
-    DF_ANSWER_ECHO,         /* ICMP and ICMPv6 echo reply */
-    DF_ANSWER_ICMP_ERROR,   /* answer_type, answer_code, from answer_ip */
+    DF_ANSWER_ARP,        /* reply: answer_mac is the address asked for */
+    DF_ANSWER_ND,         /* neighbour advertisement for nd.target by answer_mac */
+    DF_ANSWER_ECHO,       /* ICMP and ICMPv6 echo reply */
+    DF_ANSWER_ICMP_ERROR, /* answer_type, answer_code, from answer_ip */
 };
 
 enum df_verdict_kind {
@@ -85,10 +85,10 @@ struct df_walk {
 
     /* Registers, named as upstream uses them. */
     uint16_t in_port;
-    uint32_t in_lport;  /* reg6 */
-    uint32_t out_lport; /* reg7 */
-    uint32_t network;   /* metadata */
-    uint32_t router;    /* reg5 */
+    uint32_t in_lport;                   /* reg6 */
+    uint32_t out_lport;                  /* reg7 */
+    uint32_t network;                    /* metadata */
+    uint32_t router;                     /* reg5 */
     struct df_ip router_ip4, router_ip6; /* source of ICMP errors of that router for this packet */
     struct df_ip next_hop;               /* whom the last router sends it to, an address on network */
     uint8_t routed;                      /* how many routers it crossed: TTL goes down by this */
@@ -104,7 +104,7 @@ struct df_walk {
 
     uint8_t steps;
     const struct df_table *table; /* in whose decide() the walk is: stamps of a look-up are its own */
-    struct df_trace *trace; /* NULL on a worker */
+    struct df_trace *trace;       /* NULL on a worker */
 };
 
 static inline uint16_t df_walk_l4_src(struct df_walk *walk)
@@ -149,8 +149,8 @@ static inline uint16_t df_walk_output(struct df_walk *walk, uint16_t port, uint1
 
 /**
  * Ends the walk: a worker answers with an ICMP error from the router the packet is at. Where none is due (RFC 1122
- * section 3.2.2, RFC 4443 section 2.4 e) or the router has no address to send it from, the packet is dropped for reason;
- * otherwise the verdict is an answer and reason stands in verdict.drop too.
+ * section 3.2.2, RFC 4443 section 2.4 e) or the router has no address to send it from, the packet is dropped for
+ * reason; otherwise the verdict is an answer and reason stands in verdict.drop too.
  */
 uint16_t df_walk_icmp_error(struct df_walk *walk, uint8_t type4, uint8_t code4, uint8_t type6, uint8_t code6,
                             enum df_drop reason);

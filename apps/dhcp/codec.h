@@ -17,7 +17,8 @@
  * IPv4 addresses are in network order, everything else is in host order.
  */
 
-enum df_dhcp_type { /* option 53, RFC 2132 section 9.6 */
+/* Option 53, RFC 2132 section 9.6. */
+enum df_dhcp_type {
     DF_DHCP_DISCOVER = 1,
     DF_DHCP_OFFER,
     DF_DHCP_REQUEST,
@@ -28,7 +29,8 @@ enum df_dhcp_type { /* option 53, RFC 2132 section 9.6 */
     DF_DHCP_INFORM,
 };
 
-enum df_dhcp_option { /* RFC 2132, RFC 3397 (119), RFC 3442 (121) */
+/* RFC 2132, RFC 3397 (119), RFC 3442 (121). */
+enum df_dhcp_option {
     DF_DHCP_PAD = 0,
     DF_DHCP_NETMASK = 1,
     DF_DHCP_ROUTER = 3,
@@ -75,7 +77,7 @@ struct df_dhcp_request {
     uint16_t flags;
     uint32_t ciaddr, giaddr;
     struct df_mac chaddr;
-    uint8_t type; /* option 53 */
+    uint8_t type;                     /* option 53 */
     uint32_t requested_ip, server_id; /* 0: not there */
     uint16_t max_size;                /* option 57 in bytes of IP datagram, at least 576 (also when it is not there) */
     struct df_dhcp_bytes parameters;  /* option 55 */
@@ -85,8 +87,8 @@ struct df_dhcp_request {
 /**
  * Reads a request out of an Ethernet frame.
  *
- * @return 0; -EPROTO: not an untagged, unfragmented UDP packet to port 67, or cut short; -EBADMSG: not a DHCP request of an Ethernet
- *         client, or an option is malformed or goes past the end
+ * @return 0; -EPROTO: not an untagged, unfragmented UDP packet to port 67, or cut short; -EBADMSG: not a DHCP request
+ *          of an Ethernet client, or an option is malformed or goes past the end
  */
 int df_dhcp_read(const uint8_t *frame, uint32_t len, struct df_dhcp_request *request);
 

@@ -84,11 +84,14 @@ static int set_domain(const char *value)
 }
 
 const struct df_app_option df_dhcp_config_options[] = {
-    {SECTION, "df_dns_servers", "8.8.8.8,8.8.4.4", "DNS servers of subnets that name none, IPv4, commas between", set_dns},
+    {SECTION, "df_dns_servers", "8.8.8.8,8.8.4.4", "DNS servers of subnets that name none, IPv4, commas between",
+     set_dns},
     {SECTION, "df_default_network_device_mtu", "1460", "MTU of networks that name none, bytes", set_mtu},
-    {SECTION, "df_dhcp_max_rate_per_sec", "3", "DHCP packets per port and second, 1 to 64; more block the port", set_rate},
+    {SECTION, "df_dhcp_max_rate_per_sec", "3", "DHCP packets per port and second, 1 to 64; more block the port",
+     set_rate},
     {SECTION, "df_dhcp_block_time_in_sec", "100", "seconds for which a port over the rate is not answered", set_block},
-    {SECTION, "df_add_link_local_route", "True", "give guests a route to 169.254.169.254 by the DHCP server", set_link_local},
+    {SECTION, "df_add_link_local_route", "True", "give guests a route to 169.254.169.254 by the DHCP server",
+     set_link_local},
     {SECTION, "dhcp_lease_duration", "86400", "lease time in seconds; -1: for ever", set_lease},
     {SECTION, "dns_domain", "openstacklocal", "domain name on networks that name none; empty: none", set_domain},
     {NULL, NULL, NULL, NULL, NULL},

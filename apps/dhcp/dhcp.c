@@ -13,9 +13,9 @@
 /*
  * dhcp: a distributed DHCPv4 server. Every node answers its own ports from the model; there is no lease database.
  *
- * 20 SERVICES_CLASSIFICATION sends UDP to port 67 to 30 DHCP, 30 punts the packets of ports that are served to here, and
- * everything else goes on to L2. The way of a request: limit.c, codec.c, lease.c (the model), server.c (the protocol),
- * reply.c (the options), and out of the port it came from.
+ * 20 SERVICES_CLASSIFICATION sends UDP to port 67 to 30 DHCP, 30 punts the packets of ports that are served to here,
+ * and everything else goes on to L2. The way of a request: limit.c, codec.c, lease.c (the model), server.c (the
+ * protocol), reply.c (the options), and out of the port it came from.
  */
 
 #define ETH_TYPE_IP4 0x0800
@@ -116,7 +116,8 @@ static void note_decline(const Df__LogicalPort *lport, const struct df_dhcp_leas
     struct df_ip ip = df_ip_from4(lease->address);
     snprintf(decline->lport, sizeof(decline->lport), "%s", lport->id);
     df_ip_text(&ip, decline->ip);
-    df_log(DF_LOG_WARNING, "dhcp: lport %s declined its address %s: something else on the network uses it; find it there",
+    df_log(DF_LOG_WARNING,
+           "dhcp: lport %s declined its address %s: something else on the network uses it; find it there",
            decline->lport, decline->ip);
 }
 

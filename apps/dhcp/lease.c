@@ -92,8 +92,8 @@ static void fill_dns(const Df__Subnet *subnet, struct df_dhcp_lease *lease)
 }
 
 /*
- * RFC 3442: a client that takes option 121 ignores option 3, so the default route is in it too.
- * The route to the metadata address leads to the DHCP server: a next hop that is on the network and not the guest itself.
+ * RFC 3442: a client that takes option 121 ignores option 3, so the default route is in it too. The route to the
+ * metadata address leads to the DHCP server: a next hop that is on the network and not the guest itself.
  */
 static void fill_routes(const Df__Subnet *subnet, struct df_dhcp_lease *lease)
 {

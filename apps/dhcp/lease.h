@@ -23,13 +23,13 @@ struct df_dhcp_lease {
     struct df_dhcp_buffer dns;    /* as option 6 */
     struct df_dhcp_buffer routes; /* as option 121 */
     struct df_dhcp_bytes domain, host_name;
-    struct df_dhcp_opts opts;    /* the port's own, which come before the rest */
+    struct df_dhcp_opts opts; /* the port's own, which come before the rest */
 };
 
 /**
- * The index in lport.ips of the address that DHCP gives: the first IPv4 one whose subnet has DHCP on. subnet_of reads an
- * lsubnet, so that compile functions and punt handlers each do it their way.
- * @return 0 and the subnet; -ENOENT: none
+ * The index in lport.ips of the address that DHCP gives: the first IPv4 one whose subnet has DHCP on. subnet_of reads
+ * an lsubnet, so that compile functions and punt handlers each do it their way. @return 0 and the subnet; -ENOENT:
+ * none
  */
 int df_dhcp_lease_subnet(const Df__LogicalPort *lport, const Df__Subnet *(*subnet_of)(void *arg, const char *id),
                          void *arg, size_t *index, const Df__Subnet **subnet);

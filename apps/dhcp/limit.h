@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /*
- * How often a port may ask: at most rate packets in any second; the one that is too many blocks the port for a while, as
- * a guest that floods should cost nothing.
+ * How often a port may ask: at most rate packets in any second; the one that is too many blocks the port for a while,
+ * as a guest that floods should cost nothing.
  *
  * Kept by the datapath's port number, so there is a fixed number of entries; one whose lport changed starts anew.
  */

@@ -239,7 +239,20 @@ static int encode_routes(const char *text, struct df_dhcp_buffer *value)
 }
 
 enum kind {
-    ANY, OURS, IP, IPS, IP_PAIRS, U8, U16, U32, S32, BOOL, STRING, HEX, DOMAINS, ROUTES,
+    ANY,
+    OURS,
+    IP,
+    IPS,
+    IP_PAIRS,
+    U8,
+    U16,
+    U32,
+    S32,
+    BOOL,
+    STRING,
+    HEX,
+    DOMAINS,
+    ROUTES,
 };
 
 static const struct {

@@ -83,10 +83,18 @@ static const struct {
     uint8_t code;
     void (*put)(const struct df_dhcp_lease *lease, struct df_dhcp_buffer *value);
 } values[] = {
-    {DF_DHCP_NETMASK, put_netmask},      {DF_DHCP_ROUTER, put_router},         {DF_DHCP_DNS, put_dns},
-    {DF_DHCP_HOST_NAME, put_host_name},  {DF_DHCP_DOMAIN_NAME, put_domain},    {DF_DHCP_MTU, put_mtu},
-    {DF_DHCP_BROADCAST, put_broadcast},  {DF_DHCP_LEASE_TIME, put_lease_time}, {DF_DHCP_T1, put_t1},
-    {DF_DHCP_T2, put_t2},                {DF_DHCP_ROUTES, put_routes},         {DF_DHCP_MS_ROUTES, put_routes},
+    {DF_DHCP_NETMASK, put_netmask},
+    {DF_DHCP_ROUTER, put_router},
+    {DF_DHCP_DNS, put_dns},
+    {DF_DHCP_HOST_NAME, put_host_name},
+    {DF_DHCP_DOMAIN_NAME, put_domain},
+    {DF_DHCP_MTU, put_mtu},
+    {DF_DHCP_BROADCAST, put_broadcast},
+    {DF_DHCP_LEASE_TIME, put_lease_time},
+    {DF_DHCP_T1, put_t1},
+    {DF_DHCP_T2, put_t2},
+    {DF_DHCP_ROUTES, put_routes},
+    {DF_DHCP_MS_ROUTES, put_routes},
 };
 
 bool df_dhcp_reply_value(const struct df_dhcp_lease *lease, uint8_t code, struct df_dhcp_buffer *value)
@@ -141,8 +149,8 @@ static void put_requested(struct filler *filler, const struct df_dhcp_request *r
 
 static void put_usual(struct filler *filler)
 {
-    static const uint8_t usual[] = {DF_DHCP_NETMASK, DF_DHCP_ROUTER,    DF_DHCP_DNS, DF_DHCP_DOMAIN_NAME, DF_DHCP_MTU,
-                                    DF_DHCP_BROADCAST, DF_DHCP_T1, DF_DHCP_T2,  DF_DHCP_ROUTES};
+    static const uint8_t usual[] = {DF_DHCP_NETMASK,   DF_DHCP_ROUTER, DF_DHCP_DNS, DF_DHCP_DOMAIN_NAME, DF_DHCP_MTU,
+                                    DF_DHCP_BROADCAST, DF_DHCP_T1,     DF_DHCP_T2,  DF_DHCP_ROUTES};
     for (size_t i = 0; i < sizeof(usual); i++)
         put_option(filler, usual[i]);
     for (unsigned code = 1; code < DF_DHCP_END; code++) {
@@ -180,9 +188,9 @@ static void put_head(struct df_dhcp_reply *reply, const struct df_dhcp_request *
 void df_dhcp_reply_options(struct df_dhcp_reply *reply, const struct df_dhcp_request *request,
                            const struct df_dhcp_lease *lease, enum df_dhcp_type type, bool lease_times)
 {
-    static const uint8_t settled[] = {DF_DHCP_PAD,  DF_DHCP_REQUESTED_IP, DF_DHCP_LEASE_TIME, DF_DHCP_OVERLOAD,
-                                      DF_DHCP_TYPE, DF_DHCP_SERVER_ID,    DF_DHCP_PARAMETERS, DF_DHCP_MESSAGE,
-                                      DF_DHCP_MAX_SIZE, DF_DHCP_CLIENT_ID, DF_DHCP_RELAY_INFO, DF_DHCP_END};
+    static const uint8_t settled[] = {DF_DHCP_PAD,      DF_DHCP_REQUESTED_IP, DF_DHCP_LEASE_TIME, DF_DHCP_OVERLOAD,
+                                      DF_DHCP_TYPE,     DF_DHCP_SERVER_ID,    DF_DHCP_PARAMETERS, DF_DHCP_MESSAGE,
+                                      DF_DHCP_MAX_SIZE, DF_DHCP_CLIENT_ID,    DF_DHCP_RELAY_INFO, DF_DHCP_END};
     struct filler filler = {.reply = reply, .lease = lease};
     for (size_t i = 0; i < sizeof(settled); i++)
         filler.done[settled[i]] = true;

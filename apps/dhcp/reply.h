@@ -8,9 +8,9 @@
  * What is in a reply.
  *
  * Options stand in this order, and what does not fit into the client's maximum message size is left out from the back:
- * type (53), server identifier (54), lease time (51), client identifier (61, RFC 6842), then what the client asked for in
- * option 55 in its order, except that the netmask comes before the routers (RFC 2132 section 3.3). A client without option
- * 55 gets the usual ones and then the port's own, by number.
+ * type (53), server identifier (54), lease time (51), client identifier (61, RFC 6842), then what the client asked for
+ * in option 55 in its order, except that the netmask comes before the routers (RFC 2132 section 3.3). A client without
+ * option 55 gets the usual ones and then the port's own, by number.
  */
 
 /** An OFFER or an ACK. lease_times: false for the answer to an INFORM, which has none (RFC 2131 section 4.3.5). */

@@ -22,10 +22,8 @@ static void address_reply(const struct df_dhcp_request *request, uint32_t client
 static struct df_dhcp_outcome offer(const struct df_dhcp_request *request, const struct df_dhcp_lease *lease,
                                     struct df_dhcp_reply *reply)
 {
-    struct df_dhcp_header header = {.eth_src = lease->server_mac,
-                                    .ip_src = lease->server_ip,
-                                    .yiaddr = lease->address,
-                                    .siaddr = lease->siaddr};
+    struct df_dhcp_header header = {
+        .eth_src = lease->server_mac, .ip_src = lease->server_ip, .yiaddr = lease->address, .siaddr = lease->siaddr};
     address_reply(request, lease->address, false, &header);
     df_dhcp_reply_begin(reply, request, &header);
     df_dhcp_reply_options(reply, request, lease, DF_DHCP_OFFER, true);
@@ -52,10 +50,8 @@ static struct df_dhcp_outcome ack(enum df_dhcp_counter received, const struct df
 static struct df_dhcp_outcome nak(enum df_dhcp_counter received, const struct df_dhcp_request *request,
                                   const struct df_dhcp_lease *lease, struct df_dhcp_reply *reply)
 {
-    struct df_dhcp_header header = {.eth_src = lease->server_mac,
-                                    .eth_dst = broadcast_mac,
-                                    .ip_src = lease->server_ip,
-                                    .ip_dst = INADDR_BROADCAST};
+    struct df_dhcp_header header = {
+        .eth_src = lease->server_mac, .eth_dst = broadcast_mac, .ip_src = lease->server_ip, .ip_dst = INADDR_BROADCAST};
     df_dhcp_reply_begin(reply, request, &header);
     df_dhcp_reply_nak(reply, request, lease, "the address is not this port's");
     return (struct df_dhcp_outcome){received, DF_DHCP_COUNT_NAK, df_dhcp_reply_end(reply)};

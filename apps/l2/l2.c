@@ -88,14 +88,13 @@ static void compile_lswitch(struct df_compile *c, const ProtobufCMessage *object
     if (!df_compile_needs_network(c, lswitch->id))
         return;
     emit_service(c, (struct df_services_key){.eth_type = ETH_TYPE_ARP}, DF_TABLE_ARP);
-    emit_service(c,
-                 (struct df_services_key){
-                     .eth_type = ETH_TYPE_IP6, .ip_proto = IPPROTO_ICMPV6, .l4_dst = ND_NEIGHBOR_SOLICIT},
-                 DF_TABLE_ND);
-    emit_service(c,
-                 (struct df_services_key){
-                     .eth_type = ETH_TYPE_IP6, .ip_proto = IPPROTO_ICMPV6, .l4_dst = ND_NEIGHBOR_ADVERT},
-                 DF_TABLE_ND);
+    emit_service(
+        c,
+        (struct df_services_key){.eth_type = ETH_TYPE_IP6, .ip_proto = IPPROTO_ICMPV6, .l4_dst = ND_NEIGHBOR_SOLICIT},
+        DF_TABLE_ND);
+    emit_service(
+        c, (struct df_services_key){.eth_type = ETH_TYPE_IP6, .ip_proto = IPPROTO_ICMPV6, .l4_dst = ND_NEIGHBOR_ADVERT},
+        DF_TABLE_ND);
 }
 
 static const struct df_app_rule rules[] = {

@@ -7,9 +7,9 @@
 /*
  * l3: distributed routing. Every node that needs a router's networks has the whole router.
  *
- * A router's port gives its MAC to 55 L2_LOOKUP (what is sent to it is routed), its addresses to 25 ARP, 45 IPV6_ND and 65
- * L3_PROACTIVE_LOOKUP (so another router's next hop through this one is routed again), and the router's routes to 60
- * L3_LOOKUP. An lport gives its addresses to 65, where a routed packet finds its destination's MAC.
+ * A router's port gives its MAC to 55 L2_LOOKUP (what is sent to it is routed), its addresses to 25 ARP, 45 IPV6_ND
+ * and 65 L3_PROACTIVE_LOOKUP (so another router's next hop through this one is routed again), and the router's routes
+ * to 60 L3_LOOKUP. An lport gives its addresses to 65, where a routed packet finds its destination's MAC.
  */
 
 enum { RANK_OWN, RANK_PAIR };
@@ -53,8 +53,8 @@ static void add_address(struct df_compile *c, struct df_routes *routes, struct r
     struct df_ip ip;
     unsigned bits;
     if (df_prefix_parse(text, &ip, &bits) < 0) {
-        df_compile_problem(c, "ports: %s: network %s is not an address with a prefix length; correct it",
-                           p->port->id, text);
+        df_compile_problem(c, "ports: %s: network %s is not an address with a prefix length; correct it", p->port->id,
+                           text);
         return;
     }
     struct df_ip *first = df_ip_is4(&ip) ? &p->ip4 : &p->ip6;
@@ -66,7 +66,9 @@ static void add_address(struct df_compile *c, struct df_routes *routes, struct r
     df_routes_add(routes, &ip, bits, hop_of(p, DF_ROUTE_CONNECTED));
 }
 
-/* Hosts speak ND to the link-local address of a router, and take it for their default route (RFC 4861 section 6.3.4). */
+/*
+ * Hosts speak ND to the link-local address of a router, and take it for their default route (RFC 4861 section 6.3.4).
+ */
 static void add_link_local(struct df_compile *c, struct df_routes *routes, const struct router_port *p)
 {
     struct df_ip ip = df_link_local(&p->mac);

@@ -66,8 +66,10 @@ void df_routes_add_extra(struct df_compile *c, struct df_routes *routes, const D
     const struct df_route *connected = find_connected(routes, &hop_ip);
     if (!connected) {
         if (!routes->partial)
-            df_compile_problem(c, "routes: %s via %s: the next hop is on none of the router's networks, or the router "
-                               "itself; correct it or add a port there", destination, nexthop);
+            df_compile_problem(c,
+                               "routes: %s via %s: the next hop is on none of the router's networks, or the router "
+                               "itself; correct it or add a port there",
+                               destination, nexthop);
         return;
     }
     struct df_l3_hop hop = connected->hop;

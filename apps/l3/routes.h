@@ -7,8 +7,9 @@
  * The routes of one router while it is compiled.
  *
  * Routes are gathered in any number per destination; df_routes_emit() sorts them and makes one entry of each
- * destination: of the best kind there (own address, then connected, then next hops), hops in the order of the model. Only
- * next hops share a destination (ECMP); of own addresses and connected networks the first holds and the others are named.
+ * destination: of the best kind there (own address, then connected, then next hops), hops in the order of the model.
+ * Only next hops share a destination (ECMP); of own addresses and connected networks the first holds and the others
+ * are named.
  *
  * A next hop is looked for in the connected networks, which therefore are all added first, then df_routes_connect() is
  * called once, then extra routes are added.

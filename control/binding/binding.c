@@ -95,8 +95,8 @@ static bool claim_vif(struct binding *binding)
 {
     struct df_vif *vif = &binding->want.vif;
     const char *id = binding->lport->id;
-    const char *holder = df_local_ports_claim(df_compile_local_ports(binding->c), id, vif->name,
-                                              df_compile_watcher(binding->c));
+    const char *holder =
+        df_local_ports_claim(df_compile_local_ports(binding->c), id, vif->name, df_compile_watcher(binding->c));
     if (!vif->type)
         return false;
     if (strcmp(holder, id) != 0) {

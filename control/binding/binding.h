@@ -6,9 +6,9 @@
 /*
  * The built-in app "binding": it lets the traffic of local ports in and out.
  *
- * Invariant (deny until programmed): a port has its classification entry only when its interface is known, its network is
- * known, no app refuses it, and the loaded apps provide what it demands. The controller loads it behind all other apps,
- * so that it knows what they said.
+ * Invariant (deny until programmed): a port has its classification entry only when its interface is known, its network
+ * is known, no app refuses it, and the loaded apps provide what it demands. The controller loads it behind all other
+ * apps, so that it knows what they said.
  */
 
 extern const struct df_app df_app_binding;

@@ -17,8 +17,8 @@
 struct local_port {
     UT_hash_handle hh;
     char *id;
-    uint16_t number; /* 0: none */
-    bool touched;    /* to be looked at by the settle that goes on */
+    uint16_t number;                /* 0: none */
+    bool touched;                   /* to be looked at by the settle that goes on */
     struct local_port *prev, *next; /* claimants of the interface */
     struct claim *claim;
     struct df_watched claim_watched;

@@ -36,10 +36,10 @@ struct df_vif {
 
 /* What the compile of a port came to. */
 struct df_local_port_want {
-    struct df_vif vif;    /* type NULL: no interface is to be open */
-    const char *refused;  /* why its traffic is not let in, or NULL; for people */
-    bool waiting;         /* refused because something is missing that may yet come */
-    uint64_t version;     /* of the lport that was compiled */
+    struct df_vif vif;   /* type NULL: no interface is to be open */
+    const char *refused; /* why its traffic is not let in, or NULL; for people */
+    bool waiting;        /* refused because something is missing that may yet come */
+    uint64_t version;    /* of the lport that was compiled */
 };
 
 enum df_local_port_state { DF_LOCAL_PORT_OPEN, DF_LOCAL_PORT_REFUSED, DF_LOCAL_PORT_WAITING, DF_LOCAL_PORT_DOWN };

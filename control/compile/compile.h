@@ -12,8 +12,8 @@
  * What an app's compile function sees: the object, the rest of the model to read from, and a place to emit entries.
  *
  * Every read is recorded, also one that finds nothing: when the thing read changes, appears or goes, the object is
- * compiled again. Nothing else causes a compile. Read the narrowest thing that will do: df_compile_key() depends only on
- * an object's existence and unique_key, so a change of a network's MTU does not touch its ten thousand ports.
+ * compiled again. Nothing else causes a compile. Read the narrowest thing that will do: df_compile_key() depends only
+ * on an object's existence and unique_key, so a change of a network's MTU does not touch its ten thousand ports.
  */
 
 struct df_compile;
@@ -30,7 +30,10 @@ bool df_compile_is_local(struct df_compile *c, const Df__LogicalPort *lport);
 /** Does this node need the network: has it a local port, or do routers lead to it from one? */
 bool df_compile_needs_network(struct df_compile *c, const char *lswitch_id);
 
-/** Calls cb with each object of table that refers to id by the reference field (e.g. lsubnets by "lswitch"), ordered by id. */
+/**
+ * Calls cb with each object of table that refers to id by the reference field (e.g. lsubnets by "lswitch"), ordered by
+ * id.
+ */
 void df_compile_referrers(struct df_compile *c, enum df_nb_table table, const char *field, const char *id,
                           void (*cb)(struct df_compile *c, const ProtobufCMessage *object, void *arg), void *arg);
 
@@ -56,6 +59,7 @@ void df_compile_emit_ranked(struct df_compile *c, unsigned rank, uint16_t table,
 void df_compile_problem(struct df_compile *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /**
- * Refuses the port the object is: it is not opened, `df-ctl ports` shows the reason. Only for the object being compiled.
+ * Refuses the port the object is: it is not opened, `df-ctl ports` shows the reason. Only for the object being
+ * compiled.
  */
 void df_compile_refuse(struct df_compile *c, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -194,8 +194,8 @@ void df_compiler_notes(const struct df_object *object,
     }
 }
 
-static void waiters(const struct df_watched *thing, void (*cb)(const struct df_object *object, const char *app, void *arg),
-                    void *arg)
+static void waiters(const struct df_watched *thing,
+                    void (*cb)(const struct df_object *object, const char *app, void *arg), void *arg)
 {
     for (const struct df_watch *watch = thing->first; watch; watch = watch->next) {
         const struct df_unit *unit = (const struct df_unit *)watch->watcher;

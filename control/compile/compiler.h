@@ -9,11 +9,12 @@
 /*
  * The compiler: objects of the model to table entries, through the apps.
  *
- * Invariant: after df_compiler_run() the entries wanted are those that a compile of everything from scratch would give. A
- * unit of work is one rule of an app for one object (unit.h). Each thing that a unit reads is recorded as a watch, so a
- * change makes due the units of the object itself and those that read what changed of it, and nothing else.
+ * Invariant: after df_compiler_run() the entries wanted are those that a compile of everything from scratch would
+ * give. A unit of work is one rule of an app for one object (unit.h). Each thing that a unit reads is recorded as a
+ * watch, so a change makes due the units of the object itself and those that read what changed of it, and nothing else.
  *
- *     change ─► store (fires watches) ─► units due ─► run: apps emit ─► entries (candidates) ─► changes: one transaction
+ *     change ─► store (fires watches) ─► units due ─► run: apps emit ─► entries (candidates) ─► changes: one
+ *     transaction
  *
  * Units of a rule that comes last (binding) run when no other is due, because they read what the others said.
  *

@@ -6,7 +6,8 @@
 #include "control/compile/unit.h"
 
 /*
- * What compile.c (the apps' side) and compiler.c (the controller's side) share, inside compile/: the call that is going on.
+ * What compile.c (the apps' side) and compiler.c (the controller's side) share, inside compile/: the call that is
+ * going on.
  */
 
 struct df_compile {

@@ -29,7 +29,7 @@ struct slot {
     struct df_emission *only;
     uint32_t n, room;
     struct df_emission *in_force;
-    char *refused;      /* why the datapath does not take the winner, or NULL */
+    char *refused;            /* why the datapath does not take the winner, or NULL */
     struct slot *prev, *next; /* touched since the last commit */
     bool touched;
     bool failed; /* in the commit that goes on */

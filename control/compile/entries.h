@@ -8,11 +8,11 @@
  * The entries that apps want, and those in force.
  *
  * Invariants:
- * - For each (table, key) there is the list of its candidates, at most one of each unit and rank, the winner first: lowest
- *   rank, then NB table, id and rule. It does not depend on the order in which they came.
- * - What is in force changes by df_entries_changes() and the commit of its transaction alone, and then only where winner
- *   and entry in force differ in value or origin. What happens between two commits and is undone again never reaches the
- *   datapath.
+ * - For each (table, key) there is the list of its candidates, at most one of each unit and rank, the winner first:
+ *   lowest rank, then NB table, id and rule. It does not depend on the order in which they came.
+ * - What is in force changes by df_entries_changes() and the commit of its transaction alone, and then only where
+ *   winner and entry in force differ in value or origin. What happens between two commits and is undone again never
+ *   reaches the datapath.
  * - An origin lives as long as an entry that is in force or wanted points to it, and a grace period longer.
  *
  * Control thread.

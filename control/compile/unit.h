@@ -6,9 +6,9 @@
 #include "control/model/watch.h"
 
 /*
- * The unit of work, inside compile/: one rule of one app for one object. It owns what the app made of the object (entries,
- * notes) and remembers what the app read (watches). It is there as long as the object has a message, and compiled once
- * more when it has none to take everything back.
+ * The unit of work, inside compile/: one rule of one app for one object. It owns what the app made of the object
+ * (entries, notes) and remembers what the app read (watches). It is there as long as the object has a message, and
+ * compiled once more when it has none to take everything back.
  */
 
 /* A rule of an app, in its place among all rules. */

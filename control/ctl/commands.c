@@ -4,6 +4,8 @@
 
 #include "control/ctl/ctl.h"
 
+#define ADDRESSES_SHOWN 3 /* of a port: it may have thousands, and they are all in --json */
+
 static void print_report(const struct ctl *ctl, json_t *json)
 {
     (void)ctl;
@@ -30,8 +32,8 @@ static void print_ports(const struct ctl *ctl, json_t *json)
         {"NETWORK", "network", false, NULL},
         {"VIF", "vif_type", false, NULL},
         {"INTERFACE", "vif_name", false, NULL},
-        {"MAC", "macs", false, NULL},
-        {"ADDRESSES", "ips", false, NULL},
+        {"MAC", "macs", false, NULL, ADDRESSES_SHOWN},
+        {"ADDRESSES", "ips", false, NULL, ADDRESSES_SHOWN},
         {"STATUS", "status", false, NULL},
         {"ATTACHED", "attached", false, NULL},
         {"VERSION", "applied_version", true, NULL},
@@ -76,8 +78,7 @@ static void add_router_words(json_t *router)
     json_t *routes = json_array();
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(router, "ports"), i, item)
-    {
+    json_array_foreach(json_object_get(router, "ports"), i, item) {
         if (json_is_string(json_object_get(item, "network")))
             json_array_append(networks, json_object_get(item, "network"));
         json_array_extend(networks, json_object_get(item, "networks"));
@@ -92,9 +93,8 @@ static void add_router_words(json_t *router)
 static void print_routers(const struct ctl *ctl, json_t *json)
 {
     static const struct column columns[] = {
-        {"KEY", "unique_key", true, NULL},       {"NAME", "name", false, NULL},
-        {"ID", "id", false, NULL},               {"ADDRESSES", "network_words", false, NULL},
-        {"ROUTES", "route_words", false, NULL},  {0},
+        {"KEY", "unique_key", true, NULL},           {"NAME", "name", false, NULL},          {"ID", "id", false, NULL},
+        {"ADDRESSES", "network_words", false, NULL}, {"ROUTES", "route_words", false, NULL}, {0},
     };
     (void)ctl;
     size_t i;
@@ -114,8 +114,7 @@ static void print_apps(const struct ctl *ctl, json_t *json)
     (void)ctl;
     size_t i;
     json_t *app;
-    json_array_foreach(list_in(json, "apps"), i, app)
-    {
+    json_array_foreach(list_in(json, "apps"), i, app) {
         if (i > 0)
             putchar('\n');
         print_object(app, 0);
@@ -130,11 +129,11 @@ static json_t *fetch_flows(struct ctl *ctl, struct df_error *error)
 static void print_flows(const struct ctl *ctl, json_t *json)
 {
     static const struct column columns[] = {
-        {"IN", "in_port", true, "in_port_name"}, {"PROTOCOL", "ip_proto", true, NULL},
-        {"SOURCE", "ip_src", false, NULL},       {"PORT", "l4_src", true, NULL},
-        {"DESTINATION", "ip_dst", false, NULL},  {"PORT", "l4_dst", true, NULL},
+        {"IN", "in_port", true, "in_port_name"},    {"PROTOCOL", "ip_proto", true, NULL},
+        {"SOURCE", "ip_src", false, NULL},          {"PORT", "l4_src", true, NULL},
+        {"DESTINATION", "ip_dst", false, NULL},     {"PORT", "l4_dst", true, NULL},
         {"OUT", "out_port", true, "out_port_name"}, {"DROPPED FOR", "drop", false, NULL},
-        {"PACKETS", "packets", true, NULL},      {0},
+        {"IDLE MS", "idle_ms", true, NULL},         {0},
     };
     (void)ctl;
     json_t *flows = list_in(json, "flows");
@@ -152,8 +151,10 @@ static json_t *fetch_drops(struct ctl *ctl, struct df_error *error)
 static void print_drops(const struct ctl *ctl, json_t *json)
 {
     static const struct column columns[] = {
-        {"PORT", "port", true, "port_name"}, {"REASON", "reason", false, NULL},
-        {"PACKETS", "packets", true, NULL},  {"WHAT IT MEANS", "help", false, NULL},
+        {"PORT", "port", true, "port_name"},
+        {"REASON", "reason", false, NULL},
+        {"PACKETS", "packets", true, NULL},
+        {"WHAT IT MEANS", "help", false, NULL},
         {0},
     };
     (void)ctl;
@@ -186,12 +187,14 @@ static json_t *fetch_log_level(struct ctl *ctl, struct df_error *error)
 }
 
 static const char trace_help[] =
-    "PORT is a port of this node: its name, or its id or the beginning of it. PACKET is in words, separated by blanks or\n"
+    "PORT is a port of this node: its name, or its id or the beginning of it. PACKET is in words, separated by blanks "
+    "or\n"
     "commas, or a frame in hexadecimal. Nothing is changed and nothing is sent.\n"
     "\n"
     "Words: ip icmp tcp udp sctp arp ipv6 icmp6 tcp6 udp6 sctp6, src=PORT, dst=PORT, dl_src, dl_dst, dl_vlan,\n"
     "dl_vlan_pcp, dl_type, nw_src, nw_dst, nw_proto, nw_ttl, nw_tos, nw_frag (no, first, later), ipv6_src, ipv6_dst,\n"
-    "tp_src, tp_dst, tcp_flags (syn|ack), icmp_type, icmp_code, arp_op, arp_spa, arp_tpa, arp_sha, arp_tha, nd_target,\n"
+    "tp_src, tp_dst, tcp_flags (syn|ack), icmp_type, icmp_code, arp_op, arp_spa, arp_tpa, arp_sha, arp_tha, "
+    "nd_target,\n"
     "nd_sll, nd_tll, len (bytes of payload). What is left out is filled in as the guest behind the port would.\n"
     "\n"
     "  df-ctl trace web1 icmp,dst=db1\n"
@@ -207,13 +210,13 @@ const struct command ctl_commands[] = {
      "NAME is a table's name, upstream's name of it, or its number.\n", 0, 1, fetch_table, print_entries},
     {"flows", "[--limit N]", "the flows that workers have cached", NULL, 0, 0, fetch_flows, print_flows},
     {"workers", "", "how busy the workers are and what a packet costs",
-     "Rates are taken over one second, or the interval of --watch. BATCH is the packets of a full round, 32 at most.\n", 0,
-     0, fetch_workers, print_workers},
-    {"drops", "[--all]", "dropped packets by port and reason", "--all shows reasons that nothing was dropped for, too.\n", 0, 0,
-     fetch_drops, print_drops},
+     "Rates are taken over one second, or the interval of --watch. BATCH is the packets of a full round, 32 at most.\n",
+     0, 0, fetch_workers, print_workers},
+    {"drops", "[--all]", "dropped packets by port and reason",
+     "--all shows reasons that nothing was dropped for, too.\n", 0, 0, fetch_drops, print_drops},
     {"apps", "", "the network services and their state", NULL, 0, 0, fetch_apps, print_apps},
-    {"trace", "PORT PACKET...", "follows a packet through the tables, without sending it", trace_help, 2, 64, fetch_trace,
-     print_trace},
+    {"trace", "PORT PACKET...", "follows a packet through the tables, without sending it", trace_help, 2, 64,
+     fetch_trace, print_trace},
     {"wait", "PORT [--version N] [--timeout SECONDS] [--programmed]", "waits until a port is open and a guest attached",
      "--version N waits for that version of the port, otherwise it is the one that the database has.\n"
      "--programmed does not wait for a guest. Ends with 1 after --timeout (60 seconds).\n",

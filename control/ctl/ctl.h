@@ -25,7 +25,7 @@ struct ctl {
     json_int_t version; /* wait; 0: the newest */
     double timeout;     /* wait, seconds */
     int n_args;
-    char **args; /* behind the command */
+    char **args;    /* behind the command */
     json_t *before; /* workers: the sample of the round before */
 };
 
@@ -48,9 +48,10 @@ json_t *ctl_call(struct ctl *ctl, const char *method, json_t *params, struct df_
 
 struct column {
     const char *heading;
-    const char *path;  /* into the row: "port", "binding.type" */
-    bool right;        /* numbers */
-    const char *name;  /* path of a name to be shown with the number, "3 (web1)", or NULL */
+    const char *path; /* into the row: "port", "binding.type" */
+    bool right;       /* numbers */
+    const char *name; /* path of a name to be shown with the number, "3 (web1)", or NULL */
+    size_t items;     /* of a list, that are shown: the others become "+997"; 0: all */
 };
 
 /** Prints a list of objects; columns end with a NULL heading. Says `nothing` when the list is empty. */

@@ -13,8 +13,7 @@ json_t *fetch_table(struct ctl *ctl, struct df_error *error)
     json_t *whole = ctl_call(ctl, "table", json_pack("{s:s}", "name", ctl->args[0]), error);
     json_t *next = whole ? json_incref(json_object_get(whole, "next")) : NULL;
     while (next) {
-        json_t *page =
-            ctl_call(ctl, "table", json_pack("{s:s, s:O}", "name", ctl->args[0], "cursor", next), error);
+        json_t *page = ctl_call(ctl, "table", json_pack("{s:s, s:O}", "name", ctl->args[0], "cursor", next), error);
         json_decref(next);
         if (!page) {
             json_decref(whole);
@@ -42,8 +41,7 @@ static char *entry_text(json_t *entry)
     free(value);
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(entry, "items"), i, item)
-    {
+    json_array_foreach(json_object_get(entry, "items"), i, item) {
         char *words = fields_text(item);
         fprintf(out, " [%s]", words);
         free(words);
@@ -64,12 +62,9 @@ static int compare(const void *a, const void *b)
 
 static void print_tables(json_t *tables)
 {
-    static const struct column columns[] = {{"TABLE", "table", true, NULL},
-                                            {"NAME", "name", false, NULL},
-                                            {"UPSTREAM", "upstream", false, NULL},
-                                            {"ENTRIES", "entries", true, NULL},
-                                            {"WHAT IT IS", "summary", false, NULL},
-                                            {0}};
+    static const struct column columns[] = {{"TABLE", "table", true, NULL},         {"NAME", "name", false, NULL},
+                                            {"UPSTREAM", "upstream", false, NULL},  {"ENTRIES", "entries", true, NULL},
+                                            {"WHAT IT IS", "summary", false, NULL}, {0}};
     print_table(columns, tables, "no table");
 }
 

@@ -49,8 +49,8 @@ static void print_usage(FILE *out)
 
 static void print_command_help(const struct command *command)
 {
-    printf("Usage: df-ctl [OPTION]... %s%s%s\n%s.\n", command->name, *command->arguments ? " " : "",
-           command->arguments, command->summary);
+    printf("Usage: df-ctl [OPTION]... %s%s%s\n%s.\n", command->name, *command->arguments ? " " : "", command->arguments,
+           command->summary);
     if (command->help)
         printf("\n%s", command->help);
 }

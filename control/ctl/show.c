@@ -28,9 +28,8 @@ static void print_counts(const char *label, json_t *counts, bool name_first)
     const char *name;
     json_t *count;
     bool any = false;
-    printf("%-10s", label);
-    json_object_foreach(counts, name, count)
-    {
+    printf("%-12s", label);
+    json_object_foreach(counts, name, count) {
         if (json_integer_value(count) == 0)
             continue;
         printf("%s", any ? ", " : "");
@@ -50,11 +49,11 @@ static void print_uptime(long long seconds)
 
 static void print_node(json_t *json)
 {
-    printf("%-10s%s, df-switchd %s (pid %lld), up ", "node", text_at(json, "host"), text_at(json, "daemon.version"),
+    printf("%-12s%s, df-switchd %s (pid %lld), up ", "node", text_at(json, "host"), text_at(json, "daemon.version"),
            number_at(json, "daemon.pid"));
     print_uptime(number_at(json, "daemon.uptime_s"));
     putchar('\n');
-    printf("%-10s%s:%s, %s", "database", text_at(json, "daemon.database.driver"),
+    printf("%-12s%s:%s, %s", "database", text_at(json, "daemon.database.driver"),
            text_at(json, "daemon.database.location"), text_at(json, "daemon.database.state"));
     if (json_at(json, "daemon.database.error"))
         printf(": %s", text_at(json, "daemon.database.error"));
@@ -62,14 +61,14 @@ static void print_node(json_t *json)
         fputs("; it is empty, and what was known is kept", stdout);
     putchar('\n');
     char *cpus = value_text(json_at(json, "daemon.worker_cpus"));
-    printf("%-10s%s", "data plane", text_at(json, "daemon.datapath"));
+    printf("%-12s%s", "data plane", text_at(json, "daemon.datapath"));
     if (strcmp(cpus, "-") != 0)
         printf(", workers on CPU %s, %s", cpus,
                json_is_true(json_at(json, "daemon.hugepages")) ? "hugepages" : "no hugepages");
     putchar('\n');
     free(cpus);
     char *apps = value_text(json_object_get(json, "apps"));
-    printf("%-10s%s\n", "apps", apps);
+    printf("%-12s%s\n", "apps", apps);
     free(apps);
 }
 
@@ -111,7 +110,7 @@ void print_show(const struct ctl *ctl, json_t *json)
     (void)ctl;
     print_node(json);
     print_counts("ports", json_object_get(json, "ports"), false);
-    printf("%-10s%lld networks, %lld routers\n", "needs", number_at(json, "networks"), number_at(json, "routers"));
+    printf("%-12s%lld networks, %lld routers\n", "needs", number_at(json, "networks"), number_at(json, "routers"));
     print_counts("model", json_object_get(json, "objects"), false);
     print_counts("entries", json_object_get(json, "entries"), true);
     print_bad(json);

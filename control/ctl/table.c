@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,8 @@ json_t *json_at(json_t *json, const char *path)
     return json;
 }
 
-static char *join(json_t *array)
+/* The first `shown` items, and how many more there are. */
+static char *join(json_t *array, size_t shown)
 {
     char *text = NULL;
     size_t size;
@@ -27,12 +29,15 @@ static char *join(json_t *array)
         abort();
     size_t i;
     json_t *value;
-    json_array_foreach(array, i, value)
-    {
+    json_array_foreach(array, i, value) {
+        if (i == shown)
+            break;
         char *item = value_text(value);
         fprintf(out, "%s%s", i ? "," : "", item);
         free(item);
     }
+    if (i < json_array_size(array))
+        fprintf(out, ",+%zu", json_array_size(array) - i);
     fclose(out);
     return text;
 }
@@ -58,8 +63,7 @@ char *fields_text(json_t *object)
     const char *key;
     json_t *value;
     bool first = true;
-    json_object_foreach(object, key, value)
-    {
+    json_object_foreach(object, key, value) {
         char name_key[80];
         if (is_name_of_other(object, key))
             continue;
@@ -95,7 +99,7 @@ char *value_text(json_t *value)
     case JSON_NULL:
         return strdup("-");
     case JSON_ARRAY:
-        return json_array_size(value) ? join(value) : strdup("-");
+        return json_array_size(value) ? join(value, SIZE_MAX) : strdup("-");
     case JSON_OBJECT:
         return fields_text(value);
     }
@@ -105,7 +109,8 @@ char *value_text(json_t *value)
 static char *cell(const struct column *column, json_t *row)
 {
     json_t *value = json_at(row, column->path);
-    char *text = value ? value_text(value) : strdup("-");
+    bool cut = column->items && json_array_size(value) > column->items;
+    char *text = cut ? join(value, column->items) : value ? value_text(value) : strdup("-");
     const char *name = column->name ? json_string_value(json_at(row, column->name)) : NULL;
     char *named;
     if (!text || !name || asprintf(&named, "%s (%s)", text, name) < 0)
@@ -177,8 +182,7 @@ static void print_rows(json_t *rows)
     size_t n = 0;
     const char *key;
     json_t *value;
-    json_object_foreach(json_array_get(rows, 0), key, value)
-    {
+    json_object_foreach(json_array_get(rows, 0), key, value) {
         if (n == COLUMNS_MAX)
             break;
         columns[n++] = (struct column){.heading = key, .path = key, .right = json_is_number(value)};
@@ -190,8 +194,7 @@ void print_object(json_t *object, int indent)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value)
-    {
+    json_object_foreach(object, key, value) {
         if (json_is_object(value) && json_object_size(value) > 0) {
             printf("%*s%s:\n", indent, "", key);
             print_object(value, indent + 2);

@@ -59,8 +59,7 @@ static void print_step(json_t *step)
            text_at(step, "name"), text_at(step, "upstream"));
     size_t i;
     json_t *lookup;
-    json_array_foreach(json_object_get(step, "lookups"), i, lookup)
-    {
+    json_array_foreach(json_object_get(step, "lookups"), i, lookup) {
         json_t *match = json_object_get(lookup, "match");
         if (json_is_object(match))
             print_match(match, indent);
@@ -76,8 +75,7 @@ static void print_outputs(json_t *verdict)
 {
     size_t i;
     json_t *output;
-    json_array_foreach(json_object_get(verdict, "outputs"), i, output)
-    {
+    json_array_foreach(json_object_get(verdict, "outputs"), i, output) {
         const char *name = text_at(output, "port_name");
         long long vlan = json_integer_value(json_object_get(output, "vlan"));
         printf("verdict: deliver to port %lld%s%s", (long long)json_integer_value(json_object_get(output, "port")),

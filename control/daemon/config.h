@@ -12,8 +12,8 @@
  * The daemon's configuration: an INI file.
  *
  * Invariant: a struct df_config that a caller holds is complete and checked; an unknown key or a bad value is refused
- * with file and line and gives no configuration at all. Every key is one row of a table in config.c: section, key, type,
- * default, help and what may change while the daemon runs. conf/dragonflow.ini is that table, printed.
+ * with file and line and gives no configuration at all. Every key is one row of a table in config.c: section, key,
+ * type, default, help and what may change while the daemon runs. conf/dragonflow.ini is that table, printed.
  *
  * Sections that no row names are taken to be an app's. Its keys are known only when the apps are loaded: the
  * controller asks for each with df_config_option(), and df_config_unclaimed() then finds the misspelt ones.
@@ -35,9 +35,9 @@ struct df_config {
     bool lmdb_create;
     /* [fastpath] */
     char *backend;
-    char *workers; /* lcores, for df_config_lcores() */
+    char *workers;       /* lcores, for df_config_lcores() */
     char *control_lcore; /* one CPU or nothing, likewise */
-    char **ports; /* NAME=DEVARGS */
+    char **ports;        /* NAME=DEVARGS */
     char **plugins;
     char *hugepages; /* auto, yes, no */
     uint32_t memory_mb;

@@ -112,8 +112,8 @@ int df_config_file_read(const char *path, struct df_config_file **file, struct d
     if (reader.rc == -ENOMEM)
         df_error_set(error, -ENOMEM, "%s: out of memory", path);
     else if (reader.rc == 0 && bad_line != 0)
-        reader.rc = df_error_set(error, -EINVAL, "%s:%d: neither [section], nor key = value, nor a # comment", path,
-                                 bad_line);
+        reader.rc =
+            df_error_set(error, -EINVAL, "%s:%d: neither [section], nor key = value, nor a # comment", path, bad_line);
     if (reader.rc != 0)
         goto err;
     *file = reader.file;

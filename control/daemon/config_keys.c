@@ -122,8 +122,8 @@ const struct df_config_key df_config_keys[] = {
     KEY("fastpath", "idle_us", DF_CONFIG_UINT, idle_us, "0",
         "Sleep that long after 1000 rounds without a packet. 0: poll always.", .max = 100 * 1000),
 
-    KEY("rpc", "socket", DF_CONFIG_TEXT, rpc_socket, "/run/dragonflow/df.sock",
-        "Unix socket for df-ctl, mode 0600.", .check = check_socket),
+    KEY("rpc", "socket", DF_CONFIG_TEXT, rpc_socket, "/run/dragonflow/df.sock", "Unix socket for df-ctl, mode 0600.",
+        .check = check_socket),
 };
 
 const size_t df_config_n_keys = sizeof(df_config_keys) / sizeof(df_config_keys[0]);

@@ -8,9 +8,9 @@
  *
  *   configuration ─► RPC socket ─► EAL, workers ─► controller, apps ─► database ─► snapshot ─► first settle ─► READY
  *
- * What can be refused is refused before a port is opened: a second daemon on the socket before DPDK starts, a second one of
- * the host's name before the first change is applied. From then on nothing stops it but SIGTERM, SIGINT or a crash, after
- * which a new process builds everything again from the database.
+ * What can be refused is refused before a port is opened: a second daemon on the socket before DPDK starts, a second
+ * one of the host's name before the first change is applied. From then on nothing stops it but SIGTERM, SIGINT or a
+ * crash, after which a new process builds everything again from the database.
  */
 
 struct df_daemon_options {

@@ -8,8 +8,8 @@
 #include <sys/queue.h>
 
 #define DUMPS_MAX 4
-#define PAGE_DEFAULT 1000
-#define PAGE_MAX 5000
+#define PAGE_DEFAULT 500
+#define PAGE_MAX 2000
 #define IDLE_S 30
 
 /* The whole of an entry: key, value and origin live as long as the dump. */
@@ -116,8 +116,8 @@ static struct dump *dump_find(struct df_dumps *dumps, const struct df_table_desc
         return NULL;
     struct dump *dump;
     TAILQ_FOREACH(dump, &dumps->list, link)
-        if (dump->id == id && dump->desc == desc && *at <= dump->n)
-            return dump;
+    if (dump->id == id && dump->desc == desc && *at <= dump->n)
+        return dump;
     return NULL;
 }
 

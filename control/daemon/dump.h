@@ -8,9 +8,9 @@
 /*
  * A table in pages.
  *
- * The first page copies every entry of the table as it is at that moment (about 0.2 us each), later pages are made from the copy: so a
- * dump is consistent, and JSON is made for a thousand entries at a time and the loop goes on in between. A copy
- * goes with its last page, when nobody asked for a page for half a minute, or when there are too many.
+ * The first page copies every entry of the table as it is at that moment (about 0.2 us each), later pages are made
+ * from the copy: so a dump is consistent, and JSON is made for some hundred entries at a time and the loop goes on in
+ * between. A copy goes with its last page, when nobody asked for a page for half a minute, or when there are too many.
  */
 
 struct df_dumps;
@@ -22,7 +22,7 @@ void df_dumps_free(struct df_dumps *dumps);
  * A page of a table.
  *
  * @param cursor NULL: the first page of a new dump; else "next" of the page before
- * @param limit  entries in a page; 0: 1000
+ * @param limit  entries in a page; 0: 500
  * @return {"table", "name", "upstream", "total", "entries": [...], "next": cursor, if there is more}, or NULL with the
  *         reason in error: no such table, or the cursor has gone
  */

@@ -45,6 +45,7 @@ struct df_daemon {
 
     uint64_t started_ms;
     bool ready;
+    const char *status; /* what systemd was told last */
     int exit_code;
 };
 

@@ -31,6 +31,9 @@ static void end_work(void *arg)
 
 static void become_ready(struct df_daemon *daemon, const char *status)
 {
+    if (status == daemon->status)
+        return;
+    daemon->status = status;
     sd_notifyf(0, "%sSTATUS=%s", daemon->ready ? "" : "READY=1\n", status);
     if (!daemon->ready)
         df_log(DF_LOG_INFO, "ready: %s", status);
@@ -134,8 +137,8 @@ static void on_database_away(void *arg)
 static void on_refused(void *arg, const struct df_error *error)
 {
     struct df_daemon *daemon = arg;
-    df_log(DF_LOG_ERROR, "host %s: %s: another df-switchd has this name; stop it, or set [df] host", daemon->config->host,
-           error->text);
+    df_log(DF_LOG_ERROR, "host %s: %s: another df-switchd has this name; stop it, or set [df] host",
+           daemon->config->host, error->text);
     daemon->exit_code = EXIT_FAILURE;
     event_base_loopexit(daemon->base, NULL);
 }
@@ -182,8 +185,10 @@ static int list_apps(struct df_daemon *daemon)
         if (access(path, R_OK) == 0)
             daemon->apps[found++] = wanted[i];
         else
-            df_log(DF_LOG_ERROR, "app %s: %s: %s; going on without it: correct [df] apps_list, or let [df] apps_dir name "
-                   "the folder it is in", wanted[i], path, strerror(errno));
+            df_log(DF_LOG_ERROR,
+                   "app %s: %s: %s; going on without it: correct [df] apps_list, or let [df] apps_dir name "
+                   "the folder it is in",
+                   wanted[i], path, strerror(errno));
     }
     return 0;
 }
@@ -242,7 +247,8 @@ static int start_events(struct df_daemon *daemon)
         return -ENOMEM;
     if (!daemon->is_fastpath)
         return 0;
-    daemon->punts = event_new(daemon->base, df_datapath_fastpath_fd(daemon->dp), EV_READ | EV_PERSIST, on_punts, daemon);
+    daemon->punts =
+        event_new(daemon->base, df_datapath_fastpath_fd(daemon->dp), EV_READ | EV_PERSIST, on_punts, daemon);
     return daemon->punts && event_add(daemon->punts, NULL) == 0 ? 0 : -ENOMEM;
 }
 
@@ -283,8 +289,8 @@ static int start(struct df_daemon *daemon)
     if (rc != 0)
         return rc;
     if (mkdir(daemon->config->vhost_sock_dir, 0755) != 0 && errno != EEXIST)
-        df_log(DF_LOG_WARNING, "%s: cannot make the directory of vhost-user sockets: %s", daemon->config->vhost_sock_dir,
-               strerror(errno));
+        df_log(DF_LOG_WARNING, "%s: cannot make the directory of vhost-user sockets: %s",
+               daemon->config->vhost_sock_dir, strerror(errno));
     rc = start_controller(daemon);
     if (rc != 0)
         return rc;

@@ -10,7 +10,7 @@
 #include "control/daemon/build_info.h"
 #include "control/trace/trace.h"
 
-/* What `df-ctl` and other clients can ask. Every method answers on the control thread; the clock of a slow one is dump.h's. */
+/* What `df-ctl` and other clients can ask. Every method is answered on the control thread; only wait is answered later. */
 
 static enum df_rpc_code code_of(int rc)
 {
@@ -53,8 +53,8 @@ static json_t *devices_json(const struct df_daemon *daemon)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < daemon->n_devices; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s}", "name", daemon->devices[i].name, "devargs",
-                                              daemon->devices[i].devargs));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s}", "name", daemon->devices[i].name, "devargs", daemon->devices[i].devargs));
     return list;
 }
 
@@ -64,11 +64,11 @@ static json_t *daemon_json(const struct df_daemon *daemon)
     for (unsigned i = 0; i < daemon->n_workers; i++)
         json_array_append_new(cpus, json_integer(daemon->worker_cpus[i]));
     uint64_t uptime_ms = df_clock_monotonic.now_ms(&df_clock_monotonic) - daemon->started_ms;
-    json_t *json = json_pack("{s:s, s:i, s:I, s:s, s:s, s:o, s:o, s:o}", "version", DF_VERSION, "pid", (int)getpid(),
-                             "uptime_s", (json_int_t)(uptime_ms / 1000), "config",
-                             daemon->options.config_path ? daemon->options.config_path : "", "datapath",
-                             daemon->dp->ops->name, "worker_cpus", cpus, "devices", devices_json(daemon), "database",
-                             df_sync_report(daemon->sync));
+    json_t *json =
+        json_pack("{s:s, s:i, s:I, s:s, s:s, s:o, s:o, s:o}", "version", DF_VERSION, "pid", (int)getpid(), "uptime_s",
+                  (json_int_t)(uptime_ms / 1000), "config",
+                  daemon->options.config_path ? daemon->options.config_path : "", "datapath", daemon->dp->ops->name,
+                  "worker_cpus", cpus, "devices", devices_json(daemon), "database", df_sync_report(daemon->sync));
     if (daemon->is_fastpath)
         json_object_set_new(json, "hugepages", json_boolean(daemon->eal.hugepages));
     return json;
@@ -150,8 +150,7 @@ static void add_port_names(struct df_daemon *daemon, json_t *list)
     struct port_names ports_of = {.names = df_resolver_names(&daemon->resolver)};
     size_t i;
     json_t *json;
-    json_array_foreach(list, i, json)
-    {
+    json_array_foreach(list, i, json) {
         add_port_name(&ports_of, json, "port");
         add_port_name(&ports_of, json, "in_port");
         add_port_name(&ports_of, json, "out_port");
@@ -219,9 +218,8 @@ static void tables(struct df_rpc_call *call, json_t *params, void *arg)
     for (uint16_t number = 0; number < DF_TABLE_END; number++) {
         const struct df_table_desc *desc = df_table_desc(number);
         if (desc)
-            json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:s, s:I}", "table", (int)number, "name",
-                                                  desc->name, "upstream", desc->upstream, "summary", desc->summary,
-                                                  "entries",
+            json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:s, s:I}", "table", (int)number, "name", desc->name,
+                                                  "upstream", desc->upstream, "summary", desc->summary, "entries",
                                                   (json_int_t)daemon->dp->ops->count(daemon->dp, number)));
     }
     df_rpc_reply(call, json_pack("{s:o}", "tables", list));
@@ -343,7 +341,7 @@ static void log_level(struct df_rpc_call *call, json_t *params, void *arg)
 }
 
 const struct df_rpc_method df_daemon_methods[] = {
-    {"show", show},       {"ports", ports},     {"networks", networks}, {"routers", routers}, {"apps", apps},
-    {"version", version}, {"workers", workers}, {"drops", drops},       {"flows", flows},     {"tables", tables},
+    {"show", show},       {"ports", ports},     {"networks", networks},  {"routers", routers},     {"apps", apps},
+    {"version", version}, {"workers", workers}, {"drops", drops},        {"flows", flows},         {"tables", tables},
     {"table", table},     {"trace", trace},     {"wait", wait_for_port}, {"log_level", log_level}, {NULL, NULL},
 };

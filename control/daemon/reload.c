@@ -26,7 +26,10 @@ void df_daemon_reload(struct df_daemon *daemon)
     }
     df_config_diff(daemon->config, fresh, report_difference, NULL);
     /* The running configuration stays, for its strings are in use; log_level is all that changes at run time. */
-    df_log_set_level(df_config_log_level(fresh));
+    char *level = daemon->config->log_level;
+    daemon->config->log_level = fresh->log_level;
+    fresh->log_level = level;
+    df_log_set_level(df_config_log_level(daemon->config));
     df_config_free(fresh);
     df_log(DF_LOG_INFO, "configuration read again");
 }

@@ -22,11 +22,11 @@ struct df_sync {
     struct event *readable;
     struct event *retry; /* also the poll of a driver without a descriptor */
     struct event *renew;
-    int fd;           /* that readable waits for; -1: none */
+    int fd; /* that readable waits for; -1: none */
     unsigned pause_ms;
     enum state state;
-    bool leased;      /* has been held by this process */
-    bool lease_lost;  /* and somebody else has it now; logged */
+    bool leased;     /* has been held by this process */
+    bool lease_lost; /* and somebody else has it now; logged */
     char lease[300];
     char owner[300];
     struct df_error error; /* why it is away */
@@ -56,8 +56,7 @@ static void went_away(struct df_sync *sync)
     if (before == AWAY)
         return;
     df_log(DF_LOG_WARNING, "the database is away: %s; going on with what is known, and trying again", sync->error.text);
-    if (before == CONNECTING)
-        sync->config.away(sync->config.arg);
+    sync->config.away(sync->config.arg);
 }
 
 static void came_back(struct df_sync *sync)
@@ -85,8 +84,10 @@ static int take_lease(struct df_sync *sync)
         return rc;
     }
     if (!sync->lease_lost)
-        df_log(DF_LOG_ERROR, "host %s: another df-switchd took the name while this one could not reach the database "
-               "(%s); stop one of them, or set [df] host", sync->config.host, sync->error.text);
+        df_log(DF_LOG_ERROR,
+               "host %s: another df-switchd took the name while this one could not reach the database "
+               "(%s); stop one of them, or set [df] host",
+               sync->config.host, sync->error.text);
     sync->lease_lost = true;
     return 0;
 }
@@ -121,10 +122,17 @@ static int open_database(struct df_sync *sync)
 {
     if (!sync->nb) {
         int rc = df_nb_open(sync->config.driver, &sync->config.database, &sync->nb, &sync->error);
-        if (rc != 0)
-            return rc;
+        return rc != 0 ? rc : take_lease(sync);
     }
     return sync->leased ? 0 : take_lease(sync);
+}
+
+/* The database was removed or replaced: this handle never sees the new one, in which the lease is taken anew. */
+static void abandon(struct df_sync *sync)
+{
+    stop_waiting(sync);
+    df_nb_close(sync->nb);
+    sync->nb = NULL;
 }
 
 static void attempt(struct df_sync *sync)
@@ -134,6 +142,8 @@ static void attempt(struct df_sync *sync)
         return; /* refused: the daemon ends */
     if (rc == 0)
         rc = df_nb_sync(sync->nb, take_change, sync, &sync->error);
+    if (rc == -ENODEV)
+        abandon(sync);
     if (rc < 0) {
         went_away(sync);
         return;
@@ -205,7 +215,6 @@ void df_sync_free(struct df_sync *sync)
 json_t *df_sync_report(const struct df_sync *sync)
 {
     static const char *const names[] = {"connecting", "in sync", "away"};
-    return json_pack("{s:s, s:s, s:s, s:s*}", "driver", sync->config.driver, "location",
-                     sync->config.database.location, "state", names[sync->state], "error",
-                     sync->state == AWAY ? sync->error.text : NULL);
+    return json_pack("{s:s, s:s, s:s, s:s*}", "driver", sync->config.driver, "location", sync->config.database.location,
+                     "state", names[sync->state], "error", sync->state == AWAY ? sync->error.text : NULL);
 }

@@ -11,9 +11,9 @@
  * controller.
  *
  * Invariant: a database that is away, empty or broken deletes nothing and stops nothing. It is tried again with growing
- * pauses, and logged when it goes and when it comes back, not in between. Whoever holds the lease on chassis-HOST is the
- * one df-switchd of that name: another one is refused, unless this process has held it before; then it says so and goes
- * on forwarding.
+ * pauses, and logged when it goes and when it comes back, not in between. Whoever holds the lease on chassis-HOST is
+ * the one df-switchd of that name: another one is refused, unless this process has held it before; then it says so
+ * and goes on forwarding.
  *
  * Control thread.
  */
@@ -28,7 +28,7 @@ struct df_sync_config {
     struct df_controller *controller;
     /** Changes were taken (also at the first answer, when there were none): settle. */
     void (*changed)(void *arg);
-    /** The first attempt to reach the database failed: go on without. */
+    /** The database went away, or was not there at the first attempt: go on without. */
     void (*away)(void *arg);
     /** Another process has this host's name: end. error says who. */
     void (*refused)(void *arg, const struct df_error *error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/daemon/wait.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -70,6 +70,28 @@ static bool check(struct wait *wait)
     return true;
 }
 
+/* What the port still lacks, or why it is not known. */
+static void say_what_is_missing(const struct wait *wait, char *text, size_t size)
+{
+    bool done;
+    struct df_error error;
+    json_t *state = look(wait, &done, &error);
+    json_int_t applied = json_integer_value(json_object_get(state, "applied_version"));
+    json_int_t desired = json_integer_value(json_object_get(state, "desired_version"));
+    json_int_t wanted = wait->version ? (json_int_t)wait->version : desired;
+    const char *reason = json_string_value(json_object_get(state, "reason"));
+    if (!state)
+        snprintf(text, size, "%s", error.text);
+    else if (reason && *reason)
+        snprintf(text, size, "%s", reason);
+    else if (applied < wanted || applied == 0)
+        snprintf(text, size, "version %lld is in force, %lld is wanted, the database has %lld", (long long)applied,
+                 (long long)wanted, (long long)desired);
+    else
+        snprintf(text, size, "no guest is attached");
+    json_decref(state);
+}
+
 static void timed_out(evutil_socket_t fd, short what, void *arg)
 {
     struct wait *wait = arg;
@@ -77,22 +99,13 @@ static void timed_out(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (check(wait))
         return;
-    bool done;
-    struct df_error error = {.text = "there is no such port on this node"};
-    json_t *state = look(wait, &done, &error);
-    const char *reason = json_string_value(json_object_get(state, "reason"));
+    char missing[DF_ERROR_MAX];
+    say_what_is_missing(wait, missing, sizeof(missing));
     struct df_rpc_call *call = wait->call;
     char *port = wait->port;
     wait->port = NULL;
     wait_free(wait);
-    if (!state)
-        df_rpc_fail(call, DF_RPC_TIMEOUT, "%s: %s", port, error.text);
-    else
-        df_rpc_fail(call, DF_RPC_TIMEOUT, "%s: not ready in time: %s (version %lld of %lld applied)", port,
-                    reason && *reason ? reason : "nothing is attached to it",
-                    (long long)json_integer_value(json_object_get(state, "applied_version")),
-                    (long long)json_integer_value(json_object_get(state, "desired_version")));
-    json_decref(state);
+    df_rpc_fail(call, DF_RPC_TIMEOUT, "%s: not ready in time: %s", port, missing);
     free(port);
 }
 
@@ -139,7 +152,8 @@ void df_waits_add(struct df_waits *waits, struct df_rpc_call *call, json_t *para
     if (check(wait))
         return;
     df_rpc_call_keep(call, wait_free, wait);
-    struct timeval delay = {.tv_sec = (time_t)timeout, .tv_usec = (suseconds_t)((timeout - (double)(time_t)timeout) * 1e6)};
+    struct timeval delay = {.tv_sec = (time_t)timeout,
+                            .tv_usec = (suseconds_t)((timeout - (double)(time_t)timeout) * 1e6)};
     evtimer_add(wait->timeout, &delay);
 }
 

@@ -53,6 +53,7 @@ static const struct df_table *table_of(const struct df_entry *entry, struct df_e
 
 static int put(struct df_datapath *dp, const struct df_entry *entry, struct df_error *error)
 {
+    (void)dp;
     const struct df_table *table = table_of(entry, error);
     if (table == NULL)
         return -ENOENT;
@@ -61,19 +62,18 @@ static int put(struct df_datapath *dp, const struct df_entry *entry, struct df_e
         return df_error_set(error, code, "table %s is full: raise [fastpath] table_entries_max", table->ops->desc.name);
     if (code != 0)
         return df_error_set(error, code, "table %s refused the entry: %s", table->ops->desc.name, strerror(-code));
-    dp->work.puts++;
     return 0;
 }
 
 static int del(struct df_datapath *dp, const struct df_entry *entry, struct df_error *error)
 {
+    (void)dp;
     const struct df_table *table = table_of(entry, error);
     if (table == NULL)
         return -ENOENT;
     int code = table->ops->del(table->state, entry);
     if (code != 0)
         return df_error_set(error, code, "table %s has no such entry", table->ops->desc.name);
-    dp->work.dels++;
     return 0;
 }
 

@@ -12,7 +12,7 @@
 
 /* An ethdev of the node's own configuration: [fastpath] ports. Strings are the caller's and outlive the backend. */
 struct df_fastpath_device {
-    const char *name;    /* as a port's vif_name says it */
+    const char *name; /* as a port's vif_name says it */
     const char *devargs;
 };
 
@@ -24,8 +24,7 @@ struct df_fastpath_config {
 };
 
 /** Makes tables and workers; df_datapath_fastpath_start() lets them run. -ENOMEM and others, with the remedy. */
-int df_datapath_fastpath_open(const struct df_fastpath_config *config, struct df_datapath **dp,
-                              struct df_error *error);
+int df_datapath_fastpath_open(const struct df_fastpath_config *config, struct df_datapath **dp, struct df_error *error);
 
 /** Starts the workers on their lcores; tests run rounds by hand instead. */
 int df_datapath_fastpath_start(struct df_datapath *dp, struct df_error *error);

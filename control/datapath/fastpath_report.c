@@ -38,9 +38,9 @@ static void add_drops(json_t *list, uint16_t number)
     df_port_tally(number, &tally);
     for (unsigned reason = 1; reason < DF_DROPS; reason++) {
         if (tally.drops[reason] != 0)
-            json_array_append_new(list, json_pack("{si ss ss sI}", "port", number, "reason", df_drop_name(reason),
-                                                  "help", df_drop_help(reason), "packets",
-                                                  (json_int_t)tally.drops[reason]));
+            json_array_append_new(list,
+                                  json_pack("{si ss ss sI}", "port", number, "reason", df_drop_name(reason), "help",
+                                            df_drop_help(reason), "packets", (json_int_t)tally.drops[reason]));
     }
 }
 
@@ -61,11 +61,11 @@ static int add_flow(const struct df_flow_info *flow, void *arg)
 {
     struct flow_list *out = arg;
     char eth_src[DF_MAC_TEXT], eth_dst[DF_MAC_TEXT], ip_src[DF_IP_TEXT], ip_dst[DF_IP_TEXT];
-    json_t *json = json_pack("{si si ss ss ss ss si sb si}", "in_port", flow->in_port, "ip_proto", flow->ip_proto,
-                             "eth_src", df_mac_text(&flow->eth_src, eth_src), "eth_dst",
-                             df_mac_text(&flow->eth_dst, eth_dst), "ip_src", df_ip_text(&flow->ip_src, ip_src),
-                             "ip_dst", df_ip_text(&flow->ip_dst, ip_dst), "out_port", flow->out_port,
-                             "by_address_pair", flow->by_address_pair, "idle_ms", (int)flow->idle_ms);
+    json_t *json =
+        json_pack("{si si ss ss ss ss si sb si}", "in_port", flow->in_port, "ip_proto", flow->ip_proto, "eth_src",
+                  df_mac_text(&flow->eth_src, eth_src), "eth_dst", df_mac_text(&flow->eth_dst, eth_dst), "ip_src",
+                  df_ip_text(&flow->ip_src, ip_src), "ip_dst", df_ip_text(&flow->ip_dst, ip_dst), "out_port",
+                  flow->out_port, "by_address_pair", flow->by_address_pair, "idle_ms", (int)flow->idle_ms);
     if (!flow->by_address_pair) {
         json_object_set_new(json, "l4_src", json_integer(flow->l4_src));
         json_object_set_new(json, "l4_dst", json_integer(flow->l4_dst));

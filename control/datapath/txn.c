@@ -84,7 +84,7 @@ void df_txn_del(struct df_txn *txn, const struct df_entry *entry)
     add(txn, entry, true);
 }
 
-/* By place in the walk, then table, then key; of one key the put before the delete, the later put before the earlier. */
+/* By place in the walk, then table, then key; of one key the put before the delete, a later put before an earlier. */
 static int compare(const void *left, const void *right)
 {
     const struct op *a = left, *b = right;
@@ -138,8 +138,8 @@ static int check(const struct op *op, struct df_error *error)
     bool whole = entry->value_len >= desc->value_size && entry->value_len <= DF_VALUE_MAX &&
                  (desc->item_size ? items % desc->item_size == 0 : items == 0);
     if (!whole)
-        return df_error_set(error, -EINVAL, "table %s: a value of %u bytes, which is not %u and items of %u", desc->name,
-                            entry->value_len, desc->value_size, desc->item_size);
+        return df_error_set(error, -EINVAL, "table %s: a value of %u bytes, which is not %u and items of %u",
+                            desc->name, entry->value_len, desc->value_size, desc->item_size);
     return 0;
 }
 

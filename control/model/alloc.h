@@ -4,9 +4,9 @@
 #include <stddef.h>
 
 /*
- * Memory of the controller. A node that cannot hold its model cannot do its work and half a model must never be applied, so
- * running out ends the process (the supervisor starts it again; the data plane's state went with it anyway). The callers are
- * spared the unwinding that no test could reach.
+ * Memory of the controller. A node that cannot hold its model cannot do its work and half a model must never be
+ * applied, so running out ends the process (the supervisor starts it again; the data plane's state went with it
+ * anyway). The callers are spared the unwinding that no test could reach.
  */
 
 /** Zeroed memory, never NULL. free() it. */

@@ -21,7 +21,7 @@ struct df_reference_names {
     struct df_reference_name {
         enum df_nb_table table;
         char *field;
-    } *name;
+    } * name;
     uint16_t n;
 };
 

@@ -16,8 +16,8 @@
  * Invariants:
  * - A message is immutable once it is in the store; a change replaces it.
  * - The index always is what df_schema_references() says of the messages in it.
- * - An object also stands for one that is missing: it has no message then, and is there as long as something refers to it,
- *   watches it, or says that its row is bad. So a reference may come before what it refers to.
+ * - An object also stands for one that is missing: it has no message then, and is there as long as something refers to
+ *   it, watches it, or says that its row is bad. So a reference may come before what it refers to.
  * - Whoever watches an aspect of an object is made due by the change itself, in set and unset:
  *     read       any change of the object
  *     key        it appeared, went, or its unique_key changed

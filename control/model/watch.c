@@ -8,7 +8,8 @@
 
 void df_watch(struct df_watched *thing, struct df_watcher *watcher, struct df_object *object)
 {
-    /* Watches are set at the head and by one watcher at a time, so a second one by the same watcher finds the first there. */
+    /* Watches are set at the head and by one watcher at a time, so a second one by the same watcher finds the first
+     * there. */
     if (thing->first && thing->first->watcher == watcher)
         return;
     struct df_watch *watch = df_alloc(sizeof(*watch));

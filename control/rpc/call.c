@@ -77,8 +77,7 @@ void df_rpc_reply(struct df_rpc_call *call, json_t *result)
         df_rpc_fail(call, DF_RPC_INTERNAL, "the server could not make the answer");
         return;
     }
-    json_t *answer =
-        call->id ? json_pack("{s:s, s:O, s:O}", "jsonrpc", "2.0", "id", call->id, "result", result) : NULL;
+    json_t *answer = call->id ? json_pack("{s:s, s:O, s:O}", "jsonrpc", "2.0", "id", call->id, "result", result) : NULL;
     json_decref(result);
     finish(call, answer);
 }

@@ -7,12 +7,12 @@
  */
 
 /* Limits of the server. What goes over one of them is answered by an error that names it. */
-#define DF_RPC_REQUEST_MAX (1024 * 1024)     /* bytes of a line */
+#define DF_RPC_REQUEST_MAX (1024 * 1024) /* bytes of a line */
 #define DF_RPC_CONNECTIONS_MAX 64
-#define DF_RPC_BATCH_MAX 64                  /* requests in a batch */
-#define DF_RPC_PENDING_MAX 64                /* unanswered calls of a connection; then it is not read from */
-#define DF_RPC_OUTPUT_MAX (4 * 1024 * 1024)  /* bytes not yet taken by the client; then it is not read from */
-#define DF_RPC_WRITE_TIMEOUT_S 30            /* a client that takes nothing for so long is dropped */
+#define DF_RPC_BATCH_MAX 64                 /* requests in a batch */
+#define DF_RPC_PENDING_MAX 64               /* unanswered calls of a connection; then it is not read from */
+#define DF_RPC_OUTPUT_MAX (4 * 1024 * 1024) /* bytes not yet taken by the client; then it is not read from */
+#define DF_RPC_WRITE_TIMEOUT_S 30           /* a client that takes nothing for so long is dropped */
 
 enum df_rpc_code {
     DF_RPC_PARSE_ERROR = -32700,

@@ -206,7 +206,8 @@ static int take_lock(struct df_rpc_server *server, const char *path, struct df_e
         pid[strspn(pid, "0123456789")] = '\0';
         return df_error_set(error, -EADDRINUSE,
                             "%s: another df-switchd (pid %s) listens there; stop it, or set [rpc] socket to another "
-                            "path", path, len > 0 && *pid ? pid : "unknown");
+                            "path",
+                            path, len > 0 && *pid ? pid : "unknown");
     }
     server->lock_fd = fd;
     if (ftruncate(fd, 0) != 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)

@@ -20,7 +20,10 @@ struct df_rpc_call; /* one request on its way to an answer */
 
 struct df_rpc_method {
     const char *name;
-    /** Must answer the call, now or later; params is an object, an array or NULL, and valid until the call is answered. */
+    /**
+     * Must answer the call, now or later; params is an object, an array or NULL, and valid until the call is
+     * answered.
+     */
     void (*run)(struct df_rpc_call *call, json_t *params, void *arg);
 };
 
@@ -38,7 +41,10 @@ void df_rpc_server_around(struct df_rpc_server *server, void (*before)(void *arg
  */
 int df_rpc_server_listen(struct df_rpc_server *server, const char *path, struct df_error *error);
 
-/** Serves a connected socket, which becomes the server's also on failure. 0, -EMFILE (too many connections), -ENOMEM. */
+/**
+ * Serves a connected socket, which becomes the server's also on failure. 0, -EMFILE (too many connections),
+ * -ENOMEM.
+ */
 int df_rpc_server_adopt(struct df_rpc_server *server, int fd);
 
 /** Drops every connection (cancelling calls), removes the socket and gives the lock back. NULL is fine. */

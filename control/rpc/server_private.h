@@ -34,8 +34,8 @@ struct connection {
     struct bufferevent *bev;
     LIST_HEAD(, df_rpc_call) calls;
     unsigned pending;
-    bool reading;  /* inside connection_read(): an answer given there needs no wake-up */
-    bool closing;  /* nothing is read any more; goes when the output is out */
+    bool reading; /* inside connection_read(): an answer given there needs no wake-up */
+    bool closing; /* nothing is read any more; goes when the output is out */
 };
 
 struct df_rpc_server {

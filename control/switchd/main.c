@@ -24,9 +24,13 @@ static const char usage[] = "Usage: df-switchd [OPTION]...\n"
 enum { OPTION_PRINT_CONFIG = 256 };
 
 static const struct option options[] = {
-    {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'C'},
-    {"print-config", no_argument, NULL, OPTION_PRINT_CONFIG}, {"verbose", no_argument, NULL, 'v'},
-    {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0},
+    {"config", required_argument, NULL, 'c'},
+    {"check", no_argument, NULL, 'C'},
+    {"print-config", no_argument, NULL, OPTION_PRINT_CONFIG},
+    {"verbose", no_argument, NULL, 'v'},
+    {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
 };
 
 static int check(const char *path)

@@ -122,7 +122,10 @@ static void put_tcp(struct writer *writer, const struct df_packet_spec *spec)
     put32(writer, 0);     /* checksum, urgent */
 }
 
-/* A DATA chunk when there is a payload, otherwise an empty COOKIE-ACK: the shortest chunk there is (RFC 9260 section 3.3.12). */
+/*
+ * A DATA chunk when there is a payload, otherwise an empty COOKIE-ACK: the shortest chunk there is (RFC 9260
+ * section 3.3.12).
+ */
 static void put_sctp(struct writer *writer, const struct df_packet_spec *spec)
 {
     put16(writer, spec->tp_src);

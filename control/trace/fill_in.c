@@ -160,8 +160,8 @@ static int check_families(struct filler *filler)
     if (!(spec->given & DF_SPEC_IP_DST))
         return missing(filler, wants4 ? "nw_dst" : "ipv6_dst", "give it, or dst=PORT");
     if (df_ip_is4(&spec->ip_src) != wants4 || df_ip_is4(&spec->ip_dst) != wants4)
-        return df_error_set(filler->error, -EINVAL, "%s and an %s address do not go together",
-                            wants4 ? "ip" : "ipv6", wants4 ? "IPv6" : "IPv4");
+        return df_error_set(filler->error, -EINVAL, "%s and an %s address do not go together", wants4 ? "ip" : "ipv6",
+                            wants4 ? "IPv6" : "IPv4");
     if (df_spec_is_nd(spec) && !(spec->given & DF_SPEC_ND_TARGET))
         return missing(filler, "nd_target", "a neighbour solicitation or advertisement has one");
     return 0;

@@ -3,7 +3,10 @@
 
 #include "control/trace/words.h"
 
-/* A packet as words describe it; words.c reads it, fill_in.c adds what is missing, build.c makes the frame. Private to them. */
+/*
+ * A packet as words describe it; words.c reads it, fill_in.c adds what is missing, build.c makes the frame.
+ * Private to them.
+ */
 
 #define DF_SPEC_WORD_MAX 128 /* bytes of a word */
 

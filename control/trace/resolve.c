@@ -189,7 +189,10 @@ static bool find_any_router(struct df_resolver *resolver, struct mac_search *sea
     return resolver->dp->ops->for_each(resolver->dp, DF_TABLE_L2, match_router, search) > 0;
 }
 
-/* The gateway of the subnet that has dst's family, unless dst is on a subnet itself. -EHOSTUNREACH: it is, and unknown. */
+/*
+ * The gateway of the subnet that has dst's family, unless dst is on a subnet itself. -EHOSTUNREACH: it is, and
+ * unknown.
+ */
 static int gateway_of(const Df__LogicalPort *lport, const struct df_ip *dst, struct df_ip *gateway)
 {
     int rc = -ENOENT;
@@ -214,8 +217,7 @@ static int next_hop(void *arg, const struct df_ip *dst, struct df_mac *mac, stru
     struct df_resolver *resolver = arg;
     char text[DF_IP_TEXT];
     const Df__LogicalPort *lport = get_lport(resolver->lport);
-    const ProtobufCMessage *network =
-        lport && lport->lswitch ? df_app_model_get(DF_NB_LSWITCH, lport->lswitch) : NULL;
+    const ProtobufCMessage *network = lport && lport->lswitch ? df_app_model_get(DF_NB_LSWITCH, lport->lswitch) : NULL;
     if (!network)
         return df_error_set(error, -ENOENT, "the port has no network yet; give dl_dst=MAC");
     const char *name = df_schema_name(network) ? df_schema_name(network) : df_schema_id(network);

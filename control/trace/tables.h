@@ -7,7 +7,8 @@
 #include "fastpath/pipeline.h"
 
 /*
- * Table entries as JSON, for every table alike: made from the table's descriptor, so that a new table needs no code here.
+ * Table entries as JSON, for every table alike: made from the table's descriptor, so that a new table needs no code
+ * here.
  *
  *     {"key": {"network": 3, "network_name": "blue", "mac": "fa:16:3e:00:00:01"}, "value": {...}, "items": [...],
  *      "origin": {"app": "l2", "table": "lport", "id": "...", "version": 7}}

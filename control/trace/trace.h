@@ -10,9 +10,9 @@
 /*
  * A trace: one frame walks the pipeline, and every table that it met is told.
  *
- * Invariant: it is the walk of the workers (fastpath/walk.h) with the act left out. Nothing is changed by it, no counter
- * either, and it cannot disagree with the data plane, except in what is not decided by tables: rate limits, full queues
- * and the flow cache, which only remembers decisions.
+ * Invariant: it is the walk of the workers (fastpath/walk.h) with the act left out. Nothing is changed by it, no
+ * counter either, and it cannot disagree with the data plane, except in what is not decided by tables: rate limits,
+ * full queues and the flow cache, which only remembers decisions.
  */
 
 /**

@@ -23,7 +23,10 @@ struct field {
     uint16_t max; /* of a number; 0: what fits */
 };
 
-#define FIELD(name_, kind_, member, ...) {name_, kind_, offsetof(struct df_packet_spec, member), __VA_ARGS__}
+#define FIELD(name_, kind_, member, ...)                                                                               \
+    {                                                                                                                  \
+        name_, kind_, offsetof(struct df_packet_spec, member), __VA_ARGS__                                             \
+    }
 
 static const struct field fields[] = {
     FIELD("dl_src", FIELD_MAC, dl_src, DF_SPEC_DL_SRC),
@@ -109,13 +112,11 @@ static int set_field(struct parser *parser, const struct field *field, const cha
     case FIELD_MAC:
         return df_mac_parse(value, to) == 0 ? 0 : bad_value(parser, field->name, value, "a MAC address");
     case FIELD_IP4:
-        return df_ip_parse(value, to) == 0 && df_ip_is4(to)
-                   ? 0
-                   : bad_value(parser, field->name, value, "an IPv4 address");
+        return df_ip_parse(value, to) == 0 && df_ip_is4(to) ? 0
+                                                            : bad_value(parser, field->name, value, "an IPv4 address");
     case FIELD_IP6:
-        return df_ip_parse(value, to) == 0 && !df_ip_is4(to)
-                   ? 0
-                   : bad_value(parser, field->name, value, "an IPv6 address");
+        return df_ip_parse(value, to) == 0 && !df_ip_is4(to) ? 0
+                                                             : bad_value(parser, field->name, value, "an IPv6 address");
     case FIELD_U8:
     case FIELD_U16:
         return set_number(parser, field, value);
@@ -157,10 +158,10 @@ static int set_fragment(struct parser *parser, const char *value)
 static const char *canonical(const char *name)
 {
     static const char *const aliases[][2] = {
-        {"eth_src", "dl_src"},   {"eth_dst", "dl_dst"},       {"eth_type", "dl_type"},     {"vlan_vid", "dl_vlan"},
-        {"ip_src", "nw_src"},    {"ip_dst", "nw_dst"},        {"ip_proto", "nw_proto"},    {"ttl", "nw_ttl"},
-        {"ip_frag", "nw_frag"},  {"tcp_src", "tp_src"},       {"tcp_dst", "tp_dst"},       {"udp_src", "tp_src"},
-        {"udp_dst", "tp_dst"},   {"sctp_src", "tp_src"},      {"sctp_dst", "tp_dst"},      {"icmpv6_type", "icmp_type"},
+        {"eth_src", "dl_src"},        {"eth_dst", "dl_dst"},  {"eth_type", "dl_type"},  {"vlan_vid", "dl_vlan"},
+        {"ip_src", "nw_src"},         {"ip_dst", "nw_dst"},   {"ip_proto", "nw_proto"}, {"ttl", "nw_ttl"},
+        {"ip_frag", "nw_frag"},       {"tcp_src", "tp_src"},  {"tcp_dst", "tp_dst"},    {"udp_src", "tp_src"},
+        {"udp_dst", "tp_dst"},        {"sctp_src", "tp_src"}, {"sctp_dst", "tp_dst"},   {"icmpv6_type", "icmp_type"},
         {"icmpv6_code", "icmp_code"},
     };
     for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
@@ -283,5 +284,6 @@ int df_words_to_frame(const char *text, const struct df_words_names *names, uint
     if (rc != 0)
         return rc;
     rc = df_spec_build(&parser.spec, frame, len);
-    return rc == 0 ? 0 : df_error_set(error, rc, "len=%u: the frame is longer than %zu bytes", parser.spec.payload, *len);
+    return rc == 0 ? 0
+                   : df_error_set(error, rc, "len=%u: the frame is longer than %zu bytes", parser.spec.payload, *len);
 }

@@ -16,9 +16,9 @@
  *     arp,arp_op=1,arp_spa=10.0.0.1,arp_tpa=10.0.0.2
  *     icmp6,icmp_type=135,nd_target=2001:db8::2
  *
- * Invariant: the frame depends on the words and on what the names say, nothing else, and an error names the word that is
- * wrong. What is left out is filled in as the guest behind the port would: its own MAC and address, the MAC of the next
- * hop for the destination, TTL 64.
+ * Invariant: the frame depends on the words and on what the names say, nothing else, and an error names the word that
+ * is wrong. What is left out is filled in as the guest behind the port would: its own MAC and address, the MAC of the
+ * next hop for the destination, TTL 64.
  */
 
 #define DF_WORDS_FRAME_MAX 9216 /* bytes of the longest frame */

@@ -85,8 +85,8 @@ static int check_objects(struct load *load, const json_t *json, struct df_progre
 static int check_file(struct load *load, const json_t *json)
 {
     int code = check_shape(load, json);
-    if (code)
-        return code;
+    if (code || !load->tables)
+        return DF_EXIT_ERROR;
     struct df_progress progress;
     const char *name;
     json_t *rows;

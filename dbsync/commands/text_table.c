@@ -98,9 +98,10 @@ int df_text_table_add(struct df_text_table *table, const json_t *row)
 /* How many cells of a terminal a text takes. */
 static size_t text_width(const char *text)
 {
-    wchar_t wide[256];
-    size_t n = mbstowcs(wide, text, sizeof wide / sizeof wide[0]);
-    if (n == (size_t)-1 || n >= sizeof wide / sizeof wide[0])
+    enum { MOST = 256 };
+    wchar_t wide[MOST];
+    size_t n = mbstowcs(wide, text, MOST);
+    if (n >= MOST)
         return strlen(text);
     int width = wcswidth(wide, n);
     return width < 0 ? strlen(text) : (size_t)width;

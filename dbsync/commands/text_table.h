@@ -8,7 +8,7 @@
 
 struct df_text_table;
 
-/** columns: names separated by a space, which also are the paths into a row's JSON ("binding.chassis"). NULL: no memory. */
+/** columns: names separated by a space, which also are paths into a row's JSON ("binding.chassis"). NULL: no memory. */
 struct df_text_table *df_text_table_new(const char *columns);
 int df_text_table_add(struct df_text_table *table, const json_t *row);
 void df_text_table_print(const struct df_text_table *table);

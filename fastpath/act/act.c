@@ -72,6 +72,8 @@ static void deliver(struct df_worker *worker, struct rte_mbuf *mbuf, uint16_t in
         else
             df_tx_put(worker, output->port, copy);
     }
+    if (walk->verdict.drop != DF_DROP_NONE) /* copies that a flood had no room for */
+        worker->ports[in_port].drops[walk->verdict.drop]++;
     rte_pktmbuf_free(mbuf);
 }
 

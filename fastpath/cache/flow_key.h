@@ -104,7 +104,8 @@ static inline bool df_flow_key_l4(const uint8_t *l4, uint32_t l4_len, uint8_t pr
     if (l4_len < need)
         return false;
     uint32_t both = df_load32(l4);
-    if (by_l4 || df_services_is_special(proto, rte_be_to_cpu_16((uint16_t)both), rte_be_to_cpu_16((uint16_t)(both >> 16)))) {
+    if (by_l4 ||
+        df_services_is_special(proto, rte_be_to_cpu_16((uint16_t)both), rte_be_to_cpu_16((uint16_t)(both >> 16)))) {
         *kind |= DF_FLOW_BY_L4;
         *ports = both;
     }
@@ -114,8 +115,8 @@ static inline bool df_flow_key_l4(const uint8_t *l4, uint32_t l4_len, uint8_t pr
 /* Is the header checksum of an option-less IPv4 header right (RFC 1071)? */
 static inline bool df_ip4_checksum_good(const uint8_t *ip)
 {
-    uint64_t sum = (uint64_t)df_load32(ip) + df_load32(ip + 4) + df_load32(ip + 8) + df_load32(ip + 12) +
-                   df_load32(ip + 16);
+    uint64_t sum =
+        (uint64_t)df_load32(ip) + df_load32(ip + 4) + df_load32(ip + 8) + df_load32(ip + 12) + df_load32(ip + 16);
     sum = (sum & 0xffffffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);

@@ -74,8 +74,8 @@ static struct df_entry_node *node_new(const struct df_entry *entry, uint64_t has
     return node;
 }
 
-int df_entry_map_put(struct df_entry_map *map, const struct df_entry *entry, uint64_t hash, struct df_entry_node **fresh,
-                     struct df_entry_node **old)
+int df_entry_map_put(struct df_entry_map *map, const struct df_entry *entry, uint64_t hash,
+                     struct df_entry_node **fresh, struct df_entry_node **old)
 {
     *old = NULL;
     if (entry->key_len != map->key_len)

@@ -11,8 +11,8 @@
  * A map from keys of one size to immutable entries.
  *
  * Invariant: a reader finds an entry whole or not at all, and while a key is replaced it finds either the old entry or
- * the new one. Taking an entry out of the map does not free it: the caller does with df_entry_node_retire(), after it has
- * bumped the stamps and nothing that it published points to the entry any more.
+ * the new one. Taking an entry out of the map does not free it: the caller does with df_entry_node_retire(), after it
+ * has bumped the stamps and nothing that it published points to the entry any more.
  *
  * Readers: any registered thread between two quiescent states, lock-free. Writer: the control thread alone. At most max
  * entries.
@@ -20,7 +20,7 @@
 
 /* One entry: a cache line for the look-up, then the value. */
 struct df_entry_node {
-    uint64_t hash; /* of the key: this is a struct df_hash_object */
+    uint64_t hash;         /* of the key: this is a struct df_hash_object */
     struct df_entry entry; /* its value points to the member of that name */
     /* next cache line */
     struct rcu_head rcu;
@@ -50,8 +50,8 @@ const struct df_entry_node *df_entry_map_find(const struct df_entry_map *map, co
  * @param old   the entry that it replaced, to be retired, or NULL
  * @return 0, -ENOSPC (max entries), -EINVAL (not a key of this map), -ENOMEM
  */
-int df_entry_map_put(struct df_entry_map *map, const struct df_entry *entry, uint64_t hash, struct df_entry_node **fresh,
-                     struct df_entry_node **old);
+int df_entry_map_put(struct df_entry_map *map, const struct df_entry *entry, uint64_t hash,
+                     struct df_entry_node **fresh, struct df_entry_node **old);
 
 /** Takes an entry out; old is to be retired. -ENOENT. */
 int df_entry_map_del(struct df_entry_map *map, const struct df_entry *entry, uint64_t hash, struct df_entry_node **old);

@@ -12,13 +12,14 @@
  * A hash map from keys to objects, for many readers and one writer.
  *
  * Motivation: a walk makes eight look-ups, each of which should cost one cache miss for the map and one for the object.
- * liburcu's cds_lfht takes four or five (measured: docs/performance.md), for concurrent writers that we do not have.
+ * With liburcu's cds_lfht, made for concurrent writers that we do not have, the whole walk takes 12 to 30 % longer
+ * (docs/performance.md).
  *
  * Invariant: an object that is in the map is found by every look-up, also while others come and go and while the map
- * grows. It is an array of words, at most half of them used, searched from the hash's place on until an empty one. A word
- * holds where the object is and 13 bits of its hash, so that another object is hardly ever touched. Taking an object
- * out leaves a mark behind, for the searches that go past it. When the array gets too full, the writer fills a new one
- * and publishes it; the old one, and what was taken out, live on for the readers until a grace period is over.
+ * grows. It is an array of words, at most half of them used, searched from the hash's place on until an empty one. A
+ * word holds where the object is and 13 bits of its hash, so that another object is hardly ever touched. Taking an
+ * object out leaves a mark behind, for the searches that go past it. When the array gets too full, the writer fills a
+ * new one and publishes it; the old one, and what was taken out, live on for the readers until a grace period is over.
  *
  * Readers: any registered thread between two quiescent states; they neither wait nor write. Writer: the control thread
  * alone, online. Growing costs it a few nanoseconds per object, each time the number of objects doubles.

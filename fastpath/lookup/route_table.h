@@ -47,7 +47,8 @@ void df_route_table_free(struct df_route_table *table);
 void df_route_table_retire(struct df_route_table *table);
 
 /**
- * The value of the longest prefix that has the address in it, or NULL. Any registered thread between two quiescent states.
+ * The value of the longest prefix that has the address in it, or NULL. Any registered thread between two quiescent
+ * states.
  *
  * @param ip4 the packet is IPv4; not read from the address, which a guest may have put into an IPv6 packet
  */

@@ -31,9 +31,9 @@ struct df_port_config {
     const char *vif_type;
     const char *vif_name;
     bool server;
-    uint16_t mtu;       /* 0: 1500 */
-    uint16_t n_workers; /* transmit queues wanted, and receive queues where the device has several */
-    const char *devargs; /* ethdev only: from the daemon's own configuration */
+    uint16_t mtu;             /* 0: 1500 */
+    uint16_t n_workers;       /* transmit queues wanted, and receive queues where the device has several */
+    const char *devargs;      /* ethdev only: from the daemon's own configuration */
     struct rte_mempool *pool; /* receive buffers */
     /** Called on any thread when attachment or link changes; must only wake the control thread. */
     void (*changed)(void *arg, uint16_t number);
@@ -63,7 +63,7 @@ struct df_port {
     uint16_t n_rxq;
     uint16_t n_txq;
     uint16_t mtu;
-    bool tx_shared; /* fewer transmit queues than workers: take the lock */
+    bool tx_shared;   /* fewer transmit queues than workers: take the lock */
     bool tx_may_keep; /* the device may hold on to transmitted mbufs (ethdev does) */
     rte_spinlock_t tx_lock[DF_PORT_QUEUES_MAX];
     char name[64];
@@ -73,10 +73,11 @@ struct df_port {
 /**
  * Opens a port of config->vif_type. Control thread.
  *
- * @return 0, -EPROTONOSUPPORT (no such vif_type), -EINVAL (number, or vif_name is not one that can be), -ENODEV (no such
- *         device, or its driver refused it), -EBUSY (another port has the device, or the kernel still does: try again), -EADDRINUSE (socket path is taken),
- *         -ECONNREFUSED (memif as client: no server), -EMSGSIZE (mtu is over the packet buffers' size), -EACCES, -ENOENT
- *         (socket's folder), -ENOMEM (no buffers or queues), -E2BIG (no ethdev or vhost slot left), or what the device said
+ * @return 0, -EPROTONOSUPPORT (no such vif_type), -EINVAL (number, or vif_name is not one that can be), -ENODEV (no
+ *         such device, or its driver refused it), -EBUSY (another port has the device, or the kernel still does: try
+ *         again), -EADDRINUSE (socket path is taken), -ECONNREFUSED (memif as client: no server), -EMSGSIZE (mtu is
+ *         over the packet buffers' size), -EACCES, -ENOENT (socket's folder), -ENOMEM (no buffers or queues), -E2BIG
+ *         (no ethdev or vhost slot left), or what the device said
  */
 int df_port_open(const struct df_port_config *config, struct df_port **port);
 void df_port_close(struct df_port *port);
@@ -84,5 +85,5 @@ void df_port_close(struct df_port *port);
 /** The operations for a vif_type, or NULL. */
 const struct df_port_ops *df_port_ops_find(const char *vif_type);
 
-/** Adds a type, or takes the place of a built-in one: tests do so with ports of memory. -EEXIST, -ENOSPC. Control thread. */
+/** Adds a type, or takes the place of a built-in one, as tests do. Control thread. 0, -EEXIST, -ENOSPC. */
 int df_port_ops_register(const struct df_port_ops *ops);

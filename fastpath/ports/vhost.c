@@ -62,7 +62,8 @@ struct vhost {
 
 /*
  * A connection, by the library's number for it. A port can have two for a moment: a guest that was killed and started
- * again connects before the library has heard that the old connection is dead. The one whose driver came up last counts.
+ * again connects before the library has heard that the old connection is dead. The one whose driver came up last
+ * counts.
  */
 struct connection {
     struct vhost *vhost; /* NULL: none of ours */

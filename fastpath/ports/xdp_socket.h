@@ -5,9 +5,9 @@
 #include <sys/types.h>
 
 /*
- * net_af_xdp of DPDK 22.11 never closes its sockets (its reference count of a UMEM ends one too high), and as long as one
- * is open the queue cannot be bound again. So we look which sockets came with a device and close what is left of them.
- * A driver that closes them itself loses nothing: a socket is known by its inode, not by its descriptor alone.
+ * net_af_xdp of DPDK 22.11 never closes its sockets (its reference count of a UMEM ends one too high), and as long as
+ * one is open the queue cannot be bound again. So we look which sockets came with a device and close what is left of
+ * them. A driver that closes them itself loses nothing: a socket is known by its inode, not by its descriptor alone.
  *
  * Control thread; nobody else in the process makes such sockets.
  */

@@ -5,8 +5,8 @@
 #include "fastpath/tables/neighbour.h"
 
 /*
- * ARP requests for addresses that are known are answered on the spot; nothing of it reaches anybody. What the owner of an
- * address says of it himself (replies, announcements, probes: RFC 5227) goes on as any broadcast.
+ * ARP requests for addresses that are known are answered on the spot; nothing of it reaches anybody. What the owner
+ * of an address says of it himself (replies, announcements, probes: RFC 5227) goes on as any broadcast.
  */
 
 static uint16_t decide(void *state, struct df_walk *walk)

@@ -41,7 +41,7 @@ struct network {
 struct flood {
     struct df_entry_map entries;
     struct df_hash_map networks; /* id_map.h */
-    struct network *due; /* changed since the last flush */
+    struct network *due;         /* changed since the last flush */
 };
 
 /* ---- control thread */

@@ -14,10 +14,10 @@
 /*
  * A router's routes.
  *
- * Invariant: workers look a destination up in the router's compiled routes, which point to entries. put and del change the
- * entries and note that the router is due; flush compiles one new table per router, publishes it, bumps the router's
- * stamp, and only then retires the old table and the entries that are gone. So the routes of a router change all at once,
- * at a cost bounded by that router's routes.
+ * Invariant: workers look a destination up in the router's compiled routes, which point to entries. put and del
+ * change the entries and note that the router is due; flush compiles one new table per router, publishes it, bumps
+ * the router's stamp, and only then retires the old table and the entries that are gone. So the routes of a router
+ * change all at once, at a cost bounded by that router's routes.
  */
 
 struct router {
@@ -35,7 +35,7 @@ struct router {
 struct l3 {
     struct df_entry_map entries;
     struct df_hash_map routers; /* id_map.h */
-    struct router *due; /* changed since the last flush */
+    struct router *due;         /* changed since the last flush */
 };
 
 /* ---- control thread */
@@ -313,7 +313,10 @@ static uint16_t ttl_exceeded(struct df_walk *walk)
                               DF_DROP_L3_TTL);
 }
 
-/* One way of several, the same for all packets of a flow; fragments go by addresses alone, so that they stay together. */
+/*
+ * One way of several, the same for all packets of a flow; fragments go by addresses alone, so that they stay
+ * together.
+ */
 static const struct df_l3_hop *choose_hop(const struct df_l3_value *value, struct df_walk *walk)
 {
     const struct df_packet *packet = &walk->packet;
@@ -380,12 +383,9 @@ static const struct df_field value_fields[] = {
 };
 
 static const struct df_field item_fields[] = {
-    DF_FIELD_NAMES(df_l3_hop, kind, kinds),
-    DF_FIELD(df_l3_hop, network, DF_FIELD_UINT),
-    DF_FIELD(df_l3_hop, lport, DF_FIELD_UINT),
-    DF_FIELD(df_l3_hop, mac, DF_FIELD_MAC),
-    DF_FIELD(df_l3_hop, ip, DF_FIELD_IP),
-    DF_FIELD_END,
+    DF_FIELD_NAMES(df_l3_hop, kind, kinds),    DF_FIELD(df_l3_hop, network, DF_FIELD_UINT),
+    DF_FIELD(df_l3_hop, lport, DF_FIELD_UINT), DF_FIELD(df_l3_hop, mac, DF_FIELD_MAC),
+    DF_FIELD(df_l3_hop, ip, DF_FIELD_IP),      DF_FIELD_END,
 };
 
 const struct df_table_ops df_table_l3 = {

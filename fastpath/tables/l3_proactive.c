@@ -4,7 +4,10 @@
 
 #include "fastpath/tables/builtin.h"
 
-/* Who has the next hop's address on the network that the router sends to: a port, or another router, which routes on. */
+/*
+ * Who has the next hop's address on the network that the router sends to: a port, or another router, which routes
+ * on.
+ */
 
 /* The address by which it was reached is the source of that router's errors. */
 static uint16_t to_router(struct df_walk *walk, uint32_t router)

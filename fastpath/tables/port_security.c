@@ -9,8 +9,8 @@
 #include "fastpath/tables/services.h"
 
 /*
- * Anti-spoofing, as Neutron promises it: a port sends only from its own MACs and addresses and its allowed address pairs,
- * says only what is true in ARP and ND, and is neither a DHCP server nor a router.
+ * Anti-spoofing, as Neutron promises it: a port sends only from its own MACs and addresses and its allowed address
+ * pairs, says only what is true in ARP and ND, and is neither a DHCP server nor a router.
  *
  * Ports and ICMP types are read of special packets only (services.h), so that a decision about others holds for their
  * address pair. A decision that read more of ARP or ND than the flow cache has in its key is not cached.
@@ -43,7 +43,8 @@ static bool may_send_from(const struct df_port_security_value *ports, const stru
 static bool is_link_local_of(const struct df_ip *ip, const struct df_mac *mac)
 {
     const uint8_t *m = mac->byte;
-    const struct df_ip own = {.byte = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]}};
+    const struct df_ip own = {
+        .byte = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]}};
     return df_ip_equal(ip, &own);
 }
 

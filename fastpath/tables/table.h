@@ -51,7 +51,10 @@ struct df_table_ops {
         .name = #MEMBER, .kind = DF_FIELD_ENUM, .offset = offsetof(struct STRUCT, MEMBER),                             \
         .size = sizeof(((struct STRUCT *)0)->MEMBER), .names = NAMES                                                   \
     }
-#define DF_FIELD_END {.name = NULL}
+#define DF_FIELD_END                                                                                                   \
+    {                                                                                                                  \
+        .name = NULL                                                                                                   \
+    }
 
 /* Where a service's own table stands in the walk (df_table_desc.order): between SERVICES and L2. */
 #define DF_ORDER_SERVICE 80
@@ -63,7 +66,8 @@ struct df_table {
 
 /**
  * Registers a table of a service, and makes it when the others are made already. -EEXIST, -EINVAL for a number that is
- * not a service's, or what its init returns. Control thread, while no entry leads there. ops stays where it is for ever.
+ * not a service's, or what its init returns. Control thread, while no entry leads there. ops stays where it is for
+ * ever.
  */
 int df_table_register(const struct df_table_ops *ops);
 
@@ -89,7 +93,7 @@ int df_exact_for_each(void *state, int (*cb)(const struct df_entry *entry, uint6
 uint32_t df_exact_count(void *state);
 
 #define DF_EXACT_OPS                                                                                                   \
-    .init = df_exact_init, .fini = df_exact_fini, .put = df_exact_put, .del = df_exact_del,                             \
+    .init = df_exact_init, .fini = df_exact_fini, .put = df_exact_put, .del = df_exact_del,                            \
     .for_each = df_exact_for_each, .count = df_exact_count
 
 /**

@@ -42,8 +42,8 @@ struct df_allowance {
 struct df_worker {
     unsigned index;
     unsigned lcore;
-    uint16_t tick;   /* of the flow cache's ages: cycles >> tick_shift */
-    uint32_t window; /* of allowances: cycles >> window_shift */
+    uint16_t tick;    /* of the flow cache's ages: cycles >> tick_shift */
+    uint32_t window;  /* of allowances: cycles >> window_shift */
     uint32_t changes; /* of the model, as seen since the last quiescent state */
     unsigned tick_shift, window_shift;
     uint32_t tick_ms; /* what a tick lasts */

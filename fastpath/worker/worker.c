@@ -146,11 +146,13 @@ void df_workers_fini(void)
 }
 
 /* Sleeping lets others have the core where the operator asked for it; an offline thread delays no grace period. */
-static void idle(const struct df_worker *worker)
+static void idle(struct df_worker *worker)
 {
+    uint64_t start = worker->cycles();
     df_rcu_offline();
     usleep(worker->idle_us);
     df_rcu_online();
+    worker->tally.cycles_idle += worker->cycles() - start;
 }
 
 static int worker_main(void *arg)

@@ -117,7 +117,7 @@ struct df_flow_info {
     struct df_ip ip_src, ip_dst;
     uint16_t l4_src, l4_dst;
     struct df_mac eth_src, eth_dst;
-    uint8_t drop; /* enum df_drop */
+    uint8_t drop;     /* enum df_drop */
     uint32_t idle_ms; /* since its last packet, in steps of the cache's tick */
 };
 void df_worker_flows_each(const struct df_worker *worker, int (*cb)(const struct df_flow_info *flow, void *arg),

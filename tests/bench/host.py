@@ -77,9 +77,12 @@ class Build:
 
     @staticmethod
     def _compile(source, folder, *options):
-        if not (folder / 'build.ninja').exists():
+        made_with = folder / 'options'
+        wanted = '\n'.join(options)
+        if not made_with.exists() or made_with.read_text() != wanted:
             shutil.rmtree(folder, ignore_errors=True)
             run(['meson', 'setup', folder, source, *options])
+            made_with.write_text(wanted, encoding='utf-8')
         run(['ninja', '-C', folder])
 
     def make_replay(self, say):
@@ -90,11 +93,11 @@ class Build:
     def make_product(self, say):
         say(f'building the switch in {self.product}')
         self._compile(ROOT, self.product, '--buildtype=release',
-                      '-Dcpu=native', '-Dtests=false')
+                      '-Dcpu=native', '-Dtests=false', '-Dbench=true')
 
     def built(self, name):
         """The path of a program or module of the product."""
-        for folder in ('control', 'dbsync', 'apps'):
+        for folder in ('control', 'dbsync', 'apps', 'tests'):
             for path in (self.product / folder).glob(f'**/{name}'):
                 if path.is_file():
                     return path

@@ -11,6 +11,7 @@
  *   ctl=FILE          the control page, see replay_ctl.h; without it the port runs from the start
  *   capture=FILE      write the first frames sent to the port to this pcap file ...
  *   capture_frames=N  ... so many of them, 1000 if not said
+ *   watch_mac=1       count where the destination MAC of what is sent to the port changes, and note when
  */
 
 #include "replay_ctl.h"
@@ -22,6 +23,7 @@
 #include <ethdev_vdev.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <rte_ether.h>
 #include <rte_kvargs.h>
 #include <rte_mbuf.h>
 #include <rte_memcpy.h>
@@ -53,6 +55,8 @@ struct rx_queue {
 struct tx_queue {
     struct replay_counters *counters;
     struct capture *capture;
+    bool watch_mac;
+    struct rte_ether_addr mac; /* that the last frame went to */
 } __rte_cache_aligned;
 
 struct replay_port {
@@ -63,6 +67,7 @@ struct replay_port {
     struct replay_ctl *ctl;
     struct rte_ether_addr mac;
     uint32_t copy; /* bytes */
+    bool watch_mac;
 };
 
 static inline void count_burst(struct replay_counters *counters, uint64_t packets, uint64_t bytes)
@@ -136,6 +141,21 @@ static uint16_t rx_nothing(void *rx_queue, struct rte_mbuf **mbufs, uint16_t wan
     return 0;
 }
 
+/* IPv4 only: what a switch says for itself is ARP and ND. */
+static void watch_mac(struct tx_queue *queue, struct rte_mbuf **mbufs, uint16_t count)
+{
+    for (uint16_t i = 0; i < count; i++) {
+        const struct rte_ether_hdr *header = rte_pktmbuf_mtod(mbufs[i], const struct rte_ether_hdr *);
+
+        if (header->ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV4) ||
+            rte_is_same_ether_addr(&header->dst_addr, &queue->mac))
+            continue;
+        queue->mac = header->dst_addr;
+        queue->counters->turn_tsc = rte_rdtsc();
+        __atomic_store_n(&queue->counters->turns, queue->counters->turns + 1, __ATOMIC_RELEASE);
+    }
+}
+
 static uint16_t tx_burst(void *tx_queue, struct rte_mbuf **mbufs, uint16_t count)
 {
     struct tx_queue *queue = tx_queue;
@@ -145,6 +165,8 @@ static uint16_t tx_burst(void *tx_queue, struct rte_mbuf **mbufs, uint16_t count
         return 0;
     if (capture_has_room(queue->capture))
         capture_burst(queue->capture, mbufs, count);
+    if (unlikely(queue->watch_mac))
+        watch_mac(queue, mbufs, count);
     for (uint16_t i = 0; i < count; i++)
         bytes += mbufs[i]->pkt_len;
     rte_pktmbuf_free_bulk(mbufs, count);
@@ -218,7 +240,11 @@ static int port_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t de
     RTE_SET_USED(descriptors);
     RTE_SET_USED(socket);
     RTE_SET_USED(conf);
-    port->tx[id] = (struct tx_queue){.counters = &port->ctl->tx[id], .capture = &port->capture};
+    port->tx[id] = (struct tx_queue){
+        .counters = &port->ctl->tx[id],
+        .capture = &port->capture,
+        .watch_mac = port->watch_mac,
+    };
     dev->data->tx_queues[id] = &port->tx[id];
     return 0;
 }
@@ -340,23 +366,25 @@ static int ctl_map(struct replay_port *port, const char *path)
 
 static int port_open(struct replay_port *port, const char *arguments)
 {
-    static const char *const keys[] = {"pcap", "copy", "ctl", "capture", "capture_frames", NULL};
+    static const char *const keys[] = {"pcap", "copy", "ctl", "capture", "capture_frames", "watch_mac", NULL};
     struct rte_kvargs *list = rte_kvargs_parse(arguments != NULL ? arguments : "", keys);
-    uint64_t capture_frames = CAPTURE_FRAMES_DEFAULT, copy = UINT32_MAX;
+    uint64_t capture_frames = CAPTURE_FRAMES_DEFAULT, copy = UINT32_MAX, watch = 0;
     const char *pcap = NULL, *ctl = NULL, *capture = NULL;
     int err = 0;
 
     if (list == NULL) {
-        LOG("\"%s\": the arguments are pcap, copy, ctl, capture, capture_frames\n", arguments);
+        LOG("\"%s\": the arguments are pcap, copy, ctl, capture, capture_frames, watch_mac\n", arguments);
         return -EINVAL;
     }
     rte_kvargs_process(list, "pcap", parse_text, &pcap);
     rte_kvargs_process(list, "ctl", parse_text, &ctl);
     rte_kvargs_process(list, "capture", parse_text, &capture);
     if (rte_kvargs_process(list, "copy", parse_number, &copy) != 0 ||
-        rte_kvargs_process(list, "capture_frames", parse_number, &capture_frames) != 0)
+        rte_kvargs_process(list, "capture_frames", parse_number, &capture_frames) != 0 ||
+        rte_kvargs_process(list, "watch_mac", parse_number, &watch) != 0)
         err = -EINVAL;
     port->copy = (uint32_t)RTE_MIN(copy, UINT32_MAX);
+    port->watch_mac = watch != 0;
     if (err == 0 && pcap != NULL)
         err = frames_load(&port->frames, pcap);
     if (err == 0 && capture != NULL)
@@ -409,4 +437,5 @@ static int replay_remove(struct rte_vdev_device *vdev)
 static struct rte_vdev_driver replay_driver = {.probe = replay_probe, .remove = replay_remove};
 
 RTE_PMD_REGISTER_VDEV(net_replay, replay_driver);
-RTE_PMD_REGISTER_PARAM_STRING(net_replay, "pcap=<file> copy=<bytes> ctl=<file> capture=<file> capture_frames=<count>");
+RTE_PMD_REGISTER_PARAM_STRING(net_replay, "pcap=<file> copy=<bytes> ctl=<file> capture=<file> capture_frames=<count> "
+                                          "watch_mac=<0|1>");

@@ -6,9 +6,11 @@ core; only one of them is awake at a time.
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 
@@ -54,10 +56,18 @@ class Program:
         self.core = core
         self.process = None
         self.task = None
+        self._prepared = False
+
+    def prepare(self):
+        """Put what it needs into its folder, before the first start."""
 
     def command(self):
-        """What to run, once what it needs is in its folder."""
+        """What to run."""
         raise NotImplementedError
+
+    def environment(self):
+        """What it is told beside."""
+        return dict(os.environ)
 
     @property
     def log(self):
@@ -65,19 +75,26 @@ class Program:
 
     def start(self):
         """Start, and wait until it forwards the whole file."""
-        with open(self.log, 'wb') as log:
-            self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.PIPE, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True)
-        with contextlib.suppress(OSError):
-            # A session competes with others by this, not by its nice value.
-            pathlib.Path(f'/proc/{self.process.pid}/autogroup').write_text(
-                '-20', encoding='ascii')
+        if not self._prepared:
+            self.prepare()
+            self._prepared = True
+        self._launch()
         self._wait(lambda: self.source.ready and self.sink.ready,
                    START_SECONDS, 'does not open its ports')
         self._wait(self._forwards_all, START_SECONDS,
                    'does not forward all frames')
         self.task = worker_task(self.process.pid, self.core)
+
+    def _launch(self):
+        with open(self.log, 'wb') as log:
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.PIPE, stdout=log,
+                stderr=subprocess.STDOUT, env=self.environment(),
+                start_new_session=True)
+        with contextlib.suppress(OSError):
+            # A session competes with others by this, not by its nice value.
+            pathlib.Path(f'/proc/{self.process.pid}/autogroup').write_text(
+                '-20', encoding='ascii')
 
     def _wait(self, condition, seconds, complaint):
         deadline = time.monotonic() + seconds
@@ -171,7 +188,8 @@ path = {folder}/nb
 [fastpath]
 workers = {core}
 ports = replay0=net_replay0,pcap={frames},ctl={source} \
-sink0=net_replay1,ctl={sink},capture={capture},capture_frames={captured}
+sink0=net_replay1,ctl={sink},capture={capture},capture_frames={captured},\
+watch_mac={watch_mac}
 plugins = {plugin}
 flow_cache_entries = {flow_cache_entries}
 [rpc]
@@ -182,27 +200,100 @@ socket = {folder}/df.sock
     FLOW_CACHE_ENTRIES = 2097152
 
     def __init__(self, build, folder, core, frames, model,
-                 flow_cache_entries=FLOW_CACHE_ENTRIES):
+                 flow_cache_entries=FLOW_CACHE_ENTRIES, watch_mac=0):
         super().__init__(folder, core)
         self.build = build
         self.frames = frames
         self.model = model
         self.flow_cache_entries = flow_cache_entries
+        self.watch_mac = watch_mac
         self.source = replay.ReplayPage(self.folder / 'replay0')
         self.sink = replay.ReplayPage(self.folder / 'sink0')
         self.capture = self.folder / 'sent.pcap'
+        self.ready_seconds = None
+        self._rpc = None
 
-    def command(self):
-        config = self.folder / 'dragonflow.ini'
-        config.write_text(self.CONFIG.format(
+    @property
+    def database(self):
+        return self.folder / 'nb'
+
+    def load(self, model):
+        self.build.run([self.build.built('df-db'), '--db',
+                        f'lmdb:{self.database}', 'load', model])
+
+    def prepare(self):
+        (self.folder / 'dragonflow.ini').write_text(self.CONFIG.format(
             host=self.HOST, apps=self.build.built('df_app_l2.so').parent,
             folder=self.folder, core=self.core,
             frames=self.frames, source=self.source.path,
             sink=self.sink.path, capture=self.capture,
-            captured=self.CAPTURED, plugin=self.build.plugin,
+            captured=self.CAPTURED, watch_mac=self.watch_mac,
+            plugin=self.build.plugin,
             flow_cache_entries=self.flow_cache_entries), encoding='utf-8')
-        database = [self.build.built('df-db'), '--db',
-                    f'lmdb:{self.folder}/nb']
-        for words in (['init'], ['load', self.model]):
-            self.build.run(database + words)
-        return [self.build.built('df-switchd'), '--config', config]
+        self.build.run([self.build.built('df-db'), '--db',
+                        f'lmdb:{self.database}', 'init'])
+        self.load(self.model)
+
+    def command(self):
+        return [self.build.built('df-switchd'), '--config',
+                self.folder / 'dragonflow.ini']
+
+    def environment(self):
+        return dict(os.environ, NOTIFY_SOCKET=str(self.folder / 'notify'))
+
+    def _launch(self):
+        """Start, and note how long it takes until it says READY.
+
+        What the database holds is in force then.
+        """
+        path = self.folder / 'notify'
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(str(path))
+            notify.settimeout(0.2)
+            started = time.monotonic()
+            super()._launch()
+            self._wait(lambda: self._says_ready(notify), START_SECONDS,
+                       'does not get ready')
+            self.ready_seconds = time.monotonic() - started
+
+    @staticmethod
+    def _says_ready(notify):
+        with contextlib.suppress(TimeoutError):
+            return b'READY=1' in notify.recv(4096)
+        return False
+
+    def ask(self, method, **params):
+        """The answer of a remote procedure."""
+        if self._rpc is None:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.connect(str(self.folder / 'df.sock'))
+            self._rpc = connection.makefile('rw', encoding='utf-8')
+        self._rpc.write(json.dumps({'jsonrpc': '2.0', 'id': 1,
+                                    'method': method, 'params': params}))
+        self._rpc.write('\n')
+        self._rpc.flush()
+        answer = json.loads(self._rpc.readline())
+        if 'error' in answer:
+            raise ProgramError(f'{self.name}: {answer["error"]["message"]}')
+        return answer['result']
+
+    def stop(self):
+        if self._rpc is not None:
+            self._rpc.close()
+            self._rpc = None
+        super().stop()
+
+    def resident_mib(self):
+        """Memory beside hugepages, which are the data plane's."""
+        status = pathlib.Path(f'/proc/{self.process.pid}/status').read_text(
+            encoding='ascii')
+        fields = dict(line.split(':', 1) for line in status.splitlines())
+        return {name: int(fields[name].split()[0]) / 1024
+                for name in ('VmRSS', 'RssAnon', 'RssFile', 'RssShmem')}
+
+    def control_ns(self):
+        """Time that the control thread has run, by now."""
+        pid = self.process.pid
+        task = pathlib.Path(f'/proc/{pid}/task/{pid}/schedstat')
+        return int(task.read_text(encoding='ascii').split()[0])

@@ -17,7 +17,7 @@ WORDS = TX_WORD + QUEUES * LINE
 
 Counters = collections.namedtuple(
     'Counters', ('packets', 'bytes', 'first_tsc', 'last_tsc', 'done',
-                 'no_mbuf'))
+                 'no_mbuf', 'turns', 'turn_tsc'))
 
 
 class ReplayPage:
@@ -67,7 +67,9 @@ class ReplayPage:
             first_tsc=min(line.first_tsc for line in used),
             last_tsc=max(line.last_tsc for line in used),
             done=min(line.done for line in used),
-            no_mbuf=sum(line.no_mbuf for line in lines))
+            no_mbuf=sum(line.no_mbuf for line in lines),
+            turns=sum(line.turns for line in lines),
+            turn_tsc=max(line.turn_tsc for line in lines))
 
     def received(self):
         """All rx queues together."""

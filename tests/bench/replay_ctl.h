@@ -11,7 +11,7 @@
  * Who writes what: the port fills in `magic`, `tsc_hz` and `frames` when it is probed, and each queue
  * its own line of counters from the one lcore that polls it. Whoever measures writes `run` and
  * `passes`, and reads the rest at any time. Numbers are native-endian 64-bit words, each written at
- * once; a line's words may be one burst apart.
+ * once; a line's words may be one burst apart, but who sees a turn counted sees when it was.
  *
  * Counters only grow; they are never reset. A rate is the difference of two readings of `packets` by
  * the difference of the two readings of `last_tsc`.
@@ -32,7 +32,8 @@ struct replay_counters {
     uint64_t last_tsc;  /* latest burst */
     uint64_t done;      /* rx: the last run whose passes are all received */
     uint64_t no_mbuf;   /* rx: bursts that found the mempool empty */
-    uint64_t unused[2];
+    uint64_t turns;     /* tx, with watch_mac: frames to another MAC than the frame before */
+    uint64_t turn_tsc;  /* the burst of the last one */
 };
 static_assert(sizeof(struct replay_counters) == 64, "a cache line for each queue and direction");
 

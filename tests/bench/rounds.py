@@ -43,7 +43,7 @@ class Window:
 def spread(values):
     """(median, lower quartile, upper quartile)."""
     if len(values) == 1:
-        return values * 3
+        return tuple(values) * 3
     low, median, high = statistics.quantiles(values, n=4, method='inclusive')
     return median, low, high
 
@@ -74,13 +74,11 @@ def read_state(program):
             int(run), int(waiting))
 
 
-def measure_window(program, pace):
-    program.wake()
-    time.sleep(pace.settle)
+def read_window(program, seconds):
+    """What a program that is awake does in so many seconds."""
     received, sent, run, waiting = read_state(program)
-    time.sleep(pace.window)
+    time.sleep(seconds)
     received2, sent2, run2, waiting2 = read_state(program)
-    program.sleep()
     packets = received2.packets - received.packets
     if packets == 0:
         raise MeasureError(f'{program.name} received nothing in a window')
@@ -90,6 +88,14 @@ def measure_window(program, pace):
         ns=ticks / program.source.tsc_hz * 1e9 / packets,
         waiting=waited / max(run2 - run + waited, 1),
         loss=1 - (sent2 - sent) / packets)
+
+
+def measure_window(program, pace):
+    program.wake()
+    time.sleep(pace.settle)
+    window = read_window(program, pace.window)
+    program.sleep()
+    return window
 
 
 def measure(ours, peer, pace, progress):

@@ -33,6 +33,8 @@ ROUTER_MACS = {'net1': 'fa:16:3e:ff:00:01', 'net2': 'fa:16:3e:ff:00:02'}
 SENDERS_FIRST_IP = '10.1.1.0'
 RECEIVERS_FIRST_IP = {'l2': '10.1.128.0', 'routed': '10.2.128.0'}
 RECEIVERS_NETWORK = {'l2': 'net1', 'routed': 'net2'}
+OTHERS_FIRST_IP = '10.2.8.0'     # of ports on net2 that no frame goes to
+CHURN_FIRST_IP = '10.2.64.0'     # of such that come and go
 
 PCAP_HEADER = struct.Struct('=IHHIIII')
 PCAP_RECORD = struct.Struct('=IIII')
@@ -231,7 +233,17 @@ def lport(name, lswitch, macs, ips, host):
     }
 
 
-def model(traffic, host='bench'):
+def other_lports(count):
+    """Ports of other nodes on net2: not under traffic, but relevant."""
+    first = ipaddress.IPv4Address(OTHERS_FIRST_IP)
+    return [dict(lport(f'other-{number}', 'net2',
+                       [f'fa:16:3e:03:{number >> 8:02x}:{number & 0xff:02x}'],
+                       [str(first + number)], 'elsewhere'),
+                 binding={'type': 'chassis', 'chassis': 'elsewhere'})
+            for number in range(count)]
+
+
+def model(traffic, host='bench', others=0):
     """The northbound model, as `df-db load` takes it."""
     receivers = traffic.addresses if traffic.kind == 'l2' else 1
     gateways = {net: str(ipaddress.IPv4Address(first) + 1)
@@ -257,13 +269,13 @@ def model(traffic, host='bench'):
                   host),
             lport('sink0', RECEIVERS_NETWORK[traffic.kind],
                   [receiver_mac(number) for number in range(receivers)],
-                  receiver_ips(traffic), host)],
+                  receiver_ips(traffic), host)] + other_lports(others),
     }
 
 
-def write_model(traffic, path, host='bench'):
+def write_model(traffic, path, host='bench', others=0):
     with open(path, 'w', encoding='ascii') as file:
-        json.dump(model(traffic, host), file, indent=1)
+        json.dump(model(traffic, host, others), file, indent=1)
 
 
 def main():

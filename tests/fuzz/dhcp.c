@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 /*
- * A guest's frame goes the whole way of the app: limit, codec, model, protocol, options, answer. Whatever it holds, nothing
- * is read past its end, and an answer is a whole frame.
+ * A guest's frame goes the whole way of the app: limit, codec, model, protocol, options, answer. Whatever it holds,
+ * nothing is read past its end, and an answer is a whole frame.
  */
 
 extern const struct df_app df_app;
@@ -26,13 +26,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    static Df__DhcpOption boot = {.base = PROTOBUF_C_MESSAGE_INIT(&df__dhcp_option__descriptor), .key = "67",
-                                  .value = "pxelinux.0"};
+    static Df__DhcpOption boot = {
+        .base = PROTOBUF_C_MESSAGE_INIT(&df__dhcp_option__descriptor), .key = "67", .value = "pxelinux.0"};
     static Df__DhcpOption search = {.base = PROTOBUF_C_MESSAGE_INIT(&df__dhcp_option__descriptor),
-                                    .key = "domain-search", .value = "a.example.org,b.example.org"};
+                                    .key = "domain-search",
+                                    .value = "a.example.org,b.example.org"};
     static Df__DhcpOption *opts[] = {&boot, &search};
-    static Df__DhcpParams params = {.base = PROTOBUF_C_MESSAGE_INIT(&df__dhcp_params__descriptor), .n_opts = 2,
-                                    .opts = opts};
+    static Df__DhcpParams params = {
+        .base = PROTOBUF_C_MESSAGE_INIT(&df__dhcp_params__descriptor), .n_opts = 2, .opts = opts};
     vm.dhcp_params = &params;
     vm.port_security_enabled = 0;
     fake_reset();
@@ -49,8 +50,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint64_t now_ms;
-    struct df_punt punt = {.lport_id = "vm", .port = 4, .lport = 9, .network = 5, .frame = data,
-                           .len = (uint32_t)size, .now_ms = now_ms};
+    struct df_punt punt = {
+        .lport_id = "vm", .port = 4, .lport = 9, .network = 5, .frame = data, .len = (uint32_t)size, .now_ms = now_ms};
     now_ms += 1000; /* never over the rate */
     fake_sent.n = 0;
     df_app.punt(&punt);

@@ -7,23 +7,21 @@
 #include <unistd.h>
 
 #include "control/datapath/fastpath.h"
-#include "control/trace/words.h"
 #include "fastpath/rcu.h"
+#include "tests/scenario/lab_private.h"
 #include "tests/scenario/memory_port.h"
 
 #define CYCLES_PER_SECOND 1000000000ull
-#define N_DEVICES 16
 
-static struct df_fastpath_device devices[N_DEVICES];
-static char device_names[N_DEVICES][8];
+static struct df_fastpath_device devices[LAB_DEVICES];
+static char device_names[LAB_DEVICES][8];
 static char directory[] = "/tmp/df-scenario-XXXXXX";
 static uint64_t now_ms = 1000;
 static struct rte_mempool *pool;
 static struct df_nb *nb;
 static struct df_datapath *dp;
 static struct df_controller *controller;
-static uint64_t drops_seen[DF_DROPS];
-static uint64_t misses_before, hits_before;
+static enum lab_cache cache_mode;
 
 struct df_controller *lab_controller(void)
 {
@@ -48,6 +46,19 @@ static uint64_t clock_cycles(void)
 
 static const struct df_clock lab_clock = {.now_ms = clock_ms};
 
+static void read_cache_mode(void)
+{
+    const char *mode = getenv("DF_LAB_CACHE");
+    if (mode == NULL || strcmp(mode, "on") == 0)
+        cache_mode = LAB_CACHE_ON;
+    else if (strcmp(mode, "off") == 0)
+        cache_mode = LAB_CACHE_OFF;
+    else if (strcmp(mode, "twice") == 0)
+        cache_mode = LAB_CACHE_TWICE;
+    else
+        cr_assert_fail("DF_LAB_CACHE is on, off or twice, not %s", mode);
+}
+
 static void start_eal(void)
 {
     char *arguments[] = {"lab", "--no-huge", "--no-pci", "--no-shconf", "-m", "128", "--no-telemetry", "--log-level=4",
@@ -68,13 +79,13 @@ static void open_database(void)
 static void open_datapath(void)
 {
     struct df_error error = {""};
-    for (unsigned i = 0; i < N_DEVICES; i++) {
+    for (unsigned i = 0; i < LAB_DEVICES; i++) {
         snprintf(device_names[i], sizeof(device_names[i]), "vm%u", i + 1);
         devices[i] = (struct df_fastpath_device){device_names[i], "memory"};
     }
     struct df_fastpath_config config = {
         .workers = {.n_workers = 1,
-                    .flow_cache_entries = 1024,
+                    .flow_cache_entries = cache_mode == LAB_CACHE_OFF ? 0 : 1024,
                     .answers_per_second = 80,
                     .punts_per_second = 80,
                     .pool = pool,
@@ -82,7 +93,7 @@ static void open_datapath(void)
                     .cycles_per_second = CYCLES_PER_SECOND},
         .table_entries_max = 4096,
         .devices = devices,
-        .n_devices = N_DEVICES,
+        .n_devices = LAB_DEVICES,
     };
     cr_assert_eq(df_datapath_fastpath_open(&config, &dp, &error), 0, "%s", error.text);
 }
@@ -113,6 +124,7 @@ static void settle(void)
 
 void lab_up_with(const char *const *apps, const char *apps_dir)
 {
+    read_cache_mode();
     df_rcu_register();
     start_eal();
     memory_ports_register();
@@ -193,141 +205,32 @@ void lab_turn_ms(uint64_t ms)
     df_worker_round(df_worker(0));
 }
 
-static void remember_tally(void)
+const char *lab_directory(void)
 {
-    struct df_worker_tally tally;
-    df_worker_tally(df_worker(0), &tally);
-    misses_before = tally.misses;
-    hits_before = tally.hits;
+    return directory;
 }
 
-void lab_send_bytes(const char *port, const uint8_t *frame, size_t len)
+void lab_settle(void)
 {
-    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(pool);
-    cr_assert_not_null(mbuf);
-    char *room = rte_pktmbuf_append(mbuf, (uint16_t)len);
-    cr_assert_not_null(room);
-    memcpy(room, frame, len);
-    remember_tally();
-    cr_assert(memory_port_put(port, mbuf), "no port '%s' is open, or it is full", port);
-    df_worker_round(df_worker(0));
-    df_datapath_fastpath_poll(dp); /* to the app */
-    df_worker_round(df_worker(0)); /* and what it sends */
+    settle();
 }
 
-static void frame_of(const char *words, uint8_t *frame, size_t *len)
+enum lab_cache lab_cache(void)
 {
-    struct df_error error = {""};
-    cr_assert_eq(df_words_to_frame(words, NULL, frame, len, &error), 0, "%s: %s", words, error.text);
+    return cache_mode;
 }
 
-void lab_send(const char *port, const char *words)
+const char *lab_device(unsigned i)
 {
-    uint8_t frame[DF_WORDS_FRAME_MAX];
-    size_t len = sizeof(frame);
-    frame_of(words, frame, &len);
-    lab_send_bytes(port, frame, len);
+    return device_names[i];
 }
 
-const uint8_t *lab_receive(const char *port, size_t *len)
+struct rte_mempool *lab_pool(void)
 {
-    static uint8_t frame[DF_WORDS_FRAME_MAX];
-    struct rte_mbuf *mbuf = memory_port_take(port);
-    if (mbuf == NULL)
-        return NULL;
-    *len = mbuf->data_len;
-    memcpy(frame, rte_pktmbuf_mtod(mbuf, uint8_t *), *len);
-    rte_pktmbuf_free(mbuf);
-    return frame;
+    return pool;
 }
 
-static void show(const char *title, const uint8_t *frame, size_t len)
+void lab_let_pass_ms(uint64_t ms)
 {
-    fprintf(stderr, "%s (%zu bytes):", title, len);
-    for (size_t i = 0; i < len; i++)
-        fprintf(stderr, "%s%02x", i % 16 == 0 ? "\n  " : " ", frame[i]);
-    fputc('\n', stderr);
-}
-
-void lab_expect(const char *port, const char *words)
-{
-    uint8_t wanted[DF_WORDS_FRAME_MAX];
-    size_t wanted_len = sizeof(wanted);
-    size_t len = 0;
-    frame_of(words, wanted, &wanted_len);
-    const uint8_t *frame = lab_receive(port, &len);
-    cr_assert_not_null(frame, "nothing came to %s; expected %s", port, words);
-    if (len == wanted_len && memcmp(frame, wanted, len) == 0)
-        return;
-    show("expected", wanted, wanted_len);
-    show("came", frame, len);
-    cr_assert_fail("another frame than %s came to %s", words, port);
-}
-
-void lab_expect_none(const char *port)
-{
-    size_t len;
-    const uint8_t *frame = lab_receive(port, &len);
-    if (frame == NULL)
-        return;
-    show("came", frame, len);
-    cr_assert_fail("a frame came to %s, which should hear nothing", port);
-}
-
-void lab_expect_silence(void)
-{
-    const char *port = memory_port_waiting();
-    if (port != NULL)
-        lab_expect_none(port);
-}
-
-static void drops_since(uint64_t drops[DF_DROPS])
-{
-    for (unsigned reason = 0; reason < DF_DROPS; reason++)
-        drops[reason] = 0;
-    for (uint16_t port = 0; port < DF_PORTS_MAX; port++) {
-        struct df_port_tally tally;
-        df_port_tally(port, &tally);
-        for (unsigned reason = 0; reason < DF_DROPS; reason++)
-            drops[reason] += tally.drops[reason];
-    }
-    for (unsigned reason = 0; reason < DF_DROPS; reason++) {
-        uint64_t total = drops[reason];
-        drops[reason] -= drops_seen[reason];
-        drops_seen[reason] = total;
-    }
-}
-
-void lab_expect_drop(const char *name, uint64_t n)
-{
-    uint64_t drops[DF_DROPS];
-    bool known = n == 0;
-    drops_since(drops);
-    for (unsigned reason = 1; reason < DF_DROPS; reason++) {
-        bool wanted = strcmp(df_drop_name(reason), name) == 0;
-        known |= wanted;
-        cr_assert_eq(drops[reason], wanted ? n : 0, "%lu packets dropped as %s, expected %lu as %s",
-                     (unsigned long)drops[reason], df_drop_name(reason), (unsigned long)n, name);
-    }
-    cr_assert(known, "there is no drop reason '%s'", name);
-}
-
-void lab_expect_no_drop(void)
-{
-    lab_expect_drop("none", 0);
-}
-
-void lab_expect_walked(void)
-{
-    struct df_worker_tally tally;
-    df_worker_tally(df_worker(0), &tally);
-    cr_assert_gt(tally.misses, misses_before, "the packet did not walk the tables");
-}
-
-void lab_expect_cached(void)
-{
-    struct df_worker_tally tally;
-    df_worker_tally(df_worker(0), &tally);
-    cr_assert_gt(tally.hits, hits_before, "the packet was not served by the flow cache");
-    cr_assert_eq(tally.misses, misses_before, "the packet walked the tables");
+    now_ms += ms;
 }

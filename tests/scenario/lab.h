@@ -23,6 +23,10 @@
  *
  * Use TestSuite(name, .init = lab_up, .fini = lab_down). lab_down() ends every test with the oracle: a full recompile changes
  * nothing.
+ *
+ * The environment may say DF_LAB_CACHE=off: no flow cache, so all packets walk the tables, and nothing else may change; or
+ * DF_LAB_CACHE=twice: each frame is sent twice, and what the second one, from the cache where it can be, becomes is what
+ * the first one became. The clock then moves on with each frame, so tests of limits must not be run that way.
  */
 
 void lab_up(void);
@@ -42,11 +46,21 @@ void lab_turn_ms(uint64_t ms);
 void lab_send(const char *port, const char *words);
 void lab_send_bytes(const char *port, const uint8_t *frame, size_t len);
 
+/** The frame that the words mean. *len is the room, and becomes the length. */
+void lab_frame(const char *words, uint8_t *frame, size_t *len);
+
 /** The next frame at the port: taken out, *len is its length; NULL when there is none. Valid until the next call. */
 const uint8_t *lab_receive(const char *port, size_t *len);
 
 /** The next frame at the port is these words; a difference is shown byte by byte. */
 void lab_expect(const char *port, const char *words);
+void lab_expect_bytes(const char *port, const uint8_t *frame, size_t len);
+
+/**
+ * The next frame at the port is an ICMP or ICMPv6 error for the frame of these words: from the router it was sent to, by its
+ * address from, all checksums right, and with as much of the packet behind it as there may be.
+ */
+void lab_expect_icmp_error(const char *port, const char *from, uint8_t type, uint8_t code, const char *quoted);
 
 /** No frame waits at this port, or at any port. */
 void lab_expect_none(const char *port);
@@ -56,9 +70,16 @@ void lab_expect_silence(void);
 void lab_expect_drop(const char *reason, uint64_t n);
 void lab_expect_no_drop(void);
 
-/** The last packet was decided by the tables, or by the flow cache. */
+/** All drops of the port for this reason since it opened. */
+uint64_t lab_port_drops(const char *lport, const char *reason);
+
+/** The last packet was decided by the tables, or by the flow cache (which holds by itself where there is none). */
 void lab_expect_walked(void);
 void lab_expect_cached(void);
+
+/** Takes over what others wrote to the database that lies in this folder. */
+void lab_settle(void);
+const char *lab_directory(void);
 
 struct df_controller *lab_controller(void);
 struct df_datapath *lab_datapath(void);

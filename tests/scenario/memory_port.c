@@ -130,3 +130,23 @@ const char *memory_port_waiting(void)
     }
     return NULL;
 }
+
+unsigned memory_port_count(const char *name)
+{
+    const struct memory_port *memory = find(name);
+    return memory != NULL ? memory->out.tail - memory->out.head : 0;
+}
+
+const struct rte_mbuf *memory_port_peek(const char *name, unsigned i)
+{
+    const struct queue *out = &find(name)->out;
+    return out->mbufs[(out->head + i) % QUEUE];
+}
+
+void memory_port_forget_last(const char *name, unsigned n)
+{
+    for (; n > 0; n--) {
+        struct queue *out = &find(name)->out;
+        rte_pktmbuf_free(out->mbufs[--out->tail % QUEUE]);
+    }
+}

@@ -20,3 +20,8 @@ struct rte_mbuf *memory_port_take(const char *name);
 
 /** The name of any port at which a frame waits, or NULL. */
 const char *memory_port_waiting(void);
+
+/** How many transmitted frames wait at the port, the i-th of them (below that number), and the last n of them gone. */
+unsigned memory_port_count(const char *name);
+const struct rte_mbuf *memory_port_peek(const char *name, unsigned i);
+void memory_port_forget_last(const char *name, unsigned n);

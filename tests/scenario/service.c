@@ -27,8 +27,8 @@ static void up(void)
     }
     lab_up_with(apps, apps_dir);
     lab_model(MODEL_NETWORKS);
-    lab_model("{'lport': [" PORT("vm1", "net1", MAC1, "'10.1.0.11'", "'sub1'", ", 'device_id': 'echo'") ","
-                            PORT("vm2", "net1", MAC2, "'10.1.0.12'", "'sub1'", "") "]}");
+    lab_model("{'lport': [" PORT("vm1", "net1", MAC1, "'10.1.0.11'", "'sub1'", ", 'device_id': 'echo'") "," PORT(
+        "vm2", "net1", MAC2, "'10.1.0.12'", "'sub1'", "") "]}");
 }
 
 static void down(void)

@@ -34,7 +34,7 @@ lease c
 note "an object that cannot be used is skipped alone, shown by name, and applied when it is mended"
 df_db set lport c macs= >/dev/null
 until_true 5 "c is refused" reports show '.ports.refused == 1'
-df_ctl ports --json | jq -r '.ports[] | select(.name == "c") | .reason' >reason.txt
+df_ctl ports --json | jq -r '.[] | select(.name == "c") | .reason' >reason.txt
 expect_text 'lport c .*MAC' reason.txt
 echo "   $(cat reason.txt)"
 expect_ping a b
@@ -50,11 +50,11 @@ reports show '.ports.open == 3' >/dev/null
 mv nb.hidden nb
 df_db set lport a name=renamed >/dev/null
 until_true 20 "the change arrives after the database is back" \
-    reports ports '.ports[] | select(.id == "a" and .name == "renamed")'
+    reports ports '.[] | select(.id == "a" and .name == "renamed")'
 expect_ping a b
 
 note "everything is deleted by hand: ports close, the switch stays"
 for id in a b c; do
     df_db delete lport $id >/dev/null
 done
-until_true 10 "no port is left" reports ports '.ports == []'
+until_true 10 "no port is left" reports ports '. == []'

@@ -72,8 +72,8 @@ trap 'show_failure $? $LINENO' ERR
 show_log() {
     local code=$?
     if [ $code != 0 ] && [ $code != 77 ] && [ -e log ]; then
-        echo "---- end of the switch's log"
-        tail -n 60 log
+        echo "---- ends of the logs of the switch and of what else a test started"
+        tail -n 60 log ./*.err
         echo "---- its ports and drops"
         timeout 5 "$df_ctl_program" --socket /run/df/df.sock ports || true
         timeout 5 "$df_ctl_program" --socket /run/df/df.sock drops || true
@@ -212,6 +212,7 @@ declare -A option=(
     [lmdb.path]=/run/df/nb
     [fastpath.mbufs]=16384
     [fastpath.idle_us]=20
+    [df_dhcp_app.df_dhcp_max_rate_per_sec]=64 # one guest asks again and again
     [rpc.socket]=/run/df/df.sock
 )
 

@@ -23,7 +23,7 @@ plug_and_unplug() {
     put_port "$1" "$2"
     df_ctl wait "$1" --programmed --timeout 10 >/dev/null || fail "$1 does not open: $(df_ctl ports)"
     df_db delete lport "$1" >/dev/null
-    until_true 10 "$1 is closed" reports ports "all(.ports[]; .name != \"$1\")"
+    until_true 10 "$1 is closed" reports ports "all(.[]; .name != \"$1\")"
 }
 
 note "a stream of UDP from a to b, 500 packets a second, while the port comes and goes"

@@ -5,8 +5,9 @@
 #include <netinet/in.h>
 
 /*
- * echo: a guest that sends UDP to port 7 gets it back (RFC 862). The service of docs/writing-a-service.md: it has a table of
- * its own, 210, that lets in the local ports with device_id "echo", and an app that answers what the table punts.
+ * echo: a guest that sends UDP to port 7 gets it back (RFC 862). The service of docs/writing-a-service.md: it has a
+ * table of its own, 210, that lets in the local ports with device_id "echo", and an app that answers what the table
+ * punts.
  */
 
 #define TABLE_ECHO DF_TABLE_FIRST_FREE
@@ -30,9 +31,15 @@ static uint16_t decide(void *state, struct df_walk *walk)
 }
 
 static const struct df_table_ops table = {
-    .desc = {.number = TABLE_ECHO, .name = "echo", .upstream = "ECHO", .summary = "which ports are echoed",
-             .key_size = sizeof(struct echo_key), .value_size = sizeof(struct echo_value), .order = DF_ORDER_SERVICE,
-             .key_fields = key_fields, .value_fields = value_fields},
+    .desc = {.number = TABLE_ECHO,
+             .name = "echo",
+             .upstream = "ECHO",
+             .summary = "which ports are echoed",
+             .key_size = sizeof(struct echo_key),
+             .value_size = sizeof(struct echo_value),
+             .order = DF_ORDER_SERVICE,
+             .key_fields = key_fields,
+             .value_fields = value_fields},
     DF_EXACT_OPS,
     .decide = decide,
 };
@@ -81,5 +88,5 @@ static void punt(const struct df_punt *punt)
 
 static const struct df_app_rule rules[] = {{DF_NB_LPORT, compile_lport}, {DF_NB_TABLES, NULL}};
 
-const struct df_app df_app = {.abi = DF_APP_ABI, .name = "echo", .summary = "UDP echo (RFC 862)", .rules = rules,
-                              .init = init, .punt = punt};
+const struct df_app df_app = {
+    .abi = DF_APP_ABI, .name = "echo", .summary = "UDP echo (RFC 862)", .rules = rules, .init = init, .punt = punt};

@@ -66,19 +66,35 @@ uint32_t fake_ip4(const char *text);
 
 /* Objects in one line. Strings and arrays are the test's. */
 #define LIST(name, ...)                                                                                                \
-    .n_##name = sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *), .name = (char *[]){__VA_ARGS__}
+    .n_##name = sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *), .name = (char *[])                       \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
 #define OBJECTS(type, name, ...)                                                                                       \
-    .n_##name = sizeof((type *[]){__VA_ARGS__}) / sizeof(type *), .name = (type *[]){__VA_ARGS__}
+    .n_##name = sizeof((type *[]){__VA_ARGS__}) / sizeof(type *), .name = (type *[])                                   \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
 
 #define LSWITCH(...)                                                                                                   \
-    {.base = PROTOBUF_C_MESSAGE_INIT(&df__logical_switch__descriptor), .has_unique_key = 1, .enabled = 1, __VA_ARGS__}
-#define LSUBNET(...) {.base = PROTOBUF_C_MESSAGE_INIT(&df__subnet__descriptor), __VA_ARGS__}
+    {                                                                                                                  \
+        .base = PROTOBUF_C_MESSAGE_INIT(&df__logical_switch__descriptor), .has_unique_key = 1, .enabled = 1,           \
+        __VA_ARGS__                                                                                                    \
+    }
+#define LSUBNET(...)                                                                                                   \
+    {                                                                                                                  \
+        .base = PROTOBUF_C_MESSAGE_INIT(&df__subnet__descriptor), __VA_ARGS__                                          \
+    }
 #define LPORT(...)                                                                                                     \
-    {.base = PROTOBUF_C_MESSAGE_INIT(&df__logical_port__descriptor), .has_unique_key = 1, .enabled = 1,                \
-     .port_security_enabled = 1, __VA_ARGS__}
+    {                                                                                                                  \
+        .base = PROTOBUF_C_MESSAGE_INIT(&df__logical_port__descriptor), .has_unique_key = 1, .enabled = 1,             \
+        .port_security_enabled = 1, __VA_ARGS__                                                                        \
+    }
 #define LROUTER(...)                                                                                                   \
-    {.base = PROTOBUF_C_MESSAGE_INIT(&df__logical_router__descriptor), .has_unique_key = 1, .enabled = 1,              \
-     .distributed = 1, __VA_ARGS__}
+    {                                                                                                                  \
+        .base = PROTOBUF_C_MESSAGE_INIT(&df__logical_router__descriptor), .has_unique_key = 1, .enabled = 1,           \
+        .distributed = 1, __VA_ARGS__                                                                                  \
+    }
 #define ROUTER_PORT(...)                                                                                               \
     &(Df__LogicalRouterPort)                                                                                           \
     {                                                                                                                  \

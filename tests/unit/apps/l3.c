@@ -32,9 +32,9 @@ static void compile(const Df__LogicalRouter *router)
 static const struct df_l3_value *route_to(const char *prefix, unsigned bits)
 {
     struct df_ip ip = fake_ip(prefix);
-    return FAKE_VALUE(DF_TABLE_L3, (struct df_l3_key){.router = ROUTER,
-                                                      .prefix_len = df_ip_is4(&ip) ? 96 + bits : bits,
-                                                      .prefix = ip});
+    return FAKE_VALUE(
+        DF_TABLE_L3,
+        (struct df_l3_key){.router = ROUTER, .prefix_len = df_ip_is4(&ip) ? 96 + bits : bits, .prefix = ip});
 }
 
 static void expect_route(const char *prefix, unsigned bits, enum df_route_kind kind, uint32_t network, uint32_t lport)
@@ -51,8 +51,7 @@ Test(l3, router_mac_leads_to_the_router)
 {
     Df__LogicalRouter router = LROUTER(TWO_NETWORKS);
     compile(&router);
-    const struct df_l2_value *l2 =
-        FAKE_VALUE(DF_TABLE_L2, (struct df_l2_key){.network = 5, .mac = fake_mac(BLUE_MAC)});
+    const struct df_l2_value *l2 = FAKE_VALUE(DF_TABLE_L2, (struct df_l2_key){.network = 5, .mac = fake_mac(BLUE_MAC)});
     cr_assert_not_null(l2);
     struct df_ip ip4 = fake_ip("10.1.0.1");
     struct df_ip ip6 = fake_ip("fd00:1::1");
@@ -76,8 +75,8 @@ Test(l3, router_addresses_are_answered_for)
     cr_expect_eq(arp->is_router, 1);
     cr_expect_eq(arp->lport, 51);
     cr_expect_not_null(FAKE_VALUE(DF_TABLE_ND, (struct df_neighbour_key){.network = 5, .ip = fake_ip("fd00:1::1")}));
-    cr_expect_not_null(FAKE_VALUE(
-        DF_TABLE_ND, (struct df_neighbour_key){.network = 5, .ip = fake_ip("fe80::f816:3eff:fe00:101")}));
+    cr_expect_not_null(
+        FAKE_VALUE(DF_TABLE_ND, (struct df_neighbour_key){.network = 5, .ip = fake_ip("fe80::f816:3eff:fe00:101")}));
     cr_expect_eq(fake_count(DF_TABLE_ND), 2, "and no link-local address on red, which has no IPv6");
 }
 
@@ -99,11 +98,10 @@ Test(l3, own_and_connected_routes)
 
 Test(l3, an_address_without_length_is_own_and_not_connected)
 {
-    Df__LogicalRouter router =
-        LROUTER(.id = "r", .unique_key = ROUTER,
-                OBJECTS(Df__LogicalRouterPort, ports,
-                        ROUTER_PORT(.id = "p", .unique_key = 51, .mac = BLUE_MAC, .lswitch = "blue",
-                                    .network = "10.9.0.1/32")));
+    Df__LogicalRouter router = LROUTER(.id = "r", .unique_key = ROUTER,
+                                       OBJECTS(Df__LogicalRouterPort, ports,
+                                               ROUTER_PORT(.id = "p", .unique_key = 51, .mac = BLUE_MAC,
+                                                           .lswitch = "blue", .network = "10.9.0.1/32")));
     compile(&router);
     expect_route("10.9.0.1", 32, DF_ROUTE_LOCAL, 5, 51);
     cr_expect_eq(fake_count(DF_TABLE_L3), 1);
@@ -126,9 +124,9 @@ Test(l3, extra_route_by_its_next_hop)
 
 Test(l3, equal_destinations_are_ecmp_and_a_hop_counts_once)
 {
-    Df__LogicalRouter router = LROUTER(
-        TWO_NETWORKS, OBJECTS(Df__HostRoute, routes, ROUTE("10.8.0.0/16", "10.2.0.9"),
-                              ROUTE("10.8.0.0/16", "10.1.0.9"), ROUTE("10.8.0.0/16", "10.2.0.9")));
+    Df__LogicalRouter router =
+        LROUTER(TWO_NETWORKS, OBJECTS(Df__HostRoute, routes, ROUTE("10.8.0.0/16", "10.2.0.9"),
+                                      ROUTE("10.8.0.0/16", "10.1.0.9"), ROUTE("10.8.0.0/16", "10.2.0.9")));
     compile(&router);
     const struct df_l3_value *route = route_to("10.8.0.0", 16);
     cr_assert_not_null(route);
@@ -139,11 +137,11 @@ Test(l3, equal_destinations_are_ecmp_and_a_hop_counts_once)
 
 Test(l3, unusable_routes_are_named_and_the_rest_holds)
 {
-    Df__LogicalRouter router = LROUTER(
-        TWO_NETWORKS,
-        OBJECTS(Df__HostRoute, routes, ROUTE("10.3.0.0/16", "172.16.0.1"), ROUTE("10.300.0.0/16", "10.1.0.9"),
-                ROUTE("10.4.0.0/16", "fd00:1::9"), ROUTE("10.5.0.0/16", "10.1.0.1"),
-                ROUTE("10.2.0.0/24", "10.1.0.9"), ROUTE("10.6.0.0/16", "10.1.0.9")));
+    Df__LogicalRouter router =
+        LROUTER(TWO_NETWORKS,
+                OBJECTS(Df__HostRoute, routes, ROUTE("10.3.0.0/16", "172.16.0.1"), ROUTE("10.300.0.0/16", "10.1.0.9"),
+                        ROUTE("10.4.0.0/16", "fd00:1::9"), ROUTE("10.5.0.0/16", "10.1.0.1"),
+                        ROUTE("10.2.0.0/24", "10.1.0.9"), ROUTE("10.6.0.0/16", "10.1.0.9")));
     compile(&router);
     cr_expect(fake_has_problem("10.3.0.0/16", "172.16.0.1"));
     cr_expect(fake_has_problem("10.300.0.0/16", "10.1.0.9"));
@@ -176,11 +174,10 @@ Test(l3, more_next_hops_than_there_is_room_for)
 
 Test(l3, a_prefix_on_two_ports_is_named)
 {
-    Df__LogicalRouter router =
-        LROUTER(.id = "r", .unique_key = ROUTER,
-                OBJECTS(Df__LogicalRouterPort, ports, BLUE_PORT,
-                        ROUTER_PORT(.id = "rp-red", .unique_key = 61, .mac = RED_MAC, .lswitch = "red",
-                                    .network = "10.1.0.2/24")));
+    Df__LogicalRouter router = LROUTER(.id = "r", .unique_key = ROUTER,
+                                       OBJECTS(Df__LogicalRouterPort, ports, BLUE_PORT,
+                                               ROUTER_PORT(.id = "rp-red", .unique_key = 61, .mac = RED_MAC,
+                                                           .lswitch = "red", .network = "10.1.0.2/24")));
     compile(&router);
     expect_route("10.1.0.0", 24, DF_ROUTE_CONNECTED, 5, 51);
     cr_expect(fake_has_problem("10.1.0.0/24", "two ports"));
@@ -220,10 +217,10 @@ Test(l3, port_whose_network_is_missing_waits_with_its_routes)
 Test(l3, router_port_takes_the_key_of_its_lport)
 {
     Df__LogicalPort lport = LPORT(.id = "rp", .unique_key = 77, .lswitch = "blue");
-    Df__LogicalRouter router = LROUTER(
-        .id = "r", .unique_key = ROUTER,
-        OBJECTS(Df__LogicalRouterPort, ports,
-                ROUTER_PORT(.id = "rp", .mac = BLUE_MAC, .lswitch = "blue", .network = "10.1.0.1/24")));
+    Df__LogicalRouter router =
+        LROUTER(.id = "r", .unique_key = ROUTER,
+                OBJECTS(Df__LogicalRouterPort, ports,
+                        ROUTER_PORT(.id = "rp", .mac = BLUE_MAC, .lswitch = "blue", .network = "10.1.0.1/24")));
     fake_add(DF_NB_LPORT, &lport);
     compile(&router);
     expect_route("10.1.0.0", 24, DF_ROUTE_CONNECTED, 5, 77);

@@ -44,22 +44,19 @@ Test(portsec, every_mac_with_every_address_and_its_link_local)
 
 Test(portsec, the_entry_is_as_long_as_its_pairs)
 {
-    Df__LogicalPort port =
-        LPORT(.id = "vm", .unique_key = 9, LIST(macs, MAC), LIST(ips, "10.0.0.5"), BOUND_TO("here"));
+    Df__LogicalPort port = LPORT(.id = "vm", .unique_key = 9, LIST(macs, MAC), LIST(ips, "10.0.0.5"), BOUND_TO("here"));
     fake_compile(DF_NB_LPORT, &port);
     struct df_port_security_key key = {.lport = 9};
     const struct fake_entry *entry = fake_find(DF_TABLE_PORT_SECURITY, &key, sizeof(key));
     cr_assert_not_null(entry);
-    cr_expect_eq(entry->value_len,
-                 sizeof(struct df_port_security_value) + 2 * sizeof(struct df_port_security_pair));
+    cr_expect_eq(entry->value_len, sizeof(struct df_port_security_value) + 2 * sizeof(struct df_port_security_pair));
 }
 
 Test(portsec, allowed_pairs_with_prefixes_and_the_ports_own_mac)
 {
-    Df__LogicalPort port =
-        LPORT(.id = "vm", .unique_key = 9, LIST(macs, MAC), BOUND_TO("here"),
-              OBJECTS(Df__AddressPair, allowed_address_pairs, PAIR("10.1.2.3/16", NULL),
-                      PAIR("10.0.0.100", "00:00:5e:00:01:07"), PAIR("fd00:1::/64", "")));
+    Df__LogicalPort port = LPORT(.id = "vm", .unique_key = 9, LIST(macs, MAC), BOUND_TO("here"),
+                                 OBJECTS(Df__AddressPair, allowed_address_pairs, PAIR("10.1.2.3/16", NULL),
+                                         PAIR("10.0.0.100", "00:00:5e:00:01:07"), PAIR("fd00:1::/64", "")));
     fake_compile(DF_NB_LPORT, &port);
     cr_assert_not_null(security());
     cr_expect(may_send(MAC, "10.1.0.0", 112), "host bits are cleared, the length is the mapped form's");

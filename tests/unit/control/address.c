@@ -24,8 +24,15 @@ Test(address, mac_goes_to_bytes_and_back)
 
 Test(address, what_is_no_mac_is_refused_and_leaves_the_result_alone)
 {
-    const char *bad[] = {"", "02:0a:ff:00:9b", "02:0a:ff:00:9b:c1:", "02-0a-ff-00-9b-c1", "02:0a:ff:00:9b:cg",
-                         "2:a:ff:0:9b:c1", " 02:0a:ff:00:9b:c", "02:0a:ff:00:9b:c1 ", NULL};
+    const char *bad[] = {"",
+                         "02:0a:ff:00:9b",
+                         "02:0a:ff:00:9b:c1:",
+                         "02-0a-ff-00-9b-c1",
+                         "02:0a:ff:00:9b:cg",
+                         "2:a:ff:0:9b:c1",
+                         " 02:0a:ff:00:9b:c",
+                         "02:0a:ff:00:9b:c1 ",
+                         NULL};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct df_mac mac = {{1, 2, 3, 4, 5, 6}};
         cr_assert_eq(df_mac_parse(bad[i], &mac), -EINVAL, "'%s'", bad[i]);
@@ -84,8 +91,19 @@ Test(address, prefix_keeps_host_bits)
 
 Test(address, what_is_no_prefix_is_refused)
 {
-    const char *bad[] = {"", "/24", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/ 8", "10.0.0.0/0x8",
-                         "10.0.0.0/8 ", "2001:db8::/129", "10.0.0.0/24/24", "10.0.0.0/4294967304", NULL,
+    const char *bad[] = {"",
+                         "/24",
+                         "10.0.0.0/",
+                         "10.0.0.0/33",
+                         "10.0.0.0/-1",
+                         "10.0.0.0/+8",
+                         "10.0.0.0/ 8",
+                         "10.0.0.0/0x8",
+                         "10.0.0.0/8 ",
+                         "2001:db8::/129",
+                         "10.0.0.0/24/24",
+                         "10.0.0.0/4294967304",
+                         NULL,
                          "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb/1"};
     struct df_ip ip;
     unsigned bits;
@@ -100,7 +118,7 @@ Test(address, mask_clears_the_bits_behind_the_prefix)
         unsigned bits;
         const char *masked;
     } cases[] = {
-        {"10.1.2.3", 96 + 24, "10.1.2.0"}, {"10.1.2.255", 96 + 25, "10.1.2.128"}, {"10.1.2.3", 128, "10.1.2.3"},
+        {"10.1.2.3", 96 + 24, "10.1.2.0"}, {"10.1.2.255", 96 + 25, "10.1.2.128"},       {"10.1.2.3", 128, "10.1.2.3"},
         {"10.1.2.3", 96, "0.0.0.0"},       {"2001:db8:ffff::1", 33, "2001:db8:8000::"}, {"2001:db8::1", 0, "::"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

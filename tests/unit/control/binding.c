@@ -11,7 +11,7 @@ TestSuite(binding, .init = node_init);
 
 #define NETWORK "{'id': 'n', 'unique_key': 1}"
 #define PORT(id, binding, more)                                                                                        \
-    "{'id': '" id "', 'unique_key': 7, 'lswitch': 'n', 'version': 3, 'macs': ['02:00:00:00:00:07'], 'binding': "        \
+    "{'id': '" id "', 'unique_key': 7, 'lswitch': 'n', 'version': 3, 'macs': ['02:00:00:00:00:07'], 'binding': "       \
     "{'type': 'chassis', 'chassis': 'here', " binding "}" more "}"
 
 static struct node node;
@@ -88,10 +88,12 @@ Test(binding, a_port_that_lacks_nothing_is_open_and_has_three_entries)
 Test(binding, a_port_of_another_node_or_of_a_vtep_is_none_of_ours)
 {
     up();
-    node_set(&node, DF_NB_LPORT, "{'id': 'p', 'unique_key': 7, 'lswitch': 'n', 'binding': {'type': 'chassis', 'chassis': "
-                                 "'there', 'vif_type': 'tap'}}");
-    node_set(&node, DF_NB_LPORT, "{'id': 'q', 'unique_key': 8, 'lswitch': 'n', 'binding': {'type': 'vtep', "
-                                 "'vtep_address': '10.0.0.1', 'chassis': 'here', 'vif_type': 'tap'}}");
+    node_set(&node, DF_NB_LPORT,
+             "{'id': 'p', 'unique_key': 7, 'lswitch': 'n', 'binding': {'type': 'chassis', 'chassis': "
+             "'there', 'vif_type': 'tap'}}");
+    node_set(&node, DF_NB_LPORT,
+             "{'id': 'q', 'unique_key': 8, 'lswitch': 'n', 'binding': {'type': 'vtep', "
+             "'vtep_address': '10.0.0.1', 'chassis': 'here', 'vif_type': 'tap'}}");
     node_set(&node, DF_NB_LPORT, "{'id': 'r', 'unique_key': 9, 'lswitch': 'n'}");
     node_settle(&node);
     cr_assert_null(node_reason(&node, "p"));
@@ -186,7 +188,8 @@ Test(binding, what_no_app_provides_refuses_the_port_by_name)
 Test(binding, an_app_refuses_a_port_and_takes_it_back)
 {
     up();
-    port("{'id': 'p', 'unique_key': 7, 'lswitch': 'n', 'binding': {'type': 'chassis', 'chassis': 'here', 'vif_type': 'tap'}}");
+    port("{'id': 'p', 'unique_key': 7, 'lswitch': 'n', 'binding': {'type': 'chassis', 'chassis': 'here', 'vif_type': "
+         "'tap'}}");
     expect_refused("p", "has no macs");
     port(PORT("p", "'vif_type': 'tap'", ""));
     expect_open("p");
@@ -251,10 +254,11 @@ Test(binding, ports_beyond_the_last_number_wait_for_one)
 {
     up();
     for (unsigned i = 1; i <= DF_LOCAL_PORTS_MAX + 1; i++)
-        node_setf(&node, DF_NB_LPORT,
-                  "{'id': 'p%04u', 'unique_key': %u, 'lswitch': 'n', 'macs': ['02:00:00:00:%02x:%02x'], 'binding': {'type': "
-                  "'chassis', 'chassis': 'here', 'vif_type': 'tap'}}",
-                  i, i, i >> 8, i & 255);
+        node_setf(
+            &node, DF_NB_LPORT,
+            "{'id': 'p%04u', 'unique_key': %u, 'lswitch': 'n', 'macs': ['02:00:00:00:%02x:%02x'], 'binding': {'type': "
+            "'chassis', 'chassis': 'here', 'vif_type': 'tap'}}",
+            i, i, i >> 8, i & 255);
     node_settle(&node);
     cr_assert_eq(node_count(&node, DF_TABLE_CLASSIFICATION), DF_LOCAL_PORTS_MAX);
     cr_assert_not_null(strstr(node_reason(&node, "p1024"), "no port number is left"));
@@ -409,7 +413,8 @@ Test(binding, attachment_is_what_the_backend_said_last)
     up();
     port(PORT("p", "'vif_type': 'tap'", ""));
     struct df_port_status status;
-    df_controller_port_changed(node.controller, 1, &(struct df_port_state){.attached = false, .detail = "no guest yet"});
+    df_controller_port_changed(node.controller, 1,
+                               &(struct df_port_state){.attached = false, .detail = "no guest yet"});
     cr_assert_eq(df_controller_port_status(node.controller, "p", &status), 0);
     cr_assert(!status.attached);
     json_t *report = port_report("p");

@@ -33,9 +33,12 @@ static const struct {
     {DF_NB_LROUTER, "{'id': 'r', 'version': 4, 'unique_key': 3, 'ports': ["
                     "{'id': 'rp1', 'mac': '02:00:00:00:01:01', 'lswitch': 'n1', 'network': '10.0.1.1/24'},"
                     "{'id': 'rp2', 'mac': '02:00:00:00:01:02', 'lswitch': 'n2', 'network': '10.0.2.1/24'}]}"},
-    {DF_NB_LPORT, "{'id': 'p1', 'version': 5, 'unique_key': 4, 'lswitch': 'n1', 'macs': ['02:00:00:00:00:01'], " BOUND "}"},
-    {DF_NB_LPORT, "{'id': 'p2', 'version': 6, 'unique_key': 5, 'lswitch': 'n2', 'macs': ['02:00:00:00:00:02'], " ELSEWHERE "}"},
-    {DF_NB_LPORT, "{'id': 'p3', 'version': 7, 'unique_key': 6, 'lswitch': 'n2', 'macs': ['02:00:00:00:00:02'], " BOUND "}"},
+    {DF_NB_LPORT,
+     "{'id': 'p1', 'version': 5, 'unique_key': 4, 'lswitch': 'n1', 'macs': ['02:00:00:00:00:01'], " BOUND "}"},
+    {DF_NB_LPORT,
+     "{'id': 'p2', 'version': 6, 'unique_key': 5, 'lswitch': 'n2', 'macs': ['02:00:00:00:00:02'], " ELSEWHERE "}"},
+    {DF_NB_LPORT,
+     "{'id': 'p3', 'version': 7, 'unique_key': 6, 'lswitch': 'n2', 'macs': ['02:00:00:00:00:02'], " BOUND "}"},
 };
 #define N_SMALL (sizeof(small) / sizeof(small[0]))
 
@@ -91,20 +94,20 @@ static void big_network(unsigned n_ports)
 {
     up();
     node_set(&node, DF_NB_LSWITCH, "{'id': 'n', 'unique_key': 1, 'mtu': 1400}");
-    node_set(&node, DF_NB_LPORT, "{'id': 'local', 'unique_key': 5000, 'lswitch': 'n', 'macs': ['02:00:00:00:ff:ff'], " BOUND
-                                 "}");
+    node_set(&node, DF_NB_LPORT,
+             "{'id': 'local', 'unique_key': 5000, 'lswitch': 'n', 'macs': ['02:00:00:00:ff:ff'], " BOUND "}");
     for (unsigned i = 1; i <= n_ports; i++)
         node_setf(&node, DF_NB_LPORT,
-                  "{'id': 'p%u', 'unique_key': %u, 'lswitch': 'n', 'macs': ['02:00:00:00:%02x:%02x'], " ELSEWHERE "}", i, i,
-                  i >> 8, i & 255);
+                  "{'id': 'p%u', 'unique_key': %u, 'lswitch': 'n', 'macs': ['02:00:00:00:%02x:%02x'], " ELSEWHERE "}",
+                  i, i, i >> 8, i & 255);
     node_settle(&node);
 }
 
 Test(compile, a_change_of_a_port_compiles_that_port_alone)
 {
     big_network(1000);
-    node_set(&node, DF_NB_LPORT, "{'id': 'p7', 'unique_key': 7, 'lswitch': 'n', 'macs': ['02:00:00:00:77:77'], " ELSEWHERE
-                                 "}");
+    node_set(&node, DF_NB_LPORT,
+             "{'id': 'p7', 'unique_key': 7, 'lswitch': 'n', 'macs': ['02:00:00:00:77:77'], " ELSEWHERE "}");
     cr_assert_eq(node_compiles(&node), 4); /* l2, sec, mtu, binding */
     node_down(&node);
 }
@@ -138,8 +141,8 @@ Test(compile, what_is_undone_before_the_settle_reaches_nobody)
     node_set(&node, DF_NB_LSWITCH, "{'id': 'n', 'unique_key': 1, 'mtu': 1300}");
     node_set(&node, DF_NB_LSWITCH, "{'id': 'n', 'unique_key': 1, 'mtu': 1400}");
     node_delete(&node, DF_NB_LPORT, "p3");
-    node_set(&node, DF_NB_LPORT, "{'id': 'p3', 'unique_key': 3, 'lswitch': 'n', 'macs': ['02:00:00:00:00:03'], " ELSEWHERE
-                                 "}");
+    node_set(&node, DF_NB_LPORT,
+             "{'id': 'p3', 'unique_key': 3, 'lswitch': 'n', 'macs': ['02:00:00:00:00:03'], " ELSEWHERE "}");
     cr_assert_eq(node_settle(&node), 0);
     node_down(&node);
 }
@@ -184,7 +187,8 @@ Test(compile, the_version_of_an_origin_moves_on_in_place)
 Test(compile, a_missing_reference_shows_as_waiting_and_is_used_when_it_comes)
 {
     up();
-    node_set(&node, DF_NB_LPORT, "{'id': 'p', 'unique_key': 1, 'lswitch': 'n', 'macs': ['02:00:00:00:00:01'], " BOUND "}");
+    node_set(&node, DF_NB_LPORT,
+             "{'id': 'p', 'unique_key': 1, 'lswitch': 'n', 'macs': ['02:00:00:00:00:01'], " BOUND "}");
     node_settle(&node);
     cr_assert_str_eq(node_reason(&node, "p"), "waiting for lswitch n");
     cr_assert_eq(node_count(&node, DF_TABLE_CLASSIFICATION), 0);
@@ -219,13 +223,16 @@ static uint32_t mac_owner(const char *mac)
 Test(compile, of_two_ports_with_one_mac_the_lower_id_has_it)
 {
     big_network(0);
-    node_set(&node, DF_NB_LPORT, "{'id': 'b', 'unique_key': 2, 'lswitch': 'n', 'macs': ['02:00:00:00:00:0a'], " ELSEWHERE "}");
+    node_set(&node, DF_NB_LPORT,
+             "{'id': 'b', 'unique_key': 2, 'lswitch': 'n', 'macs': ['02:00:00:00:00:0a'], " ELSEWHERE "}");
     node_settle(&node);
     cr_assert_eq(mac_owner("02:00:00:00:00:0a"), 2);
-    node_set(&node, DF_NB_LPORT, "{'id': 'a', 'unique_key': 1, 'lswitch': 'n', 'macs': ['02:00:00:00:00:0a'], " ELSEWHERE "}");
+    node_set(&node, DF_NB_LPORT,
+             "{'id': 'a', 'unique_key': 1, 'lswitch': 'n', 'macs': ['02:00:00:00:00:0a'], " ELSEWHERE "}");
     cr_assert_eq(node_settle(&node), 1);
     cr_assert_eq(mac_owner("02:00:00:00:00:0a"), 1);
-    node_set(&node, DF_NB_LPORT, "{'id': 'c', 'unique_key': 3, 'lswitch': 'n', 'macs': ['02:00:00:00:00:0a'], " ELSEWHERE "}");
+    node_set(&node, DF_NB_LPORT,
+             "{'id': 'c', 'unique_key': 3, 'lswitch': 'n', 'macs': ['02:00:00:00:00:0a'], " ELSEWHERE "}");
     cr_assert_eq(node_settle(&node), 0);
     node_delete(&node, DF_NB_LPORT, "a");
     cr_assert_eq(node_settle(&node), 1);

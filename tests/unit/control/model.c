@@ -213,11 +213,13 @@ Test(model, a_watcher_is_due_once_however_much_fires)
 Test(model, the_end_takes_objects_that_refer_to_each_other)
 {
     struct df_store *store = df_store_new();
-    set(store, DF_NB_SECGROUP, "{'id': 'a', 'rules': [{'id': '1', 'direction': 'ingress', 'ethertype': 'IPv4',"
-                               " 'remote_group_id': 'b'}]}");
-    set(store, DF_NB_SECGROUP, "{'id': 'b', 'rules': [{'id': '2', 'direction': 'ingress', 'ethertype': 'IPv4',"
-                               " 'remote_group_id': 'a'}, {'id': '3', 'direction': 'ingress', 'ethertype': 'IPv4',"
-                               " 'remote_group_id': 'b'}]}");
+    set(store, DF_NB_SECGROUP,
+        "{'id': 'a', 'rules': [{'id': '1', 'direction': 'ingress', 'ethertype': 'IPv4',"
+        " 'remote_group_id': 'b'}]}");
+    set(store, DF_NB_SECGROUP,
+        "{'id': 'b', 'rules': [{'id': '2', 'direction': 'ingress', 'ethertype': 'IPv4',"
+        " 'remote_group_id': 'a'}, {'id': '3', 'direction': 'ingress', 'ethertype': 'IPv4',"
+        " 'remote_group_id': 'b'}]}");
     cr_assert_str_eq(referrers(store, DF_NB_SECGROUP, "b", DF_NB_SECGROUP, "rules.remote_group_id"), "a b ");
     df_store_free(store);
 }
@@ -225,8 +227,9 @@ Test(model, the_end_takes_objects_that_refer_to_each_other)
 Test(model, an_object_that_refers_to_itself_goes)
 {
     struct df_store *store = df_store_new();
-    struct df_object *group = set(store, DF_NB_SECGROUP, "{'id': 'a', 'rules': [{'id': '1', 'direction': 'ingress',"
-                                                         " 'ethertype': 'IPv4', 'remote_group_id': 'a'}]}");
+    struct df_object *group = set(store, DF_NB_SECGROUP,
+                                  "{'id': 'a', 'rules': [{'id': '1', 'direction': 'ingress',"
+                                  " 'ethertype': 'IPv4', 'remote_group_id': 'a'}]}");
     df_object_unset(group);
     df_object_trim(group);
     cr_assert_null(df_store_find(store, DF_NB_SECGROUP, "a"));

@@ -145,8 +145,7 @@ void node_set_at(struct node *node, enum df_nb_table table, const char *json, ui
     ProtobufCMessage *object = parse(table, json);
     char id[64];
     snprintf(id, sizeof(id), "%s", df_schema_id(object));
-    struct df_nb_change change = {
-        .event = DF_NB_SET, .table = table, .id = id, .object = object, .revision = revision};
+    struct df_nb_change change = {.event = DF_NB_SET, .table = table, .id = id, .object = object, .revision = revision};
     df_controller_change(node->controller, &change);
     if (change.object)
         protobuf_c_message_free_unpacked(change.object, NULL);

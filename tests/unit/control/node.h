@@ -4,14 +4,15 @@
 #include "control/controller.h"
 
 /*
- * A node to test the controller with: the null backend, a clock turned by hand, and small apps that read the model in each
- * way that there is. Objects are written as JSON with ' for ".
+ * A node to test the controller with: the null backend, a clock turned by hand, and small apps that read the model in
+ * each way that there is. Objects are written as JSON with ' for ".
  *
  *   l2       provides L2. Each lport whose network is needed: an l2 entry; depends on the network's key alone.
  *   sec      provides port security. Each local lport: a port_security entry; refuses a port without macs.
  *   mtu      Each local lport: a dhcp entry whose value is the network's MTU; reads the network. Refuses the port when
  *            the MTU is NODE_REFUSED_MTU, has a problem with it above 9000.
- *   gateway  Each needed network: an arp entry for the gateway of each of its subnets; reads the subnets. And a services
+ *   gateway  Each needed network: an arp entry for the gateway of each of its subnets; reads the subnets. And a
+ *   services
  *            entry, the same from all of them.
  */
 
@@ -55,8 +56,8 @@ size_t node_settle(struct node *node);
 uint64_t node_compiles(struct node *node);
 
 /**
- * All entries with their origins, and the status of all ports, sorted, as text; the datapath's port numbers are left out:
- * they depend on the order of arrival. The caller frees it.
+ * All entries with their origins, and the status of all ports, sorted, as text; the datapath's port numbers are left
+ * out: they depend on the order of arrival. The caller frees it.
  */
 char *node_dump(struct node *node);
 

@@ -24,7 +24,8 @@ static const char *needed(const char *what)
     json_t *item, *list = df_controller_report(node.controller, what, NULL, NULL);
     text[0] = '\0';
     json_array_foreach(list, i, item)
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s ", json_string_value(json_object_get(item, "id")));
+        used +=
+            (size_t)snprintf(text + used, sizeof(text) - used, "%s ", json_string_value(json_object_get(item, "id")));
     json_decref(list);
     return text;
 }
@@ -102,8 +103,9 @@ Test(relevance, the_last_local_port_takes_it_all_along)
 Test(relevance, a_disabled_port_needs_nothing)
 {
     chain();
-    node_set(&node, DF_NB_LPORT, "{'id': 'p', 'unique_key': 1, 'lswitch': 'a', 'enabled': false, 'binding': "
-                                 "{'type': 'chassis', 'chassis': 'here', 'vif_type': 'tap'}}");
+    node_set(&node, DF_NB_LPORT,
+             "{'id': 'p', 'unique_key': 1, 'lswitch': 'a', 'enabled': false, 'binding': "
+             "{'type': 'chassis', 'chassis': 'here', 'vif_type': 'tap'}}");
     node_settle(&node);
     cr_assert_str_eq(needed("networks"), "");
     node_down(&node);

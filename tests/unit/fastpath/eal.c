@@ -128,7 +128,7 @@ Test(eal, too_few_hugepages_are_told_before_dpdk_starts)
     config.memory_mb = 1u << 30; /* a pebibyte */
     expect_refused(&config, -ENOMEM, DF_EAL_NO_HUGEPAGES);
 
-    /* Whatever this machine has is too little for this many, and ordinary pages are not touched before they are used. */
+    /* Whatever this machine has is too little for this; ordinary pages are not touched before they are used. */
     config.memory = DF_EAL_MEMORY_AUTO;
     config.memory_mb = (uint32_t)(df_eal_hugepage_bytes() >> 20) + 64;
     cr_assert_eq(df_eal_init(&config, &eal), 0, "%s", eal.detail);

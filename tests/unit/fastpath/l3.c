@@ -5,8 +5,8 @@
 #include "tests/unit/fastpath/table_test.h"
 
 /*
- * Router 7 has 10.0.0.254 and fe80::1 on network 5 (10.0.0.0/24, 2001:db8:5::/64), where the guest is, and routes to network
- * 6 (10.0.6.0/24, 2001:db8:6::/64).
+ * Router 7 has 10.0.0.254 and fe80::1 on network 5 (10.0.0.0/24, 2001:db8:5::/64), where the guest is, and routes to
+ * network 6 (10.0.6.0/24, 2001:db8:6::/64).
  */
 
 #define FAR_MAC "\x02\x00\x00\x00\x06\xfe" /* the router's on network 6 */
@@ -121,7 +121,8 @@ static bool is_mac(const struct df_mac *got, struct df_mac wanted)
     return df_mac_equal(got, &wanted);
 }
 
-static void expect_error_(uint16_t table, unsigned type, unsigned code, enum df_drop reason, struct df_ip from, int line)
+static void expect_error_(uint16_t table, unsigned type, unsigned code, enum df_drop reason, struct df_ip from,
+                          int line)
 {
     expect_answer_(table, DF_ANSWER_ICMP_ERROR, line);
     cr_assert_eq(walk.verdict.answer_type, type, "line %d: type %u", line, walk.verdict.answer_type);
@@ -297,8 +298,8 @@ Test(l3, groups_and_link_local_addresses)
 {
     route(ip4("0.0.0.0"), 96, via("10.0.6.1"));
     route(ip6("::"), 0, via("2001:db8:6::1"));
-    static const char *const never4[] = {"224.0.0.1", "239.1.2.3", "255.255.255.255", "127.0.0.1", "0.0.0.0",
-                                         "169.254.169.254"};
+    static const char *const never4[] = {"224.0.0.1", "239.1.2.3", "255.255.255.255",
+                                         "127.0.0.1", "0.0.0.0",   "169.254.169.254"};
     for (unsigned i = 0; i < 6; i++) {
         make_to(never4[i]);
         expect_drop(DF_TABLE_L3, L3_MULTICAST);

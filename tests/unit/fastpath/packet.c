@@ -359,6 +359,10 @@ Test(packet, ip6_longer_than_16_bits)
     frame_set16(&frame, frame.ip + 4, 65535);
     memcpy(jumbo, frame.byte, frame.len);
     cr_assert_eq(df_packet_parse(jumbo, len, &packet), DF_DROP_BAD_IP);
+    frame_set16(&frame, frame.ip + 4, 65535 - 40);
+    memcpy(jumbo, frame.byte, frame.len);
+    cr_assert_eq(df_packet_parse(jumbo, len, &packet), DF_DROP_NONE);
+    cr_assert_eq(packet.l3_len, 65535);
     free(jumbo);
 }
 

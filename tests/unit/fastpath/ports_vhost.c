@@ -9,8 +9,8 @@
 #include <urcu-qsbr.h>
 
 /*
- * The guest is DPDK's virtio-user driver, opened as a port of its own in the same process: it speaks vhost-user over the
- * same socket as QEMU would, and shares its memory through it.
+ * The guest is DPDK's virtio-user driver, opened as a port of its own in the same process: it speaks vhost-user over
+ * the same socket as QEMU would, and shares its memory through it.
  */
 
 static char path[96];
@@ -192,27 +192,63 @@ Test(vhost, guests_come_and_go_under_a_polling_worker, .timeout = 120)
     run("rm -rf $(dirname %s)", path);
 }
 
-static void *close_guest(void *guest)
+struct leaving {
+    struct df_port *guest;
+    _Atomic bool left;
+};
+
+static void *close_guest(void *arg)
 {
-    df_port_close(guest);
+    struct leaving *leaving = arg;
+    df_port_close(leaving->guest);
+    leaving->left = true;
     return NULL;
 }
 
+/* This thread is a worker inside rx: until it comes out, the guest's memory must stay, so the guest cannot be gone. */
+Test(vhost, a_guest_stays_until_workers_are_out, .timeout = 60)
+{
+    snprintf(path, sizeof(path), "%s/a.sock", temporary());
+    start_eal();
+    pthread_t thread;
+    struct df_port *port = open_switch(1, true, 1);
+    struct leaving leaving = {.guest = open_guest(false, 1)};
+    WAIT_FOR(attached(port));
+    urcu_qsbr_register_thread();
+    cr_assert_eq(pthread_create(&thread, NULL, close_guest, &leaving), 0);
+    WAIT_FOR(!attached(port));
+    struct timespec start, now;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do {
+        cr_assert_not(leaving.left, "it did not wait for this thread");
+        sched_yield();
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < 200);
+    urcu_qsbr_quiescent_state();
+    urcu_qsbr_thread_offline();
+    WAIT_FOR(leaving.left);
+    pthread_join(thread, NULL);
+    urcu_qsbr_unregister_thread();
+    df_port_close(port);
+    df_eal_fini(&eal);
+    run("rm -rf $(dirname %s)", path);
+}
+
 /*
- * The guest leaves while this thread is a reader that reports no quiescent state, so the library's thread waits for it;
- * close() must not wait for the library's thread then.
+ * The guest leaves while this thread is a reader that reports no quiescent state, so the library's thread waits for
+ * it; close() must not wait for the library's thread then.
  */
 Test(vhost, close_on_a_reader_thread_does_not_wait_for_itself, .timeout = 60)
 {
     snprintf(path, sizeof(path), "%s/a.sock", temporary());
     start_eal();
     urcu_qsbr_register_thread();
-    for (unsigned i = 0; i < 10; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         pthread_t thread;
         struct df_port *port = open_switch(1, true, 1);
-        struct df_port *guest = open_guest(false, 1);
+        struct leaving leaving = {.guest = open_guest(false, 1)};
         WAIT_FOR(attached(port));
-        cr_assert_eq(pthread_create(&thread, NULL, close_guest, guest), 0);
+        cr_assert_eq(pthread_create(&thread, NULL, close_guest, &leaving), 0);
         WAIT_FOR(!attached(port));
         df_port_close(port);
         cr_expect(urcu_qsbr_read_ongoing(), "still a reader");

@@ -36,7 +36,7 @@ static uint32_t draw(uint32_t below)
 static void mask(struct df_ip *ip, unsigned bits)
 {
     for (unsigned bit = bits; bit < 128; bit++)
-        ip->byte[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
+        ip->byte[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
 }
 
 /* Few different bytes, so that prefixes nest and meet. */
@@ -153,7 +153,7 @@ Test(route_table, without_routes_nothing_matches)
 
 Test(route_table, the_longest_prefix_wins)
 {
-    struct df_route routes[] = {route("0.0.0.0", 0, 1), route("10.0.0.0", 8, 2), route("10.0.0.0", 24, 3),
+    struct df_route routes[] = {route("0.0.0.0", 0, 1),     route("10.0.0.0", 8, 2),  route("10.0.0.0", 24, 3),
                                 route("10.0.0.128", 25, 4), route("10.0.0.1", 32, 5), route("255.255.255.255", 32, 6)};
     struct df_route_table *table = compile(routes, 6);
     cr_assert_eq(look_up(table, "11.0.0.1"), 1);
@@ -198,7 +198,7 @@ Test(route_table, ip6_down_to_the_last_bit)
 
 Test(route_table, a_router_with_few_routes_takes_few_bytes)
 {
-    struct df_route routes[] = {route("0.0.0.0", 0, 1),  route("10.0.0.0", 24, 2), route("10.0.0.1", 32, 3),
+    struct df_route routes[] = {route("0.0.0.0", 0, 1), route("10.0.0.0", 24, 2), route("10.0.0.1", 32, 3),
                                 route("10.0.1.0", 24, 4), route("10.0.1.1", 32, 5)};
     struct df_route_table *table = compile(routes, 5);
     cr_assert_lt(df_route_table_size(table), 1024);
@@ -211,8 +211,8 @@ Test(route_table, a_full_table)
     struct df_route *routes = malloc(N * sizeof(*routes));
     state = 1;
     for (uint32_t i = 0; i < N; i++) {
-        routes[i] = (struct df_route){.prefix = df_ip_from4(htonl(i * 40503u << 8)), .bits = 120,
-                                      .value = (const void *)(uintptr_t)(i + 1)};
+        routes[i] = (struct df_route){
+            .prefix = df_ip_from4(htonl(i * 40503u << 8)), .bits = 120, .value = (const void *)(uintptr_t)(i + 1)};
     }
     uint32_t n = sort_unique(routes, N);
     struct df_route_table *table;

@@ -35,11 +35,15 @@ static inline void tables_teardown(void)
     df_rcu_unregister();
 }
 
-static inline struct df_entry entry_of(uint16_t table, const void *key, size_t key_len, const void *value, size_t value_len)
+static inline struct df_entry entry_of(uint16_t table, const void *key, size_t key_len, const void *value,
+                                       size_t value_len)
 {
     static const struct df_origin origin = {.app = "test", .table = "lport", .id = "one", .version = 1};
-    struct df_entry entry = {.table = table, .key_len = (uint16_t)key_len, .value_len = (uint32_t)value_len,
-                             .value = value, .origin = &origin};
+    struct df_entry entry = {.table = table,
+                             .key_len = (uint16_t)key_len,
+                             .value_len = (uint32_t)value_len,
+                             .value = value,
+                             .origin = &origin};
     memcpy(entry.key, key, key_len);
     return entry;
 }

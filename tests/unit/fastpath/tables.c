@@ -8,9 +8,18 @@
 TestSuite(tables, .init = tables_setup, .fini = tables_teardown);
 
 static const uint16_t in_order_of_walk[] = {
-    DF_TABLE_CLASSIFICATION, DF_TABLE_PORT_SECURITY, DF_TABLE_SERVICES, DF_TABLE_ARP,          DF_TABLE_ND,
-    DF_TABLE_DHCP,           DF_TABLE_L2,            DF_TABLE_FLOOD,    DF_TABLE_L3,           DF_TABLE_L3_PROACTIVE,
-    DF_TABLE_EGRESS,         DF_TABLE_DISPATCH,
+    DF_TABLE_CLASSIFICATION,
+    DF_TABLE_PORT_SECURITY,
+    DF_TABLE_SERVICES,
+    DF_TABLE_ARP,
+    DF_TABLE_ND,
+    DF_TABLE_DHCP,
+    DF_TABLE_L2,
+    DF_TABLE_FLOOD,
+    DF_TABLE_L3,
+    DF_TABLE_L3_PROACTIVE,
+    DF_TABLE_EGRESS,
+    DF_TABLE_DISPATCH,
 };
 #define TABLES (sizeof(in_order_of_walk) / sizeof(in_order_of_walk[0]))
 

@@ -59,8 +59,8 @@ TestSuite(dhcp, .init = setup);
 
 static void punt_at(uint64_t now_ms)
 {
-    struct df_punt punt = {.lport_id = "vm", .port = 4, .lport = 9, .network = 5, .frame = frame.data,
-                           .len = frame.len, .now_ms = now_ms};
+    struct df_punt punt = {
+        .lport_id = "vm", .port = 4, .lport = 9, .network = 5, .frame = frame.data, .len = frame.len, .now_ms = now_ms};
     df_app.punt(&punt);
 }
 
@@ -95,8 +95,8 @@ Test(dhcp, a_local_port_on_a_subnet_with_dhcp_is_served)
     cr_expect_eq(served()->app, 7);
     cr_expect(fake_was_read(DF_NB_LSUBNET, "sub"));
     fake_compile(DF_NB_LSWITCH, &net);
-    const struct df_services_value *next = FAKE_VALUE(
-        DF_TABLE_SERVICES, (struct df_services_key){.eth_type = 0x0800, .ip_proto = 17, .l4_dst = 67});
+    const struct df_services_value *next =
+        FAKE_VALUE(DF_TABLE_SERVICES, (struct df_services_key){.eth_type = 0x0800, .ip_proto = 17, .l4_dst = 67});
     cr_assert_not_null(next);
     cr_expect_eq(next->table, DF_TABLE_DHCP);
 }
@@ -165,16 +165,16 @@ Test(dhcp, offer_byte_for_byte)
         0xfa, 0x16, 0x3e, 0x00, 0x00, 0x01, /* chaddr, padded to 16 */
     };
     static const uint8_t options[] = {
-        0x63, 0x82, 0x53, 0x63,                                                 /* magic cookie */
-        53,   1,    2,                                                          /* OFFER */
-        54,   4,    10,   0,    0,    2,                                        /* server identifier */
-        51,   4,    0x00, 0x01, 0x51, 0x80,                                     /* 86400 s */
-        61,   3,    0x00, 'v',  'm',                                            /* client identifier */
-        1,    4,    255,  255,  255,  0,                                        /* netmask */
-        3,    4,    10,   0,    0,    1,                                        /* router */
-        6,    8,    8,    8,    8,    8,    8,    8,    4,    4,                /* DNS */
-        121,  14,   32,   169,  254,  169,  254,  10,   0,    0,    2,          /* metadata by the server */
-        0,    10,   0,    0,    1,                                              /* default by the router */
+        0x63, 0x82, 0x53, 0x63,                               /* magic cookie */
+        53,   1,    2,                                        /* OFFER */
+        54,   4,    10,   0,    0,    2,                      /* server identifier */
+        51,   4,    0x00, 0x01, 0x51, 0x80,                   /* 86400 s */
+        61,   3,    0x00, 'v',  'm',                          /* client identifier */
+        1,    4,    255,  255,  255,  0,                      /* netmask */
+        3,    4,    10,   0,    0,    1,                      /* router */
+        6,    8,    8,    8,    8,    8,    8,   8,  4, 4,    /* DNS */
+        121,  14,   32,   169,  254,  169,  254, 10, 0, 0, 2, /* metadata by the server */
+        0,    10,   0,    0,    1,                            /* default by the router */
         255,
     };
     fake_add(DF_NB_LPORT, &dhcp_port);
@@ -292,9 +292,8 @@ Test(dhcp, no_link_local_route_no_gateway_no_option_121)
 Test(dhcp, the_ports_own_options_and_siaddr)
 {
     Df__DhcpParams params = {.base = PROTOBUF_C_MESSAGE_INIT(&df__dhcp_params__descriptor),
-                             OBJECTS(Df__DhcpOption, opts, DHCP_OPT("ntp-server", "10.0.0.7"),
-                                     DHCP_OPT("26", "1300"), DHCP_OPT("lease-time", "600"),
-                                     DHCP_OPT("server-ip-address", "10.0.0.70"))};
+                             OBJECTS(Df__DhcpOption, opts, DHCP_OPT("ntp-server", "10.0.0.7"), DHCP_OPT("26", "1300"),
+                                     DHCP_OPT("lease-time", "600"), DHCP_OPT("server-ip-address", "10.0.0.70"))};
     vm.dhcp_params = &params;
     ask("\x2a\x1a\x3a", 3);
     cr_expect(got(42, "\x0a\x00\x00\x07", 4));
@@ -455,10 +454,15 @@ Test(dhcp, bad_configuration_values_are_refused)
     static const struct {
         const char *key, *value;
     } bad[] = {
-        {"df_dns_servers", "dns.example.org"}, {"df_default_network_device_mtu", "67"},
-        {"df_default_network_device_mtu", "65536"}, {"df_dhcp_max_rate_per_sec", "0"},
-        {"df_dhcp_max_rate_per_sec", "65"}, {"df_dhcp_block_time_in_sec", "-1"},
-        {"df_add_link_local_route", "maybe"}, {"dhcp_lease_duration", "0"}, {"dhcp_lease_duration", "1h"},
+        {"df_dns_servers", "dns.example.org"},
+        {"df_default_network_device_mtu", "67"},
+        {"df_default_network_device_mtu", "65536"},
+        {"df_dhcp_max_rate_per_sec", "0"},
+        {"df_dhcp_max_rate_per_sec", "65"},
+        {"df_dhcp_block_time_in_sec", "-1"},
+        {"df_add_link_local_route", "maybe"},
+        {"dhcp_lease_duration", "0"},
+        {"dhcp_lease_duration", "1h"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         for (const struct df_app_option *option = df_app.options; option->key; option++) {

@@ -33,9 +33,20 @@ Test(dhcp_options, names_and_numbers_mean_the_same)
         const char *key;
         uint8_t code;
     } keys[] = {
-        {"67", 67},   {"bootfile-name", 67}, {"Bootfile-Name", 67}, {"tftp-server", 66}, {"tftp-server-name", 66},
-        {"mtu", 26},  {"interface-mtu", 26}, {"ntp-server", 42},    {"dns-server", 6},   {"domain-name-servers", 6},
-        {"T1", 58},   {"domain-search", 119}, {"classless-static-route", 121}, {"server-ip-address", DF_DHCP_SIADDR},
+        {"67", 67},
+        {"bootfile-name", 67},
+        {"Bootfile-Name", 67},
+        {"tftp-server", 66},
+        {"tftp-server-name", 66},
+        {"mtu", 26},
+        {"interface-mtu", 26},
+        {"ntp-server", 42},
+        {"dns-server", 6},
+        {"domain-name-servers", 6},
+        {"T1", 58},
+        {"domain-search", 119},
+        {"classless-static-route", 121},
+        {"server-ip-address", DF_DHCP_SIADDR},
         {"200", 200},
     };
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -126,7 +137,9 @@ Test(dhcp_options, text_that_is_too_long)
 Test(dhcp_options, domain_search)
 {
     expect_bytes("domain-search", "eng.apple.com", "03656e67056170706c6503636f6d00");
-    expect_bytes("domain-search", "a.b.,c", "01610162000163" "00");
+    expect_bytes("domain-search", "a.b.,c",
+                 "01610162000163"
+                 "00");
     expect_bad("domain-search", "a..b");
     expect_bad("domain-search", ".");
     expect_bad("domain-search", "a234567890123456789012345678901234567890123456789012345678901234.org");
@@ -163,10 +176,10 @@ static void tell(void *arg, const char *key, const char *value, const char *why)
 
 Test(dhcp_options, bad_ones_are_told_and_left_out)
 {
-    Df__DhcpParams params = {
-        .base = PROTOBUF_C_MESSAGE_INIT(&df__dhcp_params__descriptor),
-        OBJECTS(Df__DhcpOption, opts, DHCP_OPT("67", "pxe"), DHCP_OPT("mtu", "huge"), DHCP_OPT("bootfile-name", "other"),
-                DHCP_OPT("nonsense", "1"), DHCP_OPT("53", "1"), DHCP_OPT("ntp-server", "10.0.0.1"))};
+    Df__DhcpParams params = {.base = PROTOBUF_C_MESSAGE_INIT(&df__dhcp_params__descriptor),
+                             OBJECTS(Df__DhcpOption, opts, DHCP_OPT("67", "pxe"), DHCP_OPT("mtu", "huge"),
+                                     DHCP_OPT("bootfile-name", "other"), DHCP_OPT("nonsense", "1"), DHCP_OPT("53", "1"),
+                                     DHCP_OPT("ntp-server", "10.0.0.1"))};
     struct df_dhcp_opts opts;
     told[0] = 0;
     df_dhcp_opts_read(&params, &opts, tell, NULL);
@@ -182,15 +195,13 @@ Test(dhcp_options, bad_ones_are_told_and_left_out)
 
 Test(dhcp_options, more_than_are_looked_at)
 {
-    static Df__DhcpOption option = {.base = PROTOBUF_C_MESSAGE_INIT(&df__dhcp_option__descriptor),
-                                    .key = "67",
-                                    .value = "x"};
+    static Df__DhcpOption option = {
+        .base = PROTOBUF_C_MESSAGE_INIT(&df__dhcp_option__descriptor), .key = "67", .value = "x"};
     static Df__DhcpOption *list[DF_DHCP_OPTS_MAX + 20];
     for (size_t i = 0; i < DF_DHCP_OPTS_MAX + 20; i++)
         list[i] = &option;
-    Df__DhcpParams params = {.base = PROTOBUF_C_MESSAGE_INIT(&df__dhcp_params__descriptor),
-                             .n_opts = DF_DHCP_OPTS_MAX + 20,
-                             .opts = list};
+    Df__DhcpParams params = {
+        .base = PROTOBUF_C_MESSAGE_INIT(&df__dhcp_params__descriptor), .n_opts = DF_DHCP_OPTS_MAX + 20, .opts = list};
     struct df_dhcp_opts opts;
     df_dhcp_opts_read(&params, &opts, tell, NULL);
     cr_expect(strstr(last_told, "too many options"), "%s", last_told);

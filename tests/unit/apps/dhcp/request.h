@@ -7,13 +7,26 @@
 #include <string.h>
 
 /*
- * A client's frames, written by hand: what RFC 2131 figure 1 looks like in Ethernet, IPv4 and UDP. Offsets are public so that a test
- * can break any byte.
+ * A client's frames, written by hand: what RFC 2131 figure 1 looks like in Ethernet, IPv4 and UDP. Offsets are public
+ * so that a test can break any byte.
  */
 
 enum { ETH = 0, IP = 14, UDP = 34, DHCP = 42, OPTIONS = DHCP + 240 };
-enum { OP = 0, HTYPE = 1, HLEN = 2, XID = 4, FLAGS = 10, CIADDR = 12, YIADDR = 16, SIADDR = 20, GIADDR = 24, CHADDR = 28,
-       SNAME = 44, FILE_NAME = 108, COOKIE = 236 };
+enum {
+    OP = 0,
+    HTYPE = 1,
+    HLEN = 2,
+    XID = 4,
+    FLAGS = 10,
+    CIADDR = 12,
+    YIADDR = 16,
+    SIADDR = 20,
+    GIADDR = 24,
+    CHADDR = 28,
+    SNAME = 44,
+    FILE_NAME = 108,
+    COOKIE = 236
+};
 
 #define CLIENT_MAC 0xfa, 0x16, 0x3e, 0x00, 0x00, 0x01
 

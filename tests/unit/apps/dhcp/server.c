@@ -5,8 +5,8 @@
 #include <criterion/criterion.h>
 
 /*
- * Every state of RFC 2131 section 4.3.2 and every message, against a lease made by hand: 10.0.0.5/24 from 10.0.0.2, router
- * 10.0.0.1, for 86400 s.
+ * Every state of RFC 2131 section 4.3.2 and every message, against a lease made by hand: 10.0.0.5/24 from 10.0.0.2,
+ * router 10.0.0.1, for 86400 s.
  */
 
 static struct df_dhcp_lease lease;

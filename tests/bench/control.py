@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a change of the model costs: its delay, and that of the packets.
+
+Each case starts df-switchd with a replay port, as the cases of packets do,
+and works on its database while it runs.
+"""
+
+import dataclasses
+import os
+import statistics
+import subprocess
+import time
+
+import programs
+import rounds
+import traffic
+
+MS = 1e3          # of a second
+TURNS = 100
+STARTS = 3
+CHURN_RATE = 1000
+RELEVANT_PORTS = 10000
+FLOW_CACHE_ENTRIES = 131072
+WRITER_SECONDS = 60
+
+
+@dataclasses.dataclass
+class Figure:
+    """One line of the report."""
+
+    case: str
+    what: str
+    text: str
+    aim: str
+    met: bool        # None: there is no aim
+    details: dict
+
+    def record(self):
+        """With the fields of all records; what does not apply is null."""
+        fields = dict.fromkeys(('case', 'flows', 'peer', 'ours_ns',
+                                'peer_ns', 'ratio'))
+        return fields | {'case': self.case, 'what': self.what} | self.details
+
+
+def rounded(values, digits=3):
+    return {name: round(value, digits) for name, value in values.items()}
+
+
+def writer_command(bench, switch, *words):
+    return [bench.build.built('nb_writer'), switch.database,
+            *(str(word) for word in words)]
+
+
+def start_writer(bench, switch, *words):
+    """It has the cores that the worker leaves to all others."""
+    others = os.sched_getaffinity(0) - {bench.core}
+    return subprocess.Popen(
+        writer_command(bench, switch, *words), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, others))
+
+
+def end_writer(writer):
+    """Returns the numbers it printed, a list for each line."""
+    try:
+        output, errors = writer.communicate(timeout=WRITER_SECONDS)
+    except subprocess.TimeoutExpired:
+        writer.kill()
+        raise rounds.MeasureError('nb_writer does not end') from None
+    if writer.returncode != 0:
+        raise rounds.MeasureError(errors.strip())
+    return [[float(word) for word in line.split()]
+            for line in output.splitlines()]
+
+
+@dataclasses.dataclass(frozen=True)
+class ControlCase:
+    """The traffic, and how many ports the switch knows beside its own."""
+
+    option = ''
+    flows: int = 1000
+    pairs: int = 1000
+    others: int = 0
+    kind: str = 'routed'
+    settings: dict = dataclasses.field(default_factory=dict)
+
+    def with_flows(self, flows):
+        return dataclasses.replace(self, flows=flows,
+                                   pairs=min(self.pairs, flows))
+
+
+class Change(ControlCase):
+    """From a write to the first frame that leaves otherwise."""
+
+    option = 'change'
+    MS_MOST = 1.0
+
+    def measure(self, bench, stack, folder):
+        switch = bench.start_switch(stack, self, folder)
+        switch.wake()
+        lines = end_writer(start_writer(
+            bench, switch, 'turn', 'sink0', traffic.receiver_mac(1),
+            traffic.receiver_mac(0), TURNS, switch.sink.path))
+        committed, in_force = ([ns / 1e6 for ns in times]
+                               for times in zip(*lines))
+        figures = rounded({'ms': statistics.median(in_force),
+                           'ms_max': max(in_force),
+                           'commit_ms': statistics.median(committed)})
+        yield Figure(
+            self.option, f'a port\'s MAC is written, to the first frame with '
+            f'it; {self.others} ports known',
+            '{ms:.2f} ms (worst of {0} {ms_max:.2f})'.format(TURNS, **figures),
+            f'{self.MS_MOST:.0f} ms', figures['ms'] <= self.MS_MOST,
+            {'flows': self.flows, 'ports': self.others, 'changes': TURNS,
+             **figures})
+
+
+class Load(ControlCase):
+    """10,000 ports that are on the networks of this node's."""
+
+    option = 'load'
+    MS_MOST = 2000
+
+    def _figure(self, what, seconds, **details):
+        figures = rounded({'ms': statistics.median(seconds) * MS,
+                           'ms_max': max(seconds) * MS, **details}, 1)
+        return Figure(
+            self.option, what,
+            '{ms:.0f} ms (worst of {0} {ms_max:.0f})'.format(
+                len(seconds), **figures),
+            f'{self.MS_MOST} ms', figures['ms'] <= self.MS_MOST,
+            {'ports': self.others, **figures})
+
+    def _started(self, bench, stack, folder, others):
+        folder.mkdir()
+        return bench.start_switch(
+            stack, dataclasses.replace(self, others=others), folder,
+            awake=True)
+
+    @staticmethod
+    def _restart(switch):
+        switch.stop()
+        switch.start()
+        return switch.ready_seconds, switch.resident_mib()
+
+    def _cold(self, bench, stack, folder):
+        """Starts with all ports in the database, and with none of them."""
+        none = self._started(bench, stack, folder / 'none', 0)
+        without = [self._restart(none) for _ in range(STARTS)]
+        none.stop()
+        switch = self._started(bench, stack, folder / 'cold', self.others)
+        starts = [self._restart(switch) for _ in range(STARTS)]
+        entries = switch.ask('show')['entries']
+        switch.stop()
+        seconds, memory = zip(*starts)
+        yield self._figure(
+            f'start of df-switchd, to {self.others} ports in force', seconds,
+            ms_without=statistics.median(s for s, _ in without) * MS,
+            rss_mib=statistics.median(m['VmRSS'] for m in memory),
+            rss_anon_mib=statistics.median(m['RssAnon'] for m in memory),
+            rss_mib_without=statistics.median(
+                m['VmRSS'] for _, m in without),
+            entries=sum(entries.values()))
+
+    def _load_once(self, bench, stack, folder, model):
+        """Seconds from the start of df-db load, and from its end."""
+        switch = self._started(bench, stack, folder, 0)
+        before = switch.ask('show')['objects']['lport']
+        started = time.monotonic()
+        switch.load(model)
+        loaded = time.monotonic()
+        while (switch.ask('show')['objects']['lport'] - before
+               < self.others):
+            if time.monotonic() - loaded > programs.START_SECONDS:
+                raise rounds.MeasureError(
+                    f'{self.others} ports were loaded and are not known')
+            time.sleep(0.002)
+        in_force = time.monotonic()
+        switch.stop()
+        return in_force - started, in_force - loaded
+
+    def measure(self, bench, stack, folder):
+        yield from self._cold(bench, stack, folder)
+        model = folder / 'others.json'
+        traffic.write_model(bench.make_traffic(self)[0], model,
+                            programs.Switchd.HOST, self.others)
+        loads = [self._load_once(bench, stack, folder / f'load{number}',
+                                 model) for number in range(STARTS)]
+        whole, after = zip(*loads)
+        yield self._figure(
+            f'df-db load of {self.others} ports, to all in force', whole,
+            ms_after_load=statistics.median(after) * MS)
+
+
+class Churn(ControlCase):
+    """Forwarding, with ports that come and go, and without them in turn."""
+
+    option = 'churn'
+    PERCENT_MOST = 2.0
+    MARGIN = 0.3     # seconds that the writer begins before a window
+
+    def _window(self, bench, switch, writer):
+        """Returns the window, frames lost, and the writer's numbers."""
+        switch.source.pause()
+        received, sent = self._counted(switch)
+        changes, run_ns = self._changes(switch), switch.control_ns()
+        switch.source.begin()
+        seconds = max(bench.pace.window, 1.0)
+        churning = writer(self.MARGIN + seconds) if writer else None
+        time.sleep(self.MARGIN)
+        window = rounds.read_window(switch, seconds)
+        numbers = {}
+        if churning:
+            wanted, spent, cpu = end_writer(churning)[0]
+            numbers = {'changes': wanted, 'rate': wanted / spent * 1e9,
+                       'writer': cpu / spent,
+                       'heard': self._changes(switch) - changes,
+                       'control': (switch.control_ns() - run_ns) / spent}
+        switch.source.pause()
+        received2, sent2 = self._counted(switch)
+        return window, (received2 - received) - (sent2 - sent), numbers
+
+    @staticmethod
+    def _counted(switch):
+        """(received, sent), once no frame is under way."""
+        time.sleep(0.05)
+        return (switch.source.received().packets,
+                switch.sink.sent().packets)
+
+    @staticmethod
+    def _changes(switch):
+        return switch.ask('show')['work']['changes']
+
+    def _rounds(self, bench, switch):
+        """Pairs of windows that count, frames lost in all, the writers."""
+        def churn(seconds):
+            return start_writer(bench, switch, 'churn', 'net2',
+                                traffic.CHURN_FIRST_IP, CHURN_RATE, seconds)
+        result, lost, numbers = rounds.Rounds([], []), 0, []
+        wanted = 2 * bench.pace.pairs
+        progress = bench.progress('port changes, beside none', wanted)
+        for number in range(wanted * rounds.ATTEMPTS):
+            pair = {}
+            for writer in (None, churn) if number % 2 else (churn, None):
+                window, frames, did = self._window(bench, switch, writer)
+                lost += abs(frames)
+                pair[writer] = window
+                if did:
+                    numbers.append(did)
+            if all(window.quiet for window in pair.values()):
+                result.ours.append(pair[churn].ns)
+                result.peer.append(pair[None].ns)
+            else:
+                result.discarded += 1
+            progress(result)
+            if len(result.ours) == wanted:
+                break
+        if not result.ours:
+            raise rounds.MeasureError('the machine is too busy')
+        return result, lost, numbers
+
+    def measure(self, bench, stack, folder):
+        switch = bench.start_switch(stack, self, folder)
+        switch.wake()
+        result, lost, numbers = self._rounds(bench, switch)
+        deaf = [did for did in numbers if did['heard'] != did['changes']]
+        if deaf:
+            raise rounds.MeasureError(
+                '{changes:.0f} changes were written and {heard} '
+                'heard'.format(**deaf[0]))
+        percent = [(times - 1) * 100 for times in result.times_peer()]
+        rate, control, writer = (
+            statistics.median(did[name] for did in numbers)
+            for name in ('rate', 'control', 'writer'))
+        ours, peer = result.ours_ns()[0], result.peer_ns()[0]
+        yield Figure(
+            self.option, f'{rate:.0f} port changes a second, beside none; '
+            f'{lost} frames lost',
+            '{:.1f} % ({:.1f} to {:.1f})'.format(*percent),
+            f'{self.PERCENT_MOST:.0f} %, 0 lost',
+            percent[0] <= self.PERCENT_MOST and lost == 0 and
+            rate >= 0.98 * CHURN_RATE,
+            {'flows': self.flows, 'peer': 'without changes',
+             'ratio': round(1 / result.times_peer()[0], 4),
+             **rounded({'ours_ns': ours, 'peer_ns': peer,
+                        'percent': percent[0], 'percent_low': percent[1],
+                        'percent_high': percent[2]}),
+             'lost': lost, 'changes_per_second': round(rate, 1),
+             'control_cpu_percent': round(control * 100, 1),
+             'writer_cpu_percent': round(writer * 100, 1),
+             'pairs_of_windows': len(result.ours)})
+
+
+CASES = (
+    # One address pair: whatever frame is next shows the change.
+    Change(pairs=1, others=RELEVANT_PORTS, settings={'watch_mac': 1}),
+    Load(others=RELEVANT_PORTS,
+         settings={'flow_cache_entries': FLOW_CACHE_ENTRIES}),
+    Churn(),
+)

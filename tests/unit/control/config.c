@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/daemon/config.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Loads text as a file; the path of the file stands in *path until the next call. */
+static int load_text(const char *text, struct df_config **config, struct df_error *error)
+{
+    char path[] = "/tmp/df-config-XXXXXX";
+    int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    int rc = df_config_load(path, config, error);
+    unlink(path);
+    return rc;
+}
+
+static struct df_config *load_good(const char *text)
+{
+    struct df_config *config;
+    struct df_error error;
+    cr_assert_eq(load_text(text, &config, &error), 0, "%s", error.text);
+    return config;
+}
+
+Test(config, without_a_file_every_key_has_its_default)
+{
+    struct df_config *config;
+    struct df_error error;
+    char host[256];
+    gethostname(host, sizeof(host));
+    cr_assert_eq(df_config_load(NULL, &config, &error), 0);
+    cr_expect_str_eq(config->host, host);
+    cr_expect_str_eq(config->nb_db_class, "lmdb");
+    cr_expect_str_eq(config->apps_list[0], "l2");
+    cr_expect_str_eq(config->apps_list[3], "dhcp");
+    cr_expect_null(config->apps_list[4]);
+    cr_expect_null(config->ports[0]);
+    cr_expect_eq(config->flow_cache_entries, 131072);
+    cr_expect_not(config->lmdb_create);
+    cr_expect_str_eq(config->rpc_socket, "/run/dragonflow/df.sock");
+    cr_expect_eq(df_config_log_level(config), DF_LOG_INFO);
+    df_config_free(config);
+}
+
+Test(config, a_file_sets_what_it_names_and_nothing_else)
+{
+    struct df_config *config = load_good("# a comment\n"
+                                         "[df]\n"
+                                         "host = compute-7\n"
+                                         "apps_list = l2, portsec\n"
+                                         "log_level = debug ; while we look for it\n"
+                                         "[lmdb]\n"
+                                         "create = true\n"
+                                         "[fastpath]\n"
+                                         "idle_us=50\n");
+    cr_expect_str_eq(config->host, "compute-7");
+    cr_expect_str_eq(config->apps_list[1], "portsec");
+    cr_expect_null(config->apps_list[2]);
+    cr_expect_eq(df_config_log_level(config), DF_LOG_DEBUG);
+    cr_expect(config->lmdb_create);
+    cr_expect_eq(config->idle_us, 50);
+    cr_expect_eq(config->mbufs, 32768);
+    df_config_free(config);
+}
+
+Test(config, a_list_goes_on_in_indented_lines)
+{
+    struct df_config *config = load_good("[fastpath]\n"
+                                         "ports = up0=0000:02:00.0\n"
+                                         "  up1=0000:02:00.1,rx_vec_en=1\n"
+                                         "\tsim=net_null0,no-rx=1 tap=net_tap0\n"
+                                         "workers = 1\n");
+    cr_expect_str_eq(config->ports[0], "up0=0000:02:00.0");
+    cr_expect_str_eq(config->ports[1], "up1=0000:02:00.1,rx_vec_en=1");
+    cr_expect_str_eq(config->ports[2], "sim=net_null0,no-rx=1");
+    cr_expect_str_eq(config->ports[3], "tap=net_tap0");
+    cr_expect_null(config->ports[4]);
+    cr_expect_str_eq(config->workers, "1");
+    df_config_free(config);
+}
+
+struct bad {
+    char text[160];
+    char expected[120]; /* the error has it */
+};
+
+ParameterizedTestParameters(config, a_bad_file_is_refused_with_its_line)
+{
+    static struct bad cases[] = {
+        {"[df]\nhsot = a\n", ":2: [df] has no key `hsot'"},
+        {"[df]\n\nlog_level = loud\n", ":3: [df] log_level must be one of error|warning|info|debug, not `loud'"},
+        {"[df]\nlog_level = err\n", "must be one of"},
+        {"[df]\nlocal_ip = 10.0.0\n", "must be an IPv4 or IPv6 address, not `10.0.0'"},
+        {"[df]\napps_list = l2,../evil\n", "must be names of apps"},
+        {"[df]\napps_dir = apps\n", "must be an absolute path"},
+        {"[df]\nnb_db_class =\n", "must not be empty"},
+        {"[lmdb]\ncreate = yes\n", "must be true or false, not `yes'"},
+        {"[fastpath]\nmbufs = 1\n", "must be a number from 1024 to 16777216, not `1'"},
+        {"[fastpath]\nmbufs = -1024\n", "must be a number"},
+        {"[fastpath]\nmbufs = 4096k\n", "must be a number"},
+        {"[fastpath]\nmbufs = 99999999999999999999\n", "must be a number"},
+        {"[fastpath]\nworkers = 3-1\n", "must be a list of CPUs"},
+        {"[fastpath]\ncontrol_lcore = 0,1\n", "must be one CPU"},
+        {"[fastpath]\nports = up0\n", "must be NAME=DEVARGS"},
+        {"[fastpath]\nports = up0=0000:02:00.0\n  =x\n", "must be NAME=DEVARGS"},
+        {"[df]\nhost = a\n  b\n", ":2: [df] host is not a list, but the next line goes on with it"},
+        {"[df]\nhost = a\nhost = b\n", ":3: [df] host is given twice"},
+        {"host = a\n", ":1: a key stands before the first [section]"},
+        {"[df]\njust some words\n", ":2: neither [section], nor key = value"},
+        {"[rpc]\nsocket = relative.sock\n", "must be an absolute path"},
+    };
+    return cr_make_param_array(struct bad, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct bad *bad, config, a_bad_file_is_refused_with_its_line)
+{
+    struct df_config *config = NULL;
+    struct df_error error = {.text = ""};
+    cr_expect_eq(load_text(bad->text, &config, &error), -EINVAL, "%s", bad->text);
+    cr_expect_null(config);
+    cr_expect(strstr(error.text, bad->expected), "got: %s, wanted: %s", error.text, bad->expected);
+    cr_expect(strstr(error.text, "/tmp/df-config-"), "no file name: %s", error.text);
+}
+
+Test(config, a_line_that_is_too_long_is_refused_and_not_split)
+{
+    char text[8192] = "[df]\nhost = ";
+    struct df_config *config;
+    struct df_error error;
+    memset(text + strlen(text), 'a', 5000);
+    cr_expect_eq(load_text(text, &config, &error), -EINVAL);
+    cr_expect(strstr(error.text, ":2: the line is too long"), "%s", error.text);
+}
+
+Test(config, a_socket_path_that_no_socket_can_have_is_refused)
+{
+    char text[256] = "[rpc]\nsocket = /";
+    struct df_config *config;
+    struct df_error error;
+    memset(text + strlen(text), 'a', 120);
+    cr_expect_eq(load_text(text, &config, &error), -EINVAL);
+    cr_expect(strstr(error.text, "107 bytes"), "%s", error.text);
+}
+
+Test(config, a_missing_file_is_named)
+{
+    struct df_config *config;
+    struct df_error error;
+    cr_expect_eq(df_config_load("/nowhere/dragonflow.ini", &config, &error), -ENOENT);
+    cr_expect(strstr(error.text, "/nowhere/dragonflow.ini"), "%s", error.text);
+}
+
+Test(config, keys_of_apps_are_known_once_an_app_asks_for_them)
+{
+    struct df_config *config = load_good("[df_dhcp_app]\nlease = 60\nlaese = 61\n");
+    struct df_error error;
+    char where[128];
+    cr_expect_str_eq(df_config_option_where(config, where, sizeof(where)), "");
+    cr_expect_null(df_config_option(config, "df_dhcp_app", "domain"));
+    cr_expect_str_eq(df_config_option(config, "df_dhcp_app", "lease"), "60");
+    cr_expect(strstr(df_config_option_where(config, where, sizeof(where)), ":2"), "%s", where);
+    cr_expect_eq(df_config_unclaimed(config, &error), -EINVAL);
+    cr_expect(strstr(error.text, ":3: no loaded app knows [df_dhcp_app] laese"), "%s", error.text);
+    df_config_option(config, "df_dhcp_app", "laese");
+    cr_expect_eq(df_config_unclaimed(config, &error), 0);
+    df_config_free(config);
+}
+
+struct differences {
+    char text[256];
+};
+
+static void note(const char *section, const char *key, bool at_run_time, void *arg)
+{
+    struct differences *found = arg;
+    size_t len = strlen(found->text);
+    snprintf(found->text + len, sizeof(found->text) - len, "%s.%s%s ", section, key, at_run_time ? "!" : "");
+}
+
+Test(config, a_difference_is_named_with_whether_it_can_be_taken_over)
+{
+    struct df_config *before = load_good("[df]\nhost = a\napps_list = l2\n[x_app]\nsame = 1\ngone = 1\nother = 1\n");
+    struct df_config *after = load_good("[df]\nhost = a\napps_list = l2,l3\nlog_level = debug\n[lmdb]\ncreate = true\n"
+                                        "[fastpath]\nidle_us = 1\n[x_app]\nsame = 1\nother = 2\nfresh = 1\n");
+    struct differences found = {""};
+    df_config_diff(before, after, note, &found);
+    cr_expect_str_eq(found.text, "df.apps_list df.log_level! lmdb.create fastpath.idle_us x_app.other x_app.fresh "
+                                 "x_app.gone ");
+    found.text[0] = '\0';
+    df_config_diff(after, after, note, &found);
+    cr_expect_str_eq(found.text, "");
+    df_config_free(before);
+    df_config_free(after);
+}
+
+Test(config, lcores)
+{
+    unsigned lcores[8] = {0};
+    cr_expect_eq(df_config_lcores("1,3-5", lcores, 8), 4);
+    cr_expect_eq(lcores[0], 1);
+    cr_expect_eq(lcores[1], 3);
+    cr_expect_eq(lcores[3], 5);
+    cr_expect_eq(df_config_lcores("", lcores, 8), 0);
+    cr_expect_eq(df_config_lcores("0-7", lcores, 2), 2, "no more than there is room for");
+    static const char *const bad[] = {"a", "1,", ",1", "1-", "-1", "2-1", "1 2", "1024", "1--3"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        cr_expect_eq(df_config_lcores(bad[i], lcores, 8), -EINVAL, "%s", bad[i]);
+}
+
+/* Where the build puts the apps is in the sample as Debian has it. */
+static char *without_apps_dir(char *text)
+{
+    char *line = strstr(text, "#apps_dir = ");
+    cr_assert_not_null(line);
+    memmove(line, strchr(line, '\n'), strlen(strchr(line, '\n')) + 1);
+    return text;
+}
+
+Test(config, the_sample_file_documents_every_key_with_its_default)
+{
+    static char sample[65536];
+    FILE *file = fopen(SOURCE_ROOT "/conf/dragonflow.ini", "r");
+    cr_assert_not_null(file);
+    sample[fread(sample, 1, sizeof(sample) - 1, file)] = '\0';
+    fclose(file);
+    char *printed = NULL;
+    size_t size;
+    FILE *out = open_memstream(&printed, &size);
+    df_config_print(out);
+    fclose(out);
+    cr_expect(strstr(without_apps_dir(sample), without_apps_dir(printed)),
+              "conf/dragonflow.ini is not what df-switchd --print-config prints");
+    free(printed);
+}
