@@ -53,12 +53,12 @@ struct df_app {
     uint32_t abi; /* DF_APP_ABI */
     const char *name;
     const char *summary;
-    uint32_t provides;                  /* enum df_app_provides */
-    const struct df_app_rule *rules;    /* ends with compile NULL */
-    const struct df_app_option *options; /* ends with key NULL; may be NULL */
-    int (*init)(void);                  /* registers tables of its own; may be NULL */
+    uint32_t provides;                        /* enum df_app_provides */
+    const struct df_app_rule *rules;          /* ends with compile NULL */
+    const struct df_app_option *options;      /* ends with key NULL; may be NULL */
+    int (*init)(void);                        /* registers tables of its own; may be NULL */
     void (*punt)(const struct df_punt *punt); /* may be NULL */
-    json_t *(*show)(void);              /* counters and state for `df-ctl apps`; may be NULL */
+    json_t *(*show)(void);                    /* counters and state for `df-ctl apps`; may be NULL */
 };
 
 /** Sends a frame out of a datapath port (df_punt.port). Copies. 0 or negative errno. */
@@ -68,8 +68,8 @@ int df_app_packet_out(uint16_t port, const uint8_t *frame, uint32_t len);
 const ProtobufCMessage *df_app_model_get(enum df_nb_table table, const char *id);
 
 /**
- * Calls cb with each object of table that refers to id by the reference field (lports by "lswitch"), ordered by id, until
- * it returns false; for punt handlers.
+ * Calls cb with each object of table that refers to id by the reference field (lports by "lswitch"), ordered by id,
+ * until it returns false; for punt handlers.
  */
 void df_app_model_referrers(enum df_nb_table table, const char *field, const char *id,
                             bool (*cb)(const ProtobufCMessage *object, void *arg), void *arg);

@@ -10,7 +10,10 @@
 #include "control/daemon/build_info.h"
 #include "control/trace/trace.h"
 
-/* What `df-ctl` and other clients can ask. Every method is answered on the control thread; only wait is answered later. */
+/*
+ * What `df-ctl` and other clients can ask. Every method is answered on the control thread; only wait is answered
+ * later.
+ */
 
 static enum df_rpc_code code_of(int rc)
 {

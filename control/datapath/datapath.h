@@ -15,18 +15,18 @@
  * fastpath (DPDK), openflow (Open vSwitch), null (counts, for simulations). All calls on the control thread.
  *
  * A commit is ordered so that at any moment a packet goes the old way, the new way, or is dropped by name, never a
- * third way: entries are put from the end of the pipeline to its beginning and deleted from the beginning to the end, so what
- * leads to an entry is put after it and deleted before it, and a port opens last.
+ * third way: entries are put from the end of the pipeline to its beginning and deleted from the beginning to the end,
+ * so what leads to an entry is put after it and deleted before it, and a port opens last.
  */
 
 /* Where an interface is to come from; strings are the caller's. */
 struct df_port_spec {
-    uint16_t port;       /* the number the controller gave it */
-    const char *name;    /* for people: lport name or id */
-    const char *lport;   /* lport id, or NULL for a port of the node itself */
+    uint16_t port;        /* the number the controller gave it */
+    const char *name;     /* for people: lport name or id */
+    const char *lport;    /* lport id, or NULL for a port of the node itself */
     const char *vif_type; /* vhostuser, tap, veth, afxdp, memif, ethdev */
     const char *vif_name; /* socket path, device, or name of a configured ethdev */
-    bool server;         /* vhostuser, memif: listen rather than connect */
+    bool server;          /* vhostuser, memif: listen rather than connect */
     uint16_t mtu;
 };
 
@@ -35,7 +35,7 @@ struct df_port_stats {
 };
 
 struct df_port_state {
-    bool attached; /* link is up, a guest is behind it */
+    bool attached;      /* link is up, a guest is behind it */
     const char *detail; /* of the backend, valid until the port is removed or changes: "no guest yet" */
 };
 

@@ -32,5 +32,8 @@ int df_datapath_fastpath_start(struct df_datapath *dp, struct df_error *error);
 /** Polls readable when workers have something for the controller: then call the next. */
 int df_datapath_fastpath_fd(const struct df_datapath *dp);
 
-/** Hands punted packets and port changes to dp->events; at most a few hundred packets a call, so that the loop goes on. */
+/**
+ * Hands punted packets and port changes to dp->events; at most a few hundred packets a call, so that the loop goes
+ * on.
+ */
 void df_datapath_fastpath_poll(struct df_datapath *dp);

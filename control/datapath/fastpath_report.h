@@ -6,7 +6,7 @@
 #include "dbsync/error.h"
 
 /**
- * What the workers have to say, as JSON: "workers", "drops" or "flows" (params: "limit", at most 10000). Control thread; the
- * caller owns the result. NULL: no report of that name.
+ * What the workers have to say, as JSON: "workers", "drops" or "flows" (params: "limit", at most 10000). Control
+ * thread; the caller owns the result. NULL: no report of that name.
  */
 json_t *df_fastpath_report(const char *what, json_t *params, struct df_error *error);

@@ -55,8 +55,8 @@ static struct rte_mbuf *tagged_copy(struct df_worker *worker, const struct rte_m
 }
 
 /*
- * Deliveries without a tag share one buffer by its reference count, because no port writes into what it transmits; a tagged one gets
- * a copy of its own.
+ * Deliveries without a tag share one buffer by its reference count, because no port writes into what it transmits; a
+ * tagged one gets a copy of its own.
  */
 static void deliver(struct df_worker *worker, struct rte_mbuf *mbuf, uint16_t in_port, const struct df_walk *walk)
 {

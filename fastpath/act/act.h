@@ -9,8 +9,8 @@
 /*
  * Acting on a verdict: the only place where a packet changes.
  *
- * A finished verdict is the difference between the packet and the working copy the walk left. df_act() writes it for a packet
- * that walked; df_act_rewrite() writes the same difference as the flow cache keeps it.
+ * A finished verdict is the difference between the packet and the working copy the walk left. df_act() writes it for
+ * a packet that walked; df_act_rewrite() writes the same difference as the flow cache keeps it.
  */
 
 struct df_worker;

@@ -14,19 +14,22 @@
 /*
  * The flow cache: finished decisions by exact key.
  *
- * Invariant: a flow in the cache says what a walk of the tables would decide now for a packet that has its key and its head,
- * as long as its stamps hold (stamps.h). It is a cache: losing a flow costs a walk and changes nothing else.
+ * Invariant: a flow in the cache says what a walk of the tables would decide now for a packet that has its key and
+ * its head, as long as its stamps hold (stamps.h). It is a cache: losing a flow costs a walk and changes nothing
+ * else.
  *
- * One per worker, private to it: no atomics, memory of the worker's own NUMA node (pages are touched by the worker first).
+ * One per worker, private to it: no atomics, memory of the worker's own NUMA node (pages are touched by the worker
+ * first).
  *
- * Fifteen ways: a bucket is 1 KiB, its first line holds 16-bit signatures, the fifteen behind it the flows. A flow has a way that
- * its hash prefers, and gets it if it is free when the flow comes, so most packets find their flow in the first line they look
- * at; the others ask the signatures. All of it is within one page, because in a virtual machine a TLB miss is dearer than a line.
- * What is seldom needed (IPv6 addresses, stamps) lies apart. A full bucket gives up its oldest flow, but never for a drop:
- * a scan must not push out the connections of others.
+ * Fifteen ways: a bucket is 1 KiB, its first line holds 16-bit signatures, the fifteen behind it the flows. A flow
+ * has a way that its hash prefers, and gets it if it is free when the flow comes, so most packets find their flow in
+ * the first line they look at; the others ask the signatures. All of it is within one page, because in a virtual
+ * machine a TLB miss is dearer than a line. What is seldom needed (IPv6 addresses, stamps) lies apart. A full bucket
+ * gives up its oldest flow, but never for a drop: a scan must not push out the connections of others.
  *
- * A look-up of a batch is passes over all packets, so that their memory accesses overlap: key and hash, prefetch the preferred
- * flow; compare it and act; for what is left: prefetch the signatures; compare them, prefetch the flow; compare it and act.
+ * A look-up of a batch is passes over all packets, so that their memory accesses overlap: key and hash, prefetch the
+ * preferred flow; compare it and act; for what is left: prefetch the signatures; compare them, prefetch the flow;
+ * compare it and act.
  */
 
 #define DF_FLOW_WAYS 15
@@ -75,8 +78,8 @@ struct df_flow_cache {
 };
 
 /**
- * Makes a cache for at least entries flows (rounded up to a power of two of buckets; 0: no cache, look-ups must not be made).
- * -ENOMEM. Control thread, before the worker starts.
+ * Makes a cache for at least entries flows (rounded up to a power of two of buckets; 0: no cache, look-ups must not
+ * be made). -ENOMEM. Control thread, before the worker starts.
  */
 int df_flow_cache_init(struct df_flow_cache *cache, uint32_t entries);
 void df_flow_cache_fini(struct df_flow_cache *cache);
@@ -156,7 +159,8 @@ struct df_flow *df_flow_find(const struct df_flow_cache *cache, const struct df_
                              unsigned kind, const uint8_t *frame);
 
 /**
- * A place for a new flow: the one that already has the key and head, a free one, or the oldest. Marked used and with its signature.
+ * A place for a new flow: the one that already has the key and head, a free one, or the oldest. Marked used and with
+ * its signature.
  *
  * @param may_evict false: only take a free place
  * @param evicted   set when another flow had to go

@@ -14,14 +14,15 @@
 /*
  * The key under which the flow cache keeps a decision, read straight from the frame.
  *
- * Only plain packets have a key: untagged IPv4 without options or IPv6 without extension headers, no fragment, with lengths and
- * header checksum right and a whole transport header. All others walk the tables each time.
+ * Only plain packets have a key: untagged IPv4 without options or IPv6 without extension headers, no fragment, with
+ * lengths and header checksum right and a whole transport header. All others walk the tables each time.
  *
- * Word 0: ingress port, protocol, kind, and the transport ports, if they are part of the key. Word 1: the IPv4 addresses,
- * or the IPv6 addresses folded (the flow then holds them in full).
+ * Word 0: ingress port, protocol, kind, and the transport ports, if they are part of the key. Word 1: the IPv4
+ * addresses, or the IPv6 addresses folded (the flow then holds them in full).
  *
- * The ports are part of the key only where a decision can read them: on an ingress that a decision read ports for, for packets that
- * a service may want, and for ICMP (type and code). So a million flows between a thousand address pairs are a thousand entries.
+ * The ports are part of the key only where a decision can read them: on an ingress that a decision read ports for,
+ * for packets that a service may want, and for ICMP (type and code). So a million flows between a thousand address
+ * pairs are a thousand entries.
  */
 
 enum df_flow_kind {
@@ -35,7 +36,10 @@ struct df_flow_key {
     uint64_t word[2];
 };
 
-/* Bytes at the start of the frame that a cached decision also depends on: MACs, EtherType, and for IPv4 version and length. */
+/*
+ * Bytes at the start of the frame that a cached decision also depends on: MACs, EtherType, and for IPv4 version and
+ * length.
+ */
 #define DF_FLOW_HEAD_MASK_IP4 0x00ffffffffffffffULL
 #define DF_FLOW_HEAD_MASK_IP6 0x0000ffffffffffffULL
 

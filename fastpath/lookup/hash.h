@@ -5,8 +5,8 @@
 #include <string.h>
 
 /*
- * The hash of all look-ups: 64x64 -> 128 bit multiplication folded, over 8 bytes at a time, with a secret of the process
- * in it, so that a guest cannot compute which of its packets share a bucket.
+ * The hash of all look-ups: 64x64 -> 128 bit multiplication folded, over 8 bytes at a time, with a secret of the
+ * process in it, so that a guest cannot compute which of its packets share a bucket.
  */
 
 extern uint64_t df_hash_secret[2]; /* set once by df_hash_init(), before any thread reads it */

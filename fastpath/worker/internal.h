@@ -11,8 +11,8 @@
 /*
  * What a worker is, for the files of this folder and fastpath/act/ only.
  *
- * Everything in struct df_worker is written by the worker alone, except the lists of queues, which the control thread prepares and
- * publishes.
+ * Everything in struct df_worker is written by the worker alone, except the lists of queues, which the control thread
+ * prepares and publishes.
  */
 
 struct df_tx_buffer {

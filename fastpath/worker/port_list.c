@@ -7,8 +7,9 @@
 /*
  * Which ports there are and who polls them. The control thread publishes; a worker sees the change at its next round.
  *
- * A worker has two lists: the one it reads, and the one in which the control thread prepares the successor. The control thread
- * waits for the worker to leave the old list before it uses that one again, so neither memory nor a free is needed.
+ * A worker has two lists: the one it reads, and the one in which the control thread prepares the successor. The
+ * control thread waits for the worker to leave the old list before it uses that one again, so neither memory nor a
+ * free is needed.
  */
 
 static struct df_port *ports[DF_PORTS_MAX]; /* RCU */

@@ -5,8 +5,8 @@
 #include "fastpath/worker/internal.h"
 
 /*
- * The way to the controller and back: a ring each way per worker, and an allowance per port, so that a guest can neither
- * fill the ring nor keep the controller busy at the cost of others.
+ * The way to the controller and back: a ring each way per worker, and an allowance per port, so that a guest can
+ * neither fill the ring nor keep the controller busy at the cost of others.
  */
 
 static struct df_allowance *allowance(struct df_worker *worker, uint16_t port)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fastpath/worker/internal.h"
 
-/* Reading what workers count. They count on meanwhile: values are of slightly different moments, and none is torn on a 64-bit machine. */
+/*
+ * Reading what workers count. They count on meanwhile: values are of slightly different moments, and none is torn on
+ * a 64-bit machine.
+ */
 
 void df_port_tally(uint16_t port, struct df_port_tally *tally)
 {

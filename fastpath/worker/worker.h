@@ -109,7 +109,9 @@ void df_worker_tally(const struct df_worker *worker, struct df_worker_tally *tal
 unsigned df_worker_lcore(const struct df_worker *worker);
 uint32_t df_worker_flows(const struct df_worker *worker); /* cached flows, counted now */
 
-/** Calls cb with each cached flow of a worker, as far as it can be read while the worker runs on. For `df-ctl flows`. */
+/**
+ * Calls cb with each cached flow of a worker, as far as it can be read while the worker runs on. For `df-ctl flows`.
+ */
 struct df_flow_info {
     uint16_t in_port, out_port, eth_type;
     uint8_t ip_proto;

@@ -103,13 +103,13 @@ Test(icmp_errors, none_is_sent_to_who_is_nobody)
 {
     lab_model("{'lport': [" PORT("vm1", "net1", MAC1, "'10.1.0.11'", "'sub1'", ", 'port_security_enabled': false") "]}");
 #define FROM(ip) "udp,tp_src=7,tp_dst=9,nw_ttl=1,dl_src=" MAC1 ",dl_dst=" ROUTER1 ",nw_dst=10.2.0.13,nw_src=" ip
-    unanswered(FROM("0.0.0.0"), "l3_ttl");
+    unanswered(FROM("0.0.0.0"), "bad_ip_source");
     unanswered(FROM("240.0.0.1"), "l3_ttl");
     unanswered(FROM("255.255.255.255"), "bad_ip_source");
     unanswered(FROM("127.0.0.1"), "bad_ip_source");
     unanswered(FROM("224.0.0.1"), "bad_ip_source");
     unanswered("udp6,tp_src=7,tp_dst=9,nw_ttl=1,dl_src=" MAC1 ",dl_dst=" ROUTER1 ",ipv6_src=::,ipv6_dst=2001:db8:2::13",
-               "l3_ttl");
+               "bad_ip_source");
 }
 
 Test(icmp_errors, an_echo_request_with_a_payload_comes_back_whole)

@@ -102,21 +102,6 @@ Test(l3, multicast_is_not_routed)
     lab_expect_drop("l3_multicast", 1);
 }
 
-Test(l3, answers_are_limited_per_port)
-{
-    unsigned answered = 0;
-    size_t len;
-    for (unsigned i = 0; i < 200; i++) {
-        lab_send("vm1", TO_VM3 ",nw_ttl=1");
-        answered += lab_receive("vm1", &len) != NULL;
-    }
-    cr_assert_leq(answered, 20);
-    cr_assert_geq(answered, 5);
-    lab_turn_ms(1000);
-    lab_send("vm1", TO_VM3 ",nw_ttl=1");
-    cr_assert_not_null(lab_receive("vm1", &len), "a second later there is allowance again");
-}
-
 Test(l3, the_longest_prefix_wins)
 {
     lab_model("{'lrouter': [{'id': 'r1', 'topic': 'red', 'name': 'r1', 'ports': ["

@@ -132,13 +132,6 @@ Test(l3_ipv6, multicast_and_link_local_are_not_routed)
     lab_expect_silence();
 }
 
-Test(l3_ipv6, an_ipv4_address_in_ipv6_is_malformed_not_ipv4)
-{
-    lab_send("vm1", TO("::ffff:10.2.0.13"));
-    lab_expect_silence();
-    lab_expect_drop("bad_ip", 1);
-}
-
 Test(l3_ipv6, the_longest_prefix_wins)
 {
     lab_model("{'lrouter': [{'id': 'r1', 'topic': 'red', 'name': 'r1', 'ports': ["

@@ -229,9 +229,9 @@ uint64_t lab_port_drops(const char *lport, const char *name)
     struct df_error error = {""};
     cr_assert_eq(df_controller_find_port(lab_controller(), lport, &number, &id, &error), 0, "%s", error.text);
     df_port_tally(number, &tally);
-    for (unsigned reason = 1; reason < DF_DROPS; reason++) {
-        if (strcmp(df_drop_name(reason), name) == 0)
-            return tally.drops[reason];
-    }
-    cr_assert_fail("there is no drop reason '%s'", name);
+    unsigned reason = 1;
+    while (reason < DF_DROPS && strcmp(df_drop_name(reason), name) != 0)
+        reason++;
+    cr_assert_lt(reason, DF_DROPS, "there is no drop reason '%s'", name);
+    return tally.drops[reason];
 }
