@@ -2,9 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "fastpath/lookup/entry_map.h"
-#include "fastpath/lookup/hash.h"
-#include "fastpath/lookup/id_map.h"
+#include "fastpath/lookup/groups.h"
 #include "fastpath/tables/builtin.h"
 
 /*
@@ -27,39 +25,25 @@ struct members {
 };
 
 struct network {
-    struct df_id_object id;
+    struct df_group group;
     struct members *members; /* RCU; NULL: nobody */
 
     /* The writer's. */
     struct member *list; /* sorted by lport */
     uint32_t n, room;
-    bool is_due;
-    struct network *next_due;
-    struct rcu_head rcu;
-};
-
-struct flood {
-    struct df_entry_map entries;
-    struct df_hash_map networks; /* id_map.h */
-    struct network *due;         /* changed since the last flush */
 };
 
 /* ---- control thread */
 
 static int init(void **state, const struct df_table_ops *ops, uint32_t max)
 {
-    struct flood *flood = calloc(1, sizeof(*flood));
-    if (flood == NULL)
+    struct df_groups *networks = malloc(sizeof(*networks));
+    if (networks == NULL || df_groups_init(networks, ops->desc.key_size, max) != 0) {
+        free(networks);
         return -ENOMEM;
-    if (df_entry_map_init(&flood->entries, ops->desc.key_size, max) != 0 || df_hash_map_init(&flood->networks) != 0)
-        goto err;
-    *state = flood;
+    }
+    *state = networks;
     return 0;
-
-err:
-    df_entry_map_fini(&flood->entries);
-    free(flood);
-    return -ENOMEM;
 }
 
 static void members_free(struct rcu_head *head)
@@ -69,7 +53,7 @@ static void members_free(struct rcu_head *head)
 
 static void network_free(struct rcu_head *head)
 {
-    struct network *network = caa_container_of(head, struct network, rcu);
+    struct network *network = caa_container_of(head, struct network, group.rcu);
     free(network->list);
     free(network);
 }
@@ -78,48 +62,21 @@ static void members_replace(struct network *network, struct members *members)
 {
     struct members *old = network->members;
     df_rcu_publish(network->members, members);
-    df_stamps_bump(df_stamp_slot(DF_TABLE_FLOOD, df_id_hash(network->id.id)));
+    df_stamps_bump(df_stamp_slot(DF_TABLE_FLOOD, df_id_hash(network->group.id.id)));
     if (old != NULL)
         df_rcu_call(&old->rcu, members_free);
 }
 
-static void network_del(struct flood *flood, struct network *network)
+static void network_del(struct df_groups *networks, struct df_group *group)
 {
-    members_replace(network, NULL);
-    df_hash_map_del(&flood->networks, &network->id.hash);
-    df_rcu_call(&network->rcu, network_free);
+    members_replace((struct network *)group, NULL);
+    df_group_remove(networks, group, network_free);
 }
 
 static void fini(void *state)
 {
-    struct flood *flood = state;
-    struct network *network;
-    uint64_t at = 0;
-    while ((network = (struct network *)df_hash_map_next(&flood->networks, &at)) != NULL)
-        network_del(flood, network);
-    df_hash_map_fini(&flood->networks);
-    df_entry_map_fini(&flood->entries);
-    free(flood);
-}
-
-static struct network *network_find(const struct flood *flood, uint32_t id)
-{
-    return df_id_map_find(&flood->networks, id, df_id_hash(id));
-}
-
-static struct network *network_get(struct flood *flood, uint32_t id)
-{
-    struct network *network = network_find(flood, id);
-    return network != NULL ? network : df_id_map_add(&flood->networks, id, sizeof(*network));
-}
-
-static void due(struct flood *flood, struct network *network)
-{
-    if (network->is_due)
-        return;
-    network->is_due = true;
-    network->next_due = flood->due;
-    flood->due = network;
+    df_groups_fini(state, network_del);
+    free(state);
 }
 
 /* Where lport is in the list, or belongs. */
@@ -176,19 +133,19 @@ static void list_del(struct network *network, uint32_t lport)
 
 static int put(void *state, const struct df_entry *entry)
 {
-    struct flood *flood = state;
+    struct df_groups *networks = state;
     struct df_entry_node *old;
     if (!df_table_entry_fits(&df_table_flood.desc, entry))
         return -EINVAL;
     const struct df_flood_key *key = (const void *)entry->key;
     const struct df_flood_value *value = entry->value;
-    struct network *network = network_get(flood, key->network);
+    /* It is due also if the entry is refused: a network without members goes at the next flush. */
+    struct network *network = df_group_get(networks, key->network, sizeof(*network));
     if (network == NULL)
         return -ENOMEM;
-    due(flood, network); /* also if it is refused: a network without members goes at the next flush */
     int rc = list_reserve(network);
     if (rc == 0)
-        rc = df_entry_map_put(&flood->entries, entry, df_hash_bytes(key, sizeof(*key)), NULL, &old);
+        rc = df_entry_map_put(&networks->entries, entry, df_hash_bytes(key, sizeof(*key)), NULL, &old);
     if (rc != 0)
         return rc;
     df_entry_node_retire(old);
@@ -198,23 +155,24 @@ static int put(void *state, const struct df_entry *entry)
 
 static int del(void *state, const struct df_entry *entry)
 {
-    struct flood *flood = state;
+    struct df_groups *networks = state;
     struct df_entry_node *old;
     const struct df_flood_key *key = (const void *)entry->key;
-    int rc = df_entry_map_del(&flood->entries, entry, df_hash_bytes(key, sizeof(*key)), &old);
+    int rc = df_entry_map_del(&networks->entries, entry, df_hash_bytes(key, sizeof(*key)), &old);
     if (rc != 0)
         return rc;
     df_entry_node_retire(old);
-    struct network *network = network_find(flood, key->network);
+    struct network *network = df_group_find(networks, key->network, df_id_hash(key->network));
     list_del(network, key->lport);
-    due(flood, network);
+    df_group_due(networks, &network->group);
     return 0;
 }
 
-static int network_flush(struct flood *flood, struct network *network)
+static int network_flush(struct df_groups *networks, struct df_group *group)
 {
+    struct network *network = (struct network *)group;
     if (network->n == 0) {
-        network_del(flood, network);
+        network_del(networks, group);
         return 0;
     }
     size_t size = network->n * sizeof(network->list[0]);
@@ -229,53 +187,31 @@ static int network_flush(struct flood *flood, struct network *network)
 
 static int flush(void *state)
 {
-    struct flood *flood = state;
-    while (flood->due != NULL) {
-        struct network *network = flood->due;
-        struct network *next = network->next_due;
-        network->is_due = false;
-        int rc = network_flush(flood, network);
-        if (rc != 0) {
-            network->is_due = true;
-            return rc;
-        }
-        flood->due = next;
-    }
-    return 0;
-}
-
-static int for_each(void *state, int (*cb)(const struct df_entry *entry, uint64_t hits, void *arg), void *arg)
-{
-    return df_entry_map_each(&((struct flood *)state)->entries, cb, arg);
-}
-
-static uint32_t count(void *state)
-{
-    return df_entry_map_count(&((struct flood *)state)->entries);
+    return df_groups_flush(state, network_flush);
 }
 
 /* ---- workers */
 
-static const struct members *members_find(struct flood *flood, struct df_walk *walk)
+static const struct members *members_find(struct df_groups *networks, struct df_walk *walk)
 {
     uint64_t hash = df_id_hash(walk->network);
     df_stamps_add(&walk->stamps, df_stamp_slot(DF_TABLE_FLOOD, hash));
-    const struct network *network = df_id_map_find(&flood->networks, walk->network, hash);
+    const struct network *network = df_group_find(networks, walk->network, hash);
     return network != NULL ? df_rcu_read(network->members) : NULL;
 }
 
-static void trace_member(struct flood *flood, struct df_walk *walk, const struct member *member)
+static void trace_member(struct df_groups *networks, struct df_walk *walk, const struct member *member)
 {
     struct df_flood_key key = {.network = walk->network, .lport = member->lport};
-    const struct df_entry_node *node = df_entry_map_find(&flood->entries, &key, df_hash_bytes(&key, sizeof(key)));
+    const struct df_entry_node *node = df_entry_map_find(&networks->entries, &key, df_hash_bytes(&key, sizeof(key)));
     df_walk_trace_entry(walk, &key, node != NULL ? &node->entry : NULL);
 }
 
 /* The copies differ in where they go, and nothing that follows rewrites the packet. */
-static void copy_to(struct flood *flood, struct df_walk *walk, const struct member *member)
+static void copy_to(struct df_groups *networks, struct df_walk *walk, const struct member *member)
 {
     if (walk->trace != NULL)
-        trace_member(flood, walk, member);
+        trace_member(networks, walk, member);
     walk->out_lport = member->lport;
     df_walk_from(walk, DF_TABLE_EGRESS);
 }
@@ -297,14 +233,14 @@ static void finish(struct df_walk *walk, enum df_drop nobody)
 
 static uint16_t decide(void *state, struct df_walk *walk)
 {
-    struct flood *flood = state;
+    struct df_groups *networks = state;
     bool unknown = !df_mac_is_group(&walk->packet.eth_dst);
-    const struct members *members = members_find(flood, walk);
+    const struct members *members = members_find(networks, walk);
     for (uint32_t i = 0; members != NULL && i < members->n; i++) {
         const struct member *member = &members->member[i];
         if (member->lport == walk->in_lport || (unknown && !member->unknown))
             continue;
-        copy_to(flood, walk, member);
+        copy_to(networks, walk, member);
         if (walk->verdict.drop == DF_DROP_NO_MBUF)
             break;
     }
@@ -338,7 +274,7 @@ const struct df_table_ops df_table_flood = {
     .put = put,
     .del = del,
     .flush = flush,
-    .for_each = for_each,
-    .count = count,
+    .for_each = df_groups_for_each,
+    .count = df_groups_count,
     .decide = decide,
 };

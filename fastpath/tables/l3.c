@@ -5,9 +5,7 @@
 #include <netinet/ip_icmp.h>
 #include <stdlib.h>
 
-#include "fastpath/lookup/entry_map.h"
-#include "fastpath/lookup/hash.h"
-#include "fastpath/lookup/id_map.h"
+#include "fastpath/lookup/groups.h"
 #include "fastpath/lookup/route_table.h"
 #include "fastpath/tables/builtin.h"
 
@@ -21,44 +19,30 @@
  */
 
 struct router {
-    struct df_id_object id;
+    struct df_group group;
     struct df_route_table *table; /* RCU; NULL: not compiled yet */
 
     /* The writer's. */
     struct df_entry_node **routes; /* all since the last flush, also those that are gone */
     uint32_t n, room;
-    bool is_due;
-    struct router *next_due;
-    struct rcu_head rcu;
-};
-
-struct l3 {
-    struct df_entry_map entries;
-    struct df_hash_map routers; /* id_map.h */
-    struct router *due;         /* changed since the last flush */
 };
 
 /* ---- control thread */
 
 static int init(void **state, const struct df_table_ops *ops, uint32_t max)
 {
-    struct l3 *l3 = calloc(1, sizeof(*l3));
-    if (l3 == NULL)
+    struct df_groups *routers = malloc(sizeof(*routers));
+    if (routers == NULL || df_groups_init(routers, ops->desc.key_size, max) != 0) {
+        free(routers);
         return -ENOMEM;
-    if (df_entry_map_init(&l3->entries, ops->desc.key_size, max) != 0 || df_hash_map_init(&l3->routers) != 0)
-        goto err;
-    *state = l3;
+    }
+    *state = routers;
     return 0;
-
-err:
-    df_entry_map_fini(&l3->entries);
-    free(l3);
-    return -ENOMEM;
 }
 
 static void router_free(struct rcu_head *head)
 {
-    struct router *router = caa_container_of(head, struct router, rcu);
+    struct router *router = caa_container_of(head, struct router, group.rcu);
     free(router->routes);
     free(router);
 }
@@ -68,7 +52,7 @@ static void table_replace(struct router *router, struct df_route_table *table)
 {
     struct df_route_table *old = router->table;
     df_rcu_publish(router->table, table);
-    df_stamps_bump(df_stamp_slot(DF_TABLE_L3, df_id_hash(router->id.id)));
+    df_stamps_bump(df_stamp_slot(DF_TABLE_L3, df_id_hash(router->group.id.id)));
     df_route_table_retire(old);
 }
 
@@ -85,44 +69,17 @@ static void routes_sweep(struct router *router)
     router->n = kept;
 }
 
-static void router_del(struct l3 *l3, struct router *router)
+static void router_del(struct df_groups *routers, struct df_group *group)
 {
-    table_replace(router, NULL);
-    routes_sweep(router);
-    df_hash_map_del(&l3->routers, &router->id.hash);
-    df_rcu_call(&router->rcu, router_free);
+    table_replace((struct router *)group, NULL);
+    routes_sweep((struct router *)group);
+    df_group_remove(routers, group, router_free);
 }
 
 static void fini(void *state)
 {
-    struct l3 *l3 = state;
-    struct router *router;
-    uint64_t at = 0;
-    while ((router = (struct router *)df_hash_map_next(&l3->routers, &at)) != NULL)
-        router_del(l3, router);
-    df_hash_map_fini(&l3->routers);
-    df_entry_map_fini(&l3->entries);
-    free(l3);
-}
-
-static struct router *router_find(const struct l3 *l3, uint32_t id)
-{
-    return df_id_map_find(&l3->routers, id, df_id_hash(id));
-}
-
-static struct router *router_get(struct l3 *l3, uint32_t id)
-{
-    struct router *router = router_find(l3, id);
-    return router != NULL ? router : df_id_map_add(&l3->routers, id, sizeof(*router));
-}
-
-static void due(struct l3 *l3, struct router *router)
-{
-    if (router->is_due)
-        return;
-    router->is_due = true;
-    router->next_due = l3->due;
-    l3->due = router;
+    df_groups_fini(state, router_del);
+    free(state);
 }
 
 static int routes_reserve(struct router *router)
@@ -162,18 +119,18 @@ static bool hops_are_good(const struct df_entry *entry)
 
 static int put(void *state, const struct df_entry *entry)
 {
-    struct l3 *l3 = state;
+    struct df_groups *routers = state;
     struct df_entry_node *fresh, *old;
     const struct df_l3_key *key = (const void *)entry->key;
     if (!df_table_entry_fits(&df_table_l3.desc, entry) || !prefix_is_good(key) || !hops_are_good(entry))
         return -EINVAL;
-    struct router *router = router_get(l3, key->router);
+    /* It is due also if the entry is refused: a router without routes goes at the next flush. */
+    struct router *router = df_group_get(routers, key->router, sizeof(*router));
     if (router == NULL)
         return -ENOMEM;
-    due(l3, router); /* also if it is refused: a router without routes goes at the next flush */
     int rc = routes_reserve(router);
     if (rc == 0)
-        rc = df_entry_map_put(&l3->entries, entry, df_hash_bytes(key, sizeof(*key)), &fresh, &old);
+        rc = df_entry_map_put(&routers->entries, entry, df_hash_bytes(key, sizeof(*key)), &fresh, &old);
     if (rc == 0)
         router->routes[router->n++] = fresh; /* the one it replaced is in the list, and gone */
     return rc;
@@ -181,12 +138,12 @@ static int put(void *state, const struct df_entry *entry)
 
 static int del(void *state, const struct df_entry *entry)
 {
-    struct l3 *l3 = state;
+    struct df_groups *routers = state;
     struct df_entry_node *old;
     const struct df_l3_key *key = (const void *)entry->key;
-    int rc = df_entry_map_del(&l3->entries, entry, df_hash_bytes(key, sizeof(*key)), &old);
+    int rc = df_entry_map_del(&routers->entries, entry, df_hash_bytes(key, sizeof(*key)), &old);
     if (rc == 0)
-        due(l3, router_find(l3, key->router));
+        df_group_due(routers, df_group_find(routers, key->router, df_id_hash(key->router)));
     return rc;
 }
 
@@ -206,9 +163,11 @@ static struct df_route *routes_sorted(const struct router *router, uint32_t *n)
     return routes;
 }
 
-static int router_flush(struct l3 *l3, struct router *router)
+/* When it fails the old routes stay in force until a flush succeeds. */
+static int router_flush(struct df_groups *routers, struct df_group *group)
 {
     uint32_t n;
+    struct router *router = (struct router *)group;
     struct df_route_table *table = NULL;
     struct df_route *routes = routes_sorted(router, &n);
     if (routes == NULL)
@@ -218,7 +177,7 @@ static int router_flush(struct l3 *l3, struct router *router)
     if (rc != 0)
         return rc;
     if (n == 0) {
-        router_del(l3, router);
+        router_del(routers, group);
         return 0;
     }
     table_replace(router, table);
@@ -228,39 +187,17 @@ static int router_flush(struct l3 *l3, struct router *router)
 
 static int flush(void *state)
 {
-    struct l3 *l3 = state;
-    while (l3->due != NULL) {
-        struct router *router = l3->due;
-        struct router *next = router->next_due;
-        router->is_due = false;
-        int rc = router_flush(l3, router);
-        if (rc != 0) { /* the old routes stay in force until a flush succeeds */
-            router->is_due = true;
-            return rc;
-        }
-        l3->due = next;
-    }
-    return 0;
-}
-
-static int for_each(void *state, int (*cb)(const struct df_entry *entry, uint64_t hits, void *arg), void *arg)
-{
-    return df_entry_map_each(&((struct l3 *)state)->entries, cb, arg);
-}
-
-static uint32_t count(void *state)
-{
-    return df_entry_map_count(&((struct l3 *)state)->entries);
+    return df_groups_flush(state, router_flush);
 }
 
 /* ---- workers */
 
-static const struct df_l3_value *find(struct l3 *l3, struct df_walk *walk)
+static const struct df_l3_value *find(struct df_groups *routers, struct df_walk *walk)
 {
     const struct df_packet *packet = &walk->packet;
     uint64_t hash = df_id_hash(walk->router);
     df_stamps_add(&walk->stamps, df_stamp_slot(DF_TABLE_L3, hash));
-    const struct router *router = df_id_map_find(&l3->routers, walk->router, hash);
+    const struct router *router = df_group_find(routers, walk->router, hash);
     const struct df_route_table *table = router != NULL ? df_rcu_read(router->table) : NULL;
     const struct df_entry_node *route = NULL;
     if (table != NULL)
@@ -308,7 +245,6 @@ static uint16_t to_router(struct df_walk *walk)
 
 static uint16_t ttl_exceeded(struct df_walk *walk)
 {
-    walk->uncacheable = true; /* a packet of the same flow may have hops left */
     return df_walk_icmp_error(walk, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_TRANSIT,
                               DF_DROP_L3_TTL);
 }
@@ -405,7 +341,7 @@ const struct df_table_ops df_table_l3 = {
     .put = put,
     .del = del,
     .flush = flush,
-    .for_each = for_each,
-    .count = count,
+    .for_each = df_groups_for_each,
+    .count = df_groups_count,
     .decide = decide,
 };
