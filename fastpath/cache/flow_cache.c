@@ -55,7 +55,7 @@ uint32_t df_flow_sum(const struct df_flow_cache *cache, const struct df_flow *fl
     const struct df_flow_rest *rest = df_flow_rest(cache, flow);
     uint32_t sum = 0;
     for (unsigned i = 0; i < flow->n_stamps; i++)
-        sum += atomic_load_explicit(&df_stamp_array[rest->stamp[i]], memory_order_acquire);
+        sum += atomic_load_explicit(&df_stamp_array[rest->stamp[i]].value, memory_order_acquire);
     return sum;
 }
 

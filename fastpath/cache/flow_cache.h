@@ -148,7 +148,7 @@ static inline bool df_flow_holds(const struct df_flow_cache *cache, struct df_fl
 {
     if (likely(flow->changes == changes))
         return true;
-    if (df_flow_sum(cache, flow) != flow->sum)
+    if (!df_stamps_remembered(flow->changes) || df_flow_sum(cache, flow) != flow->sum)
         return false;
     flow->changes = changes;
     return true;

@@ -37,7 +37,7 @@ void df_exact_fini(void *state)
 /* The entry has been published or taken out: tell the caches, and only then let go of its predecessor. */
 static void changed(const struct exact *exact, uint64_t hash, struct df_entry_node *old)
 {
-    df_stamps_bump(df_stamp_slot(exact->ops->desc.number, hash));
+    df_stamps_bump(df_stamp_mark(exact->ops->desc.number, hash));
     df_entry_node_retire(old);
 }
 
@@ -82,7 +82,7 @@ const void *df_exact_find(void *state, struct df_walk *walk, const void *key, ui
     struct exact *exact = state;
     const struct df_table_desc *desc = &exact->ops->desc;
     uint64_t hash = df_hash_bytes(key, desc->key_size);
-    df_stamps_add(&walk->stamps, df_stamp_slot(desc->number, hash));
+    df_stamps_add(&walk->stamps, df_stamp_mark(desc->number, hash));
     const struct df_entry_node *node = df_entry_map_find(&exact->map, key, hash);
     if (walk->trace != NULL)
         df_walk_trace_entry(walk, key, node != NULL ? &node->entry : NULL);

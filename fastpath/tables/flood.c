@@ -62,7 +62,7 @@ static void members_replace(struct network *network, struct members *members)
 {
     struct members *old = network->members;
     df_rcu_publish(network->members, members);
-    df_stamps_bump(df_stamp_slot(DF_TABLE_FLOOD, df_id_hash(network->group.id.id)));
+    df_stamps_bump(df_stamp_mark(DF_TABLE_FLOOD, df_id_hash(network->group.id.id)));
     if (old != NULL)
         df_rcu_call(&old->rcu, members_free);
 }
@@ -195,7 +195,7 @@ static int flush(void *state)
 static const struct members *members_find(struct df_groups *networks, struct df_walk *walk)
 {
     uint64_t hash = df_id_hash(walk->network);
-    df_stamps_add(&walk->stamps, df_stamp_slot(DF_TABLE_FLOOD, hash));
+    df_stamps_add(&walk->stamps, df_stamp_mark(DF_TABLE_FLOOD, hash));
     const struct network *network = df_group_find(networks, walk->network, hash);
     return network != NULL ? df_rcu_read(network->members) : NULL;
 }

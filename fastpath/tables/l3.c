@@ -52,7 +52,7 @@ static void table_replace(struct router *router, struct df_route_table *table)
 {
     struct df_route_table *old = router->table;
     df_rcu_publish(router->table, table);
-    df_stamps_bump(df_stamp_slot(DF_TABLE_L3, df_id_hash(router->group.id.id)));
+    df_stamps_bump(df_stamp_mark(DF_TABLE_L3, df_id_hash(router->group.id.id)));
     df_route_table_retire(old);
 }
 
@@ -196,7 +196,7 @@ static const struct df_l3_value *find(struct df_groups *routers, struct df_walk 
 {
     const struct df_packet *packet = &walk->packet;
     uint64_t hash = df_id_hash(walk->router);
-    df_stamps_add(&walk->stamps, df_stamp_slot(DF_TABLE_L3, hash));
+    df_stamps_add(&walk->stamps, df_stamp_mark(DF_TABLE_L3, hash));
     const struct router *router = df_group_find(routers, walk->router, hash);
     const struct df_route_table *table = router != NULL ? df_rcu_read(router->table) : NULL;
     const struct df_entry_node *route = NULL;

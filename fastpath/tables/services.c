@@ -86,11 +86,11 @@ static void ports_publish(struct df_services_ports *ports)
         df_rcu_call(&old->rcu, ports_free);
 }
 
-/* The slot of the set as a whole: no service has an all-zero key. */
-static uint16_t ports_stamp(void)
+/* The mark of the set as a whole: no service has an all-zero key. */
+static uint32_t ports_mark(void)
 {
     static const struct df_services_key whole;
-    return df_stamp_slot(DF_TABLE_SERVICES, df_hash_bytes(&whole, sizeof(whole)));
+    return df_stamp_mark(DF_TABLE_SERVICES, df_hash_bytes(&whole, sizeof(whole)));
 }
 
 static int ports_update(void *state)
@@ -101,7 +101,7 @@ static int ports_update(void *state)
     if (ports == NULL)
         return -ENOMEM;
     ports_publish(ports);
-    df_stamps_bump(ports_stamp());
+    df_stamps_bump(ports_mark());
     return 0;
 }
 
@@ -146,7 +146,7 @@ static bool key_of(struct df_walk *walk, struct df_services_key *key)
     key->ip_proto = packet->ip_proto;
     key->l4_dst = packet->l4_dst; /* read of special packets only (services.h) */
     if (has_ports(packet->ip_proto)) {
-        df_stamps_add(&walk->stamps, ports_stamp());
+        df_stamps_add(&walk->stamps, ports_mark());
         return df_services_wants_port(packet->l4_dst);
     }
     return packet->ip_proto == IPPROTO_ICMP || packet->ip_proto == IPPROTO_ICMPV6;

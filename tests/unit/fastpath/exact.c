@@ -77,12 +77,12 @@ static const struct test_value *find(uint32_t a)
 static uint16_t slot_of(uint32_t a)
 {
     struct test_key key = {.a = a};
-    return df_stamp_slot(NUMBER, df_hash_bytes(&key, sizeof(key)));
+    return df_stamp_slot(df_stamp_mark(NUMBER, df_hash_bytes(&key, sizeof(key))));
 }
 
 static uint32_t stamp_of(uint32_t a)
 {
-    return atomic_load(&df_stamp_array[slot_of(a)]);
+    return atomic_load(&df_stamp_array[slot_of(a)].value);
 }
 
 Test(exact, finds_what_was_put_and_nothing_else)
@@ -186,6 +186,8 @@ Test(exact, each_change_bumps_its_own_stamp_once)
     uint32_t other = 2;
     while (slot_of(other) == slot_of(1)) /* two keys may share a slot */
         other++;
+    cr_assert_null(find(1)); /* a change is told to those who asked */
+    cr_assert_null(find(other));
     uint32_t one = stamp_of(1), two = stamp_of(other), changes = df_stamps_now();
     cr_assert_eq(put_number(1, 11), 0);
     cr_assert_eq(stamp_of(1), one + 1);
@@ -197,6 +199,14 @@ Test(exact, each_change_bumps_its_own_stamp_once)
     cr_assert_eq(stamp_of(1), one + 3, "nothing changed");
     cr_assert_eq(stamp_of(other), two);
     cr_assert_eq(df_stamps_now(), changes + 3);
+}
+
+Test(exact, a_change_of_what_nobody_looked_up_is_told_to_nobody)
+{
+    uint32_t changes = df_stamps_now();
+    cr_assert_eq(put_number(1, 11), 0);
+    cr_assert_eq(del_number(1), 0);
+    cr_assert_eq(df_stamps_now(), changes);
 }
 
 static int sum_up(const struct df_entry *found, uint64_t hits, void *arg)
@@ -344,6 +354,7 @@ Test(exact_large, readers_never_see_half_a_change)
 {
     pthread_t readers[2];
     uint64_t wrong[2] = {0};
+    cr_assert_null(find(1));
     cr_assert_eq(put_number(1, 1), 0);
     cr_assert_eq(stamp_of(1), 1);
     for (unsigned i = 0; i < 2; i++)
@@ -360,4 +371,46 @@ Test(exact_large, readers_never_see_half_a_change)
         pthread_join(readers[i], NULL);
     df_rcu_online();
     cr_assert_eq(wrong[0] + wrong[1], 0);
+}
+
+#define RACES 100000
+
+static _Atomic uint32_t race;    /* the key that is about to be put */
+static uint32_t seen_sum[RACES]; /* of the reader's look-up of each key */
+static bool seen[RACES];
+
+static void *ask_in_step(void *arg)
+{
+    struct df_walk own = {0};
+    (void)arg;
+    df_rcu_register();
+    for (uint32_t a = 0; a < RACES; a++) {
+        struct test_key key = {.a = a};
+        while (atomic_load(&race) < a)
+            df_rcu_quiescent();
+        df_stamps_begin(&own.stamps);
+        seen[a] = df_exact_find(table.state, &own, &key, NULL) != NULL;
+        seen_sum[a] = own.stamps.sum;
+    }
+    df_rcu_unregister();
+    return NULL;
+}
+
+/* Each key is asked for for the first time while it is put for the first time. */
+Test(exact_large, who_asks_during_a_change_sees_it_or_is_told)
+{
+    pthread_t reader;
+    unsigned missed = 0;
+    cr_assert_eq(pthread_create(&reader, NULL, ask_in_step, NULL), 0);
+    for (uint32_t a = 0; a < RACES; a++) {
+        atomic_store(&race, a);
+        cr_assert_eq(put_number(a, 1), 0);
+        df_rcu_quiescent();
+    }
+    df_rcu_offline();
+    pthread_join(reader, NULL);
+    df_rcu_online();
+    for (uint32_t a = 0; a < RACES; a++)
+        missed += !seen[a] && seen_sum[a] == stamp_of(a);
+    cr_assert_eq(missed, 0);
 }

@@ -261,9 +261,9 @@ Test(flood, a_change_is_seen_by_decisions_about_that_network)
 {
     make_frame(BROADCAST);
     visit(DF_TABLE_FLOOD);
-    uint32_t before = atomic_load(&df_stamp_array[walk.stamps.slot[0]]);
+    uint32_t before = atomic_load(&df_stamp_array[walk.stamps.slot[0]].value);
     leave(12);
-    cr_assert_eq(atomic_load(&df_stamp_array[walk.stamps.slot[0]]), before + 1);
+    cr_assert_eq(atomic_load(&df_stamp_array[walk.stamps.slot[0]].value), before + 1);
 }
 
 static void leave_unflushed(uint32_t lport)

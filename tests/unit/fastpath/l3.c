@@ -185,9 +185,9 @@ Test(l3, routes_change_and_go)
     make_to("192.0.2.1");
     expect_next(DF_TABLE_L3, DF_TABLE_L3_PROACTIVE);
     cr_assert(is_ip(&walk.next_hop, ip4("10.0.6.3")));
-    uint32_t before = atomic_load(&df_stamp_array[walk.stamps.slot[0]]);
+    uint32_t before = atomic_load(&df_stamp_array[walk.stamps.slot[0]].value);
     unroute(ip4("192.0.2.0"), 120);
-    cr_assert_eq(atomic_load(&df_stamp_array[walk.stamps.slot[0]]), before + 1);
+    cr_assert_eq(atomic_load(&df_stamp_array[walk.stamps.slot[0]].value), before + 1);
     make_to("192.0.2.1");
     expect_error4(DF_TABLE_L3, 3, 0, L3_NO_ROUTE);
     make_to("10.0.6.9");
@@ -216,12 +216,12 @@ Test(l3, routers_are_apart)
     walk.router = 8;
     expect_error4(DF_TABLE_L3, 3, 0, L3_NO_ROUTE);
     uint16_t slot = walk.stamps.slot[0];
-    uint32_t before = atomic_load(&df_stamp_array[slot]);
+    uint32_t before = atomic_load(&df_stamp_array[slot].value);
     unroute(ip4("10.0.6.0"), 120);
-    cr_assert_eq(atomic_load(&df_stamp_array[slot]), before);
+    cr_assert_eq(atomic_load(&df_stamp_array[slot].value), before);
     struct df_l3_hop hop = connected(6);
     cr_assert_eq(try_route(8, ip4("10.0.6.0"), 120, &hop, 1), 0);
-    cr_assert_eq(atomic_load(&df_stamp_array[slot]), before + 1);
+    cr_assert_eq(atomic_load(&df_stamp_array[slot].value), before + 1);
 }
 
 /* ---- several ways */

@@ -133,7 +133,7 @@ Test(services, a_new_wanted_port_changes_earlier_decisions)
     make_udp4(1000, 67);
     expect_next(DF_TABLE_SERVICES, DF_TABLE_L2);
     service(&for_dhcp, DF_TABLE_DHCP);
-    cr_assert_neq(walk.stamps.sum, atomic_load(&df_stamp_array[walk.stamps.slot[0]]));
+    cr_assert_neq(walk.stamps.sum, atomic_load(&df_stamp_array[walk.stamps.slot[0]].value));
 }
 
 Test(services, entries_that_lead_nowhere_are_refused)
