@@ -114,6 +114,7 @@ uint16_t df_walk_icmp_error(struct df_walk *walk, uint8_t type4, uint8_t code4, 
 {
     struct df_verdict *verdict = &walk->verdict;
     bool ip4 = walk->packet.bits & DF_PACKET_IP4;
+    walk->uncacheable = true; /* for another packet of the flow hops may run out, or have not run out yet */
     const struct df_ip *from = ip4 ? &walk->router_ip4 : &walk->router_ip6;
     if (df_ip_is_zero(from) || !error_is_due(&walk->packet))
         return df_walk_drop(walk, reason);

@@ -9,13 +9,15 @@
 #include <string.h>
 
 #include "fastpath/lookup/hash.h"
+#include "fastpath/packet/nd.h"
 #include "fastpath/tables/services.h"
 
 /*
  * The key under which the flow cache keeps a decision, read straight from the frame.
  *
  * Only plain packets have a key: untagged IPv4 without options or IPv6 without extension headers, no fragment, with
- * lengths and header checksum right and a whole transport header. All others walk the tables each time.
+ * lengths and header checksum right and a whole transport header, and no neighbour discovery. All others walk the
+ * tables each time: what the parser refuses must have no key, or the flow of a well-formed packet would carry it.
  *
  * Word 0: ingress port, protocol, kind, and the transport ports, if they are part of the key. Word 1: the IPv4
  * addresses, or the IPv6 addresses folded (the flow then holds them in full).
@@ -79,9 +81,23 @@ static inline unsigned df_flow_key_kind(const struct df_flow_key *key)
     return (key->word[0] >> 24) & 0xff;
 }
 
+/* Can the length that a whole TCP or UDP header tells be right, with l4_len bytes from its start on? */
+static inline bool df_flow_key_l4_fits(const uint8_t *l4, uint32_t l4_len, uint8_t proto)
+{
+    uint32_t least = proto == IPPROTO_UDP ? 8 : 20;
+    uint32_t len = proto == IPPROTO_UDP ? rte_be_to_cpu_16(df_load16(l4 + 4)) : (l4[12] >> 4) * 4u;
+    return len - least <= l4_len - least;
+}
+
+/* The parser and the tables read more of it than its key would have (RFC 4861). */
+static inline bool df_icmp6_is_nd(uint8_t type)
+{
+    return type >= DF_ND_ROUTER_SOLICITATION && type <= DF_ND_REDIRECT;
+}
+
 /*
  * Reads what of the transport header belongs to the key.
- * Returns false when the header is not whole: l4_len bytes of the packet are left for it.
+ * Returns false when the header is not whole or well formed: l4_len bytes of the packet are left for it.
  */
 static inline bool df_flow_key_l4(const uint8_t *l4, uint32_t l4_len, uint8_t proto, bool by_l4, uint32_t *ports,
                                   unsigned *kind)
@@ -101,11 +117,11 @@ static inline bool df_flow_key_l4(const uint8_t *l4, uint32_t l4_len, uint8_t pr
     case IPPROTO_ICMPV6:
         *kind |= DF_FLOW_BY_L4;
         *ports = l4_len >= 8 ? df_load16(l4) : 0;
-        return l4_len >= 8;
+        return l4_len >= 8 && !(proto == IPPROTO_ICMPV6 && df_icmp6_is_nd(l4[0]));
     default:
         return true;
     }
-    if (l4_len < need)
+    if (l4_len < need || (proto != IPPROTO_SCTP && !df_flow_key_l4_fits(l4, l4_len, proto)))
         return false;
     uint32_t both = df_load32(l4);
     if (by_l4 ||

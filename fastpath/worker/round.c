@@ -182,10 +182,26 @@ static void all_miss(struct batch *b)
     b->n_misses = b->n;
 }
 
+/* The parser and the flow cache read contiguous frames only: what lies in several buffers ends here. */
+static __attribute__((noinline, cold)) void drop_chained(struct df_worker *worker, struct batch *b)
+{
+    uint16_t whole = 0;
+    for (unsigned i = 0; i < b->n; i++) {
+        if (b->mbufs[i]->nb_segs > 1) {
+            df_worker_drop(worker, b->port, DF_DROP_CHAINED, b->mbufs[i]);
+            continue;
+        }
+        b->frame[whole] = b->frame[i];
+        b->mbufs[whole++] = b->mbufs[i];
+    }
+    b->n = whole;
+}
+
 static void process(struct df_worker *worker, uint16_t port, struct rte_mbuf **mbufs, uint16_t n)
 {
     struct batch b; /* not cleared: each pass writes what the next one reads */
     uint64_t bytes = 0;
+    uint16_t segments = 0; /* of all frames, or-ed: 1 when each has one */
     b.port = port;
     b.n = n;
     b.mbufs = mbufs;
@@ -193,18 +209,21 @@ static void process(struct df_worker *worker, uint16_t port, struct rte_mbuf **m
         b.frame[i] = rte_pktmbuf_mtod(mbufs[i], uint8_t *);
         rte_prefetch0(b.frame[i]);
         bytes += mbufs[i]->pkt_len;
+        segments |= mbufs[i]->nb_segs;
     }
     worker->ports[port].rx_packets += n;
     worker->ports[port].rx_bytes += bytes;
     worker->tally.packets += n;
     worker->tally.batches++;
+    if (unlikely(segments > 1))
+        drop_chained(worker, &b);
 
     if (likely(worker->cache.buckets != NULL)) {
         read_keys(worker, &b);
         serve_preferred(worker, &b);
         if (b.n_misses != 0)
             serve_others(worker, &b);
-        worker->tally.hits += (unsigned)(n - b.n_misses);
+        worker->tally.hits += (unsigned)(b.n - b.n_misses);
     } else {
         all_miss(&b);
     }

@@ -3,8 +3,8 @@
 #include "tests/scenario/models.h"
 
 /*
- * Changes: in force with the next packet, for the flows they concern, and for no others. A cached flow walks again when,
- * and only when, something it was decided from changed.
+ * Changes: in force with the next packet, for the flows they concern, and for no others. A cached flow walks again
+ * when, and only when, something it was decided from changed.
  */
 
 static void running(void)

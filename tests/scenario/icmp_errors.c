@@ -62,8 +62,8 @@ Test(icmp_errors, a_long_packet_is_quoted_as_far_as_the_rfc_lets)
 
 Test(icmp_errors, the_sender_is_told_by_the_router_of_its_own_network)
 {
-    const char *words = "udp,tp_src=7,tp_dst=9,nw_ttl=1,dl_src=" MAC3 ",dl_dst=" ROUTER2
-                        ",nw_src=10.2.0.13,nw_dst=10.1.0.11";
+    const char *words =
+        "udp,tp_src=7,tp_dst=9,nw_ttl=1,dl_src=" MAC3 ",dl_dst=" ROUTER2 ",nw_src=10.2.0.13,nw_dst=10.1.0.11";
     lab_send("vm3", words);
     lab_expect_icmp_error("vm3", "10.2.0.1", 11, 0, words);
     lab_expect_silence();
@@ -101,7 +101,8 @@ Test(icmp_errors, none_is_sent_about_multicast_and_broadcast)
 
 Test(icmp_errors, none_is_sent_to_who_is_nobody)
 {
-    lab_model("{'lport': [" PORT("vm1", "net1", MAC1, "'10.1.0.11'", "'sub1'", ", 'port_security_enabled': false") "]}");
+    lab_model(
+        "{'lport': [" PORT("vm1", "net1", MAC1, "'10.1.0.11'", "'sub1'", ", 'port_security_enabled': false") "]}");
 #define FROM(ip) "udp,tp_src=7,tp_dst=9,nw_ttl=1,dl_src=" MAC1 ",dl_dst=" ROUTER1 ",nw_dst=10.2.0.13,nw_src=" ip
     unanswered(FROM("0.0.0.0"), "bad_ip_source");
     unanswered(FROM("240.0.0.1"), "l3_ttl");

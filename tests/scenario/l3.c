@@ -113,8 +113,8 @@ Test(l3, the_longest_prefix_wins)
               "            {'destination': '192.0.2.128/25', 'nexthop': '10.2.0.13'}]}]}");
 #define TO(ip) "udp,tp_src=1,tp_dst=2,dl_src=" MAC1 ",dl_dst=" ROUTER1 ",nw_src=10.1.0.11,nw_dst=" ip
     lab_send("vm1", TO("192.0.2.5") ",nw_ttl=64");
-    lab_expect("vm2", "udp,tp_src=1,tp_dst=2,nw_ttl=63,dl_src=" ROUTER1 ",dl_dst=" MAC2
-                      ",nw_src=10.1.0.11,nw_dst=192.0.2.5");
+    lab_expect("vm2",
+               "udp,tp_src=1,tp_dst=2,nw_ttl=63,dl_src=" ROUTER1 ",dl_dst=" MAC2 ",nw_src=10.1.0.11,nw_dst=192.0.2.5");
     lab_send("vm1", TO("192.0.2.129") ",nw_ttl=64");
     lab_expect("vm3", "udp,tp_src=1,tp_dst=2,nw_ttl=63,dl_src=" ROUTER2 ",dl_dst=" MAC3
                       ",nw_src=10.1.0.11,nw_dst=192.0.2.129");

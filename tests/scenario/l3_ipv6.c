@@ -34,7 +34,8 @@ Test(l3_ipv6, a_packet_to_another_network_leaves_with_the_routers_mac_and_hop_li
 Test(l3_ipv6, tcp_sctp_and_ping_are_routed_as_udp_is)
 {
 #define WITH(words)                                                                                                    \
-    lab_send("vm1", words ",nw_ttl=9,dl_src=" MAC1 ",dl_dst=" ROUTER1 ",ipv6_src=2001:db8:1::11,ipv6_dst=2001:db8:2::13"); \
+    lab_send("vm1",                                                                                                    \
+             words ",nw_ttl=9,dl_src=" MAC1 ",dl_dst=" ROUTER1 ",ipv6_src=2001:db8:1::11,ipv6_dst=2001:db8:2::13");    \
     lab_expect("vm3",                                                                                                  \
                words ",nw_ttl=8,dl_src=" ROUTER2 ",dl_dst=" MAC3 ",ipv6_src=2001:db8:1::11,ipv6_dst=2001:db8:2::13")
     WITH("tcp6,tp_src=1,tp_dst=2");

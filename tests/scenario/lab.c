@@ -44,7 +44,7 @@ static uint64_t clock_cycles(void)
     return now_ms * (CYCLES_PER_SECOND / 1000);
 }
 
-static const struct df_clock lab_clock = {.now_ms = clock_ms};
+static const struct df_clock the_clock = {.now_ms = clock_ms};
 
 static void read_cache_mode(void)
 {
@@ -61,8 +61,8 @@ static void read_cache_mode(void)
 
 static void start_eal(void)
 {
-    char *arguments[] = {"lab", "--no-huge", "--no-pci", "--no-shconf", "-m", "128", "--no-telemetry", "--log-level=4",
-                         "-l", "0"};
+    char *arguments[] = {"lab", "--no-huge",      "--no-pci",      "--no-shconf", "-m",
+                         "128", "--no-telemetry", "--log-level=4", "-l",          "0"};
     cr_assert_geq(rte_eal_init(RTE_DIM(arguments), arguments), 0, "the EAL does not start");
     pool = rte_pktmbuf_pool_create("lab", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
     cr_assert_not_null(pool);
@@ -101,8 +101,12 @@ static void open_datapath(void)
 static void open_controller(const char *const *apps, const char *apps_dir)
 {
     struct df_error error = {""};
-    struct df_controller_config config = {
-        .host = "node1", .apps_dir = apps_dir, .apps = apps, .vhost_sock_dir = directory, .dp = dp, .clock = &lab_clock};
+    struct df_controller_config config = {.host = "node1",
+                                          .apps_dir = apps_dir,
+                                          .apps = apps,
+                                          .vhost_sock_dir = directory,
+                                          .dp = dp,
+                                          .clock = &the_clock};
     cr_assert_eq(df_controller_new(&config, &controller, &error), 0, "%s", error.text);
     dp->events = (struct df_datapath_events){
         .punt = df_controller_punt, .port_changed = df_controller_port_changed, .arg = controller};
@@ -233,4 +237,9 @@ struct rte_mempool *lab_pool(void)
 void lab_let_pass_ms(uint64_t ms)
 {
     now_ms += ms;
+}
+
+const struct df_clock *lab_clock(void)
+{
+    return &the_clock;
 }

@@ -21,12 +21,12 @@
  * A port is local when it is bound to chassis "node1" with vif_type ethdev; its vif_name, by which the functions
  * here call it, is one of vm1 to vm16. Each test runs in a process of its own, so nothing outlives it.
  *
- * Use TestSuite(name, .init = lab_up, .fini = lab_down). lab_down() ends every test with the oracle: a full recompile changes
- * nothing.
+ * Use TestSuite(name, .init = lab_up, .fini = lab_down). lab_down() ends every test with the oracle: a full recompile
+ * changes nothing.
  *
- * The environment may say DF_LAB_CACHE=off: no flow cache, so all packets walk the tables, and nothing else may change; or
- * DF_LAB_CACHE=twice: each frame is sent twice, and what the second one, from the cache where it can be, becomes is what
- * the first one became. The clock then moves on with each frame, so tests of limits must not be run that way.
+ * The environment may say DF_LAB_CACHE=off: no flow cache, so all packets walk the tables, and nothing else may change;
+ * or DF_LAB_CACHE=twice: each frame is sent twice, and what the second one, from the cache where it can be, becomes is
+ * what the first one became. The clock then moves on with each frame, so tests of limits must not be run that way.
  */
 
 void lab_up(void);
@@ -57,8 +57,8 @@ void lab_expect(const char *port, const char *words);
 void lab_expect_bytes(const char *port, const uint8_t *frame, size_t len);
 
 /**
- * The next frame at the port is an ICMP or ICMPv6 error for the frame of these words: from the router it was sent to, by its
- * address from, all checksums right, and with as much of the packet behind it as there may be.
+ * The next frame at the port is an ICMP or ICMPv6 error for the frame of these words: from the router it was sent to,
+ * by its address from, all checksums right, and with as much of the packet behind it as there may be.
  */
 void lab_expect_icmp_error(const char *port, const char *from, uint8_t type, uint8_t code, const char *quoted);
 
@@ -81,5 +81,6 @@ void lab_expect_cached(void);
 void lab_settle(void);
 const char *lab_directory(void);
 
+const struct df_clock *lab_clock(void);
 struct df_controller *lab_controller(void);
 struct df_datapath *lab_datapath(void);

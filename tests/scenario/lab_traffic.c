@@ -33,7 +33,7 @@ static void send_once(const char *port, const uint8_t *frame, size_t len)
     cr_assert(memory_port_put(port, mbuf), "no port '%s' is open, or it is full", port);
     df_worker_round(df_worker(0));
     df_datapath_fastpath_poll(lab_datapath()); /* to the app */
-    df_worker_round(df_worker(0)); /* and what it sends */
+    df_worker_round(df_worker(0));             /* and what it sends */
 }
 
 static void count_drops(uint64_t drops[DF_DROPS])

@@ -9,6 +9,7 @@
 
 #define PORTS 64
 #define QUEUE 256
+#define MTU_MAX 2000
 
 struct queue {
     unsigned head, tail;
@@ -47,6 +48,8 @@ static struct memory_port *find(const char *name)
 
 static int memory_open(struct df_port *port, const struct df_port_config *config)
 {
+    if (config->mtu > MTU_MAX)
+        return -EMSGSIZE;
     for (unsigned i = 0; i < PORTS; i++) {
         if (ports[i].open)
             continue;

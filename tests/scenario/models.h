@@ -43,8 +43,8 @@
 
 /* A local port; more is further fields, each with a comma in front. */
 #define PORT(id, net, mac, ips, subnets, more)                                                                         \
-    "{'id': '" id "', 'topic': 'red', 'name': '" id "', 'lswitch': '" net "', 'macs': ['" mac "'], 'ips': [" ips        \
-    "], 'subnets': [" subnets "], 'binding': {'type': 'chassis', 'chassis': 'node1', 'vif_type': 'ethdev',"             \
+    "{'id': '" id "', 'topic': 'red', 'name': '" id "', 'lswitch': '" net "', 'macs': ['" mac "'], 'ips': [" ips       \
+    "], 'subnets': [" subnets "], 'binding': {'type': 'chassis', 'chassis': 'node1', 'vif_type': 'ethdev',"            \
     " 'vif_name': '" id "'}" more "}"
 
 #define VM1 PORT("vm1", "net1", MAC1, "'10.1.0.11', '2001:db8:1::11'", "'sub1', 'sub1v6'", "")

@@ -105,12 +105,13 @@ Test(neighbours, a_port_that_is_gone_is_not_answered_for)
 /* ---- IPv6 */
 
 #define NS(mac, dst_mac, src, dst, target)                                                                             \
-    "icmp6,icmp_type=135,nw_ttl=255,dl_src=" mac ",dl_dst=" dst_mac ",ipv6_src=" src ",ipv6_dst=" dst ",nd_target=" target
+    "icmp6,icmp_type=135,nw_ttl=255,dl_src=" mac ",dl_dst=" dst_mac ",ipv6_src=" src ",ipv6_dst=" dst                  \
+    ",nd_target=" target
 #define SOLICITED_12 "33:33:ff:00:00:12"
 
 /* The next frame at the port is a neighbour advertisement with these flags, made here byte by byte. */
-static void expect_advertisement(const char *port, const char *to_mac, const char *mac, const char *src, const char *dst,
-                                 const char *target, uint8_t flags)
+static void expect_advertisement(const char *port, const char *to_mac, const char *mac, const char *src,
+                                 const char *dst, const char *target, uint8_t flags)
 {
     struct test_frame frame;
     struct df_mac to, from;
@@ -148,8 +149,8 @@ Test(neighbours, the_router_says_that_it_is_one)
 {
     lab_send("vm1", NS(MAC1, "33:33:ff:00:00:01", "2001:db8:1::11", "ff02::1:ff00:1", "2001:db8:1::1") ",nd_sll=" MAC1);
     expect_advertisement("vm1", MAC1, ROUTER1, "2001:db8:1::1", "2001:db8:1::11", "2001:db8:1::1", 0xe0);
-    lab_send("vm1", NS(MAC1, "33:33:ff:00:01:01", "fe80::ff:fe00:111", "ff02::1:ff00:101", "fe80::ff:fe00:101")
-                    ",nd_sll=" MAC1);
+    lab_send("vm1", NS(MAC1, "33:33:ff:00:01:01", "fe80::ff:fe00:111", "ff02::1:ff00:101",
+                       "fe80::ff:fe00:101") ",nd_sll=" MAC1);
     expect_advertisement("vm1", MAC1, ROUTER1, "fe80::ff:fe00:101", "fe80::ff:fe00:111", "fe80::ff:fe00:101", 0xe0);
     lab_expect_silence();
 }
@@ -210,8 +211,8 @@ Test(neighbours, a_router_solicitation_and_mld_are_multicast_as_any)
                      ",dl_dst=33:33:00:00:00:02,ipv6_src=fe80::ff:fe00:111,ipv6_dst=ff02::2";
     lab_send("vm1", rs);
     lab_expect("vm2", rs);
-    const char *mld = "icmp6,icmp_type=143,nw_ttl=1,dl_src=" MAC1
-                      ",dl_dst=33:33:00:00:00:16,ipv6_src=::,ipv6_dst=ff02::16";
+    const char *mld =
+        "icmp6,icmp_type=143,nw_ttl=1,dl_src=" MAC1 ",dl_dst=33:33:00:00:00:16,ipv6_src=::,ipv6_dst=ff02::16";
     lab_send("vm1", mld);
     lab_expect("vm2", mld);
     lab_expect_silence();

@@ -2,7 +2,7 @@
 #include "tests/scenario/lab.h"
 #include "tests/scenario/models.h"
 
-/* Anti-spoofing: what a guest may claim to be. Each refusal has its own name, and all of it passes without port security. */
+/* Anti-spoofing: what a guest may claim to be. Each refusal has its own name; without it all passes. */
 
 static void secured(void)
 {
@@ -77,8 +77,7 @@ Test(port_security, router_advertisements_and_dhcp_servers_are_refused)
     refused("icmp6,icmp_type=134,nw_ttl=255,len=8,dl_src=" MAC1 ",dl_dst=" MAC2
             ",ipv6_src=fe80::ff:fe00:111,ipv6_dst=2001:db8:1::12",
             "rogue_ra");
-    refused("udp,tp_src=67,tp_dst=68,dl_src=" MAC1 ",dl_dst=" MAC2 ",nw_src=10.1.0.11,nw_dst=10.1.0.12",
-            "rogue_dhcp");
+    refused("udp,tp_src=67,tp_dst=68,dl_src=" MAC1 ",dl_dst=" MAC2 ",nw_src=10.1.0.11,nw_dst=10.1.0.12", "rogue_dhcp");
 }
 
 Test(port_security, an_address_pair_opens_its_prefix_and_not_more)
@@ -96,7 +95,8 @@ Test(port_security, an_address_pair_opens_its_prefix_and_not_more)
 
 Test(port_security, without_it_everything_passes)
 {
-    lab_model("{'lport': [" PORT("vm1", "net1", MAC1, "'10.1.0.11'", "'sub1'", ", 'port_security_enabled': false") "]}");
+    lab_model(
+        "{'lport': [" PORT("vm1", "net1", MAC1, "'10.1.0.11'", "'sub1'", ", 'port_security_enabled': false") "]}");
     passes(UDP("02:00:00:00:09:99", "10.1.0.77"));
     passes(ARP(MAC1, MAC1, "10.1.0.77"));
     passes("udp,tp_src=67,tp_dst=68,dl_src=" MAC1 ",dl_dst=" MAC2 ",nw_src=10.1.0.11,nw_dst=10.1.0.12");
@@ -130,4 +130,85 @@ Test(port_security, malformed_frames_are_dropped_by_name)
     const uint8_t runt[9] = {0x02};
     lab_send_bytes("vm1", runt, sizeof(runt));
     lab_expect_drop("truncated", 1);
+}
+
+Test(port_security, an_ipv6_address_pair_opens_its_prefix_and_not_more)
+{
+    lab_model("{'lport': [" PORT("vm1", "net1", MAC1, "'2001:db8:1::11'", "'sub1v6'",
+                                 ", 'allowed_address_pairs': [{'ip_address': '2001:db8:1::100/120'},"
+                                 " {'ip_address': '2001:db8:1::64', 'mac_address': '10:20:99:99:99:99'}]") "]}");
+    passes(UDP6(MAC1, "2001:db8:1::11"));
+    passes(UDP6(MAC1, "2001:db8:1::1ff"));
+    refused(UDP6(MAC1, "2001:db8:1::200"), "spoofed_ipv6");
+    passes(UDP6("10:20:99:99:99:99", "2001:db8:1::64"));
+    refused(UDP6(MAC1, "2001:db8:1::64"), "spoofed_ipv6");
+    refused(UDP6("10:20:99:99:99:99", "2001:db8:1::11"), "spoofed_ipv6");
+}
+
+Test(port_security, a_pair_of_every_address_of_a_family_is_of_that_family_alone)
+{
+    lab_model("{'lport': [" PORT("vm1", "net1", MAC1, "'10.1.0.11'", "'sub1'",
+                                 ", 'allowed_address_pairs': [{'ip_address': '::/0'}]") "]}");
+    passes(UDP6(MAC1, "2001:db8:ffff::1"));
+    refused(UDP(MAC1, "10.1.0.12"), "spoofed_ipv4");
+    lab_model("{'lport': [" PORT("vm1", "net1", MAC1, "'10.1.0.11'", "'sub1'",
+                                 ", 'allowed_address_pairs': [{'ip_address': '0.0.0.0/0'}]") "]}");
+    passes(UDP(MAC1, "203.0.113.9"));
+    refused(UDP6(MAC1, "2001:db8:ffff::1"), "spoofed_ipv6");
+}
+
+Test(port_security, a_link_local_address_is_the_one_of_the_mac)
+{
+    passes(UDP6(MAC1, "fe80::ff:fe00:111"));
+    refused(UDP6(MAC1, "fe80::ff:fe00:112"), "spoofed_ipv6");
+}
+
+Test(port_security, who_has_no_address_yet_may_ask_for_one_and_say_nothing_else)
+{
+    lab_model("{'lsubnet': [{'id': 'sub1', 'topic': 'red', 'lswitch': 'net1', 'cidr': '10.1.0.0/24'}]}");
+    passes("udp,tp_src=68,tp_dst=67,dl_src=" MAC1 ",dl_dst=ff:ff:ff:ff:ff:ff,nw_src=0.0.0.0,nw_dst=255.255.255.255");
+    refused("udp,tp_src=68,tp_dst=69,dl_src=" MAC1 ",dl_dst=ff:ff:ff:ff:ff:ff,nw_src=0.0.0.0,nw_dst=255.255.255.255",
+            "spoofed_ipv4");
+    passes(ARP(MAC1, MAC1, "0.0.0.0"));
+    passes("udp6,tp_src=546,tp_dst=547,dl_src=" MAC1
+           ",dl_dst=33:33:00:01:00:02,ipv6_src=fe80::ff:fe00:111,ipv6_dst=ff02::1:2");
+    refused("udp6,tp_src=5,tp_dst=9,dl_src=" MAC1 ",dl_dst=33:33:00:00:00:01,ipv6_src=::,ipv6_dst=ff02::1",
+            "spoofed_ipv6");
+}
+
+Test(port_security, forged_arp_replies_and_announcements_are_refused)
+{
+    refused("arp,arp_op=2,arp_spa=10.1.0.1,arp_tpa=10.1.0.12,arp_sha=" MAC1 ",arp_tha=" MAC2 ",dl_src=" MAC1
+            ",dl_dst=" MAC2,
+            "spoofed_arp");
+    refused("arp,arp_op=1,arp_spa=10.1.0.12,arp_tpa=10.1.0.12,arp_sha=" MAC1 ",dl_src=" MAC1, "spoofed_arp");
+    refused("arp,arp_op=2,arp_spa=0.0.0.0,arp_tpa=10.1.0.12,arp_sha=" MAC1 ",dl_src=" MAC1 ",dl_dst=" MAC2,
+            "spoofed_arp");
+}
+
+Test(port_security, a_forged_link_layer_address_in_a_solicitation_is_refused)
+{
+#define NS                                                                                                             \
+    "icmp6,icmp_type=135,nw_ttl=255,dl_src=" MAC1                                                                      \
+    ",dl_dst=33:33:ff:00:00:99,ipv6_src=2001:db8:1::11,ipv6_dst=ff02::1:ff00:99"
+    passes(NS ",nd_target=2001:db8:1::99,nd_sll=" MAC1);
+    refused(NS ",nd_target=2001:db8:1::99,nd_sll=" MAC2, "spoofed_nd");
+    refused("icmp6,icmp_type=136,nw_ttl=255,dl_src=" MAC1 ",dl_dst=" MAC2
+            ",ipv6_src=2001:db8:1::11,ipv6_dst=2001:db8:1::12,nd_target=2001:db8:1::11,nd_tll=" MAC2,
+            "spoofed_nd");
+}
+
+Test(port_security, redirects_are_refused)
+{
+    refused("icmp6,icmp_type=137,nw_ttl=255,len=32,dl_src=" MAC1 ",dl_dst=" MAC2
+            ",ipv6_src=fe80::ff:fe00:111,ipv6_dst=2001:db8:1::12",
+            "rogue_ra");
+}
+
+Test(port_security, a_spoofed_source_is_refused_whatever_it_is_sent_to)
+{
+    refused("udp,tp_src=5,tp_dst=9,dl_src=" MAC1 ",dl_dst=ff:ff:ff:ff:ff:ff,nw_src=10.1.0.12,nw_dst=255.255.255.255",
+            "spoofed_ipv4");
+    refused("tcp,tp_src=5,tp_dst=9,dl_src=" MAC1 ",dl_dst=" MAC1 ",nw_src=10.1.0.12,nw_dst=10.1.0.12", "spoofed_ipv4");
+    refused("icmp,icmp_type=8,dl_src=" MAC2 ",dl_dst=" MAC2 ",nw_src=10.1.0.12,nw_dst=10.1.0.12", "spoofed_mac");
 }

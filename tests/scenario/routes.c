@@ -26,7 +26,7 @@ TestSuite(routes, .init = networks, .fini = lab_down);
 #define UDP4(ttl, smac, dmac, dst)                                                                                     \
     "udp,tp_src=1000,tp_dst=2000,nw_ttl=" ttl ",dl_src=" smac ",dl_dst=" dmac ",nw_src=10.1.0.11,nw_dst=" dst
 #define UDP6(ttl, smac, dmac, dst)                                                                                     \
-    "udp6,tp_src=1000,tp_dst=2000,nw_ttl=" ttl ",dl_src=" smac ",dl_dst=" dmac ",ipv6_src=2001:db8:1::11,ipv6_dst=" dst
+    "udp6,tp_src=7,tp_dst=9,nw_ttl=" ttl ",dl_src=" smac ",dl_dst=" dmac ",ipv6_src=2001:db8:1::11,ipv6_dst=" dst
 
 Test(routes, an_extra_route_leads_to_its_next_hop)
 {
@@ -98,7 +98,7 @@ Test(routes, a_route_back_into_the_senders_network_reaches_a_neighbour_but_not_t
 
 /* ---- ECMP */
 
-/* Sends 64 flows of that many packets each; which of vm2 and vm3 each flow took, as bits, and no flow takes two ways. */
+/* Sends 64 flows of so many packets each; which of vm2 and vm3 each flow took, as bits, and no flow takes two ways. */
 static uint64_t ways_of_flows(const char *format, unsigned packets)
 {
     uint64_t by_vm3 = 0;
@@ -126,8 +126,8 @@ static void expect_spread(uint64_t ways)
 }
 
 #define ECMP                                                                                                           \
-    ROUTER_WITH(ROUTE("30.0.0.0/24", "10.1.0.12") "," ROUTE("30.0.0.0/24", "10.2.0.13") ","                            \
-                ROUTE("2001:db8:f::/64", "2001:db8:1::12") "," ROUTE("2001:db8:f::/64", "2001:db8:2::13"))
+    ROUTER_WITH(ROUTE("30.0.0.0/24", "10.1.0.12") "," ROUTE("30.0.0.0/24", "10.2.0.13") "," ROUTE(                     \
+        "2001:db8:f::/64", "2001:db8:1::12") "," ROUTE("2001:db8:f::/64", "2001:db8:2::13"))
 
 Test(routes, equal_routes_share_flows_and_a_flow_keeps_its_way)
 {
@@ -247,12 +247,15 @@ Test(routes, equal_addresses_behind_two_routers_do_not_meet)
 {
     lab_model(ROUTER_WITH(""));
     lab_model("{'lswitch': [{'id': 'other2', 'topic': 'blue', 'network_type': 'local'}],"
-              " 'lport': [" PORT("vm5", "other2", "02:00:00:00:05:13", "'10.2.0.13'", "", "") "],"
-              " 'lrouter': [{'id': 'r2', 'topic': 'blue', 'ports': ["
-              "  {'id': 'r2-1', 'topic': 'blue', 'unique_key': 9011, 'mac': '" ROUTER1 "', 'lswitch': 'other',"
-              "   'network': '10.1.0.1/24'},"
-              "  {'id': 'r2-2', 'topic': 'blue', 'unique_key': 9012, 'mac': '" ROUTER2 "', 'lswitch': 'other2',"
-              "   'network': '10.2.0.1/24'}]}]}");
+              " 'lport': [" PORT("vm5", "other2", "02:00:00:00:05:13", "'10.2.0.13'", "",
+                                 "") "],"
+                                     " 'lrouter': [{'id': 'r2', 'topic': 'blue', 'ports': ["
+                                     "  {'id': 'r2-1', 'topic': 'blue', 'unique_key': 9011, 'mac': '" ROUTER1
+                                     "', 'lswitch': 'other',"
+                                     "   'network': '10.1.0.1/24'},"
+                                     "  {'id': 'r2-2', 'topic': 'blue', 'unique_key': 9012, 'mac': '" ROUTER2
+                                     "', 'lswitch': 'other2',"
+                                     "   'network': '10.2.0.1/24'}]}]}");
     for (int i = 0; i < 2; i++) {
         lab_send("vm1", UDP4("64", MAC1, ROUTER1, "10.2.0.13"));
         lab_expect("vm3", UDP4("63", ROUTER2, MAC3, "10.2.0.13"));

@@ -131,7 +131,9 @@ static void expect_device_may_vanish(const char *vif_type)
     unsigned free_before = rte_mempool_avail_count(eal.pool);
     struct df_port *port = open_port(5, vif_type, "sw");
     cr_expect(attached(port));
+    cr_expect_not(port->ops->gone(port));
     run("ip link del guest");
+    cr_expect(port->ops->gone(port));
     for (uint32_t i = 0; i < 2000; i++) {
         send_frame(port, i);
         received(port, i);
@@ -143,6 +145,7 @@ static void expect_device_may_vanish(const char *vif_type)
     cr_expect_eq(rte_mempool_avail_count(eal.pool), free_before);
     make_veth();
     port = open_port(5, vif_type, "sw");
+    cr_expect_not(port->ops->gone(port));
     int guest = guest_open("guest");
     expect_both_ways(port, guest, 10);
     close(guest);
@@ -275,6 +278,28 @@ Test(netdev, memif_carries_frames_both_ways, .timeout = 60)
         df_port_close(server);
     }
     cr_expect_eq(rte_mempool_avail_count(eal.pool), free_before);
+    remove_temporary(folder);
+    df_eal_fini(&eal);
+}
+
+Test(netdev, a_memif_client_without_its_server_is_gone, .timeout = 60)
+{
+    const char *folder = temporary();
+    char path[96];
+    snprintf(path, sizeof(path), "%s/memif", folder);
+    start_eal();
+    struct df_port *server = open_memif(2, path, true);
+    cr_expect_not(server->ops->gone(server));
+    cr_expect_not(server->ops->gone(server), "a server waits");
+    struct df_port *client = open_memif(1, path, false);
+    WAIT_FOR(attached(client));
+    cr_expect_not(client->ops->gone(client));
+    cr_expect_not(client->ops->gone(client));
+    df_port_close(server);
+    WAIT_FOR(!attached(client));
+    cr_expect_not(client->ops->gone(client), "it may just be connecting");
+    cr_expect(client->ops->gone(client));
+    df_port_close(client);
     remove_temporary(folder);
     df_eal_fini(&eal);
 }

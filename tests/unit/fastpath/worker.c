@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/worker/worker.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <rte_eal.h>
+#include <stdio.h>
+
+#include "tests/scenario/memory_port.h"
+#include "tests/unit/fastpath/table_test.h"
+
+/*
+ * A worker with two ports of memory, whose rounds and clock are turned by hand: what it counts, what it limits, and
+ * what becomes of packets whose port is full or gone.
+ */
+
+#define HZ 1000000000ull
+#define PER_SECOND 160
+#define APP 7
+#define NETWORK 1
+#define QUEUE 256 /* of a memory port */
+
+static uint64_t now = HZ;
+static struct rte_mempool *pool;
+static struct df_port *port[3];
+static unsigned wakes;
+
+static uint64_t clock_cycles(void)
+{
+    return now;
+}
+
+static void wake(void *arg)
+{
+    (void)arg;
+    wakes++;
+}
+
+static void open_port(uint16_t number)
+{
+    char name[8];
+    snprintf(name, sizeof(name), "p%u", number);
+    struct df_port_config config = {
+        .number = number, .name = name, .vif_type = "ethdev", .vif_name = name, .n_workers = 1, .pool = pool};
+    cr_assert_eq(df_port_open(&config, &port[number]), 0);
+    cr_assert_eq(df_ports_publish(port[number]), 0);
+}
+
+/*
+ * Port n has lport 10 + n with MAC 02:00:00:00:00:0n; DHCP of port 1 goes to the controller, ARP for 10.0.0.9 is
+ * answered.
+ */
+static void put_entries(void)
+{
+    for (uint16_t n = 1; n <= 2; n++) {
+        struct df_classification_key in = {.port = n};
+        struct df_classification_value lport = {.lport = 10u + n, .network = NETWORK};
+        struct df_port_security_key open_key = {.lport = 10u + n};
+        struct df_port_security_value open = {.enabled = 0};
+        struct df_l2_key mac_key = {.network = NETWORK, .mac = {{2, 0, 0, 0, 0, (uint8_t)n}}};
+        struct df_l2_value mac_value = {.lport = 10u + n};
+        struct df_egress_key egress = {.lport = 10u + n};
+        struct df_egress_value local = {.kind = DF_EGRESS_LOCAL};
+        struct df_dispatch_key out = {.lport = 10u + n};
+        struct df_dispatch_value to = {.port = n};
+        must_put(DF_TABLE_PORT_SECURITY, &open_key, &open);
+        must_put(DF_TABLE_L2, &mac_key, &mac_value);
+        must_put(DF_TABLE_EGRESS, &egress, &local);
+        must_put(DF_TABLE_DISPATCH, &out, &to);
+        must_put(DF_TABLE_CLASSIFICATION, &in, &lport);
+    }
+    struct df_services_key dhcp = {.eth_type = 0x0800, .ip_proto = 17, .l4_dst = 67}, arp = {.eth_type = 0x0806};
+    struct df_services_value to_dhcp = {.table = DF_TABLE_DHCP}, to_arp = {.table = DF_TABLE_ARP};
+    struct df_dhcp_key served = {.lport = 11, .ip_version = 4};
+    struct df_dhcp_value by = {.app = APP};
+    struct df_neighbour_key nine = {.network = NETWORK, .ip = ip4("10.0.0.9")};
+    struct df_neighbour_value is_at = {.lport = 99, .mac = {{2, 0, 0, 0, 0, 9}}};
+    must_put(DF_TABLE_DHCP, &served, &by);
+    must_put(DF_TABLE_ARP, &nine, &is_at);
+    must_put(DF_TABLE_SERVICES, &dhcp, &to_dhcp);
+    must_put(DF_TABLE_SERVICES, &arp, &to_arp);
+}
+
+static void up(void)
+{
+    char *arguments[] = {"test", "--no-huge",      "--no-pci",      "--no-shconf", "-m",
+                         "64",   "--no-telemetry", "--log-level=4", "-l",          "0"};
+    cr_assert_geq(rte_eal_init(RTE_DIM(arguments), arguments), 0);
+    pool = rte_pktmbuf_pool_create("test", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+    cr_assert_not_null(pool);
+    tables_setup();
+    memory_ports_register();
+    struct df_worker_config config = {.n_workers = 1,
+                                      .flow_cache_entries = 256,
+                                      .answers_per_second = PER_SECOND,
+                                      .punts_per_second = PER_SECOND,
+                                      .pool = pool,
+                                      .cycles = clock_cycles,
+                                      .cycles_per_second = HZ,
+                                      .wake = wake};
+    cr_assert_eq(df_workers_init(&config), 0);
+    open_port(1);
+    open_port(2);
+    put_entries();
+}
+
+static void withdraw(uint16_t number)
+{
+    struct df_port *gone = df_ports_withdraw(number);
+    cr_assert_eq(gone, port[number]);
+    df_port_close(gone);
+    port[number] = NULL;
+}
+
+/* No buffer may be lost, whatever became of the packets. */
+static void down(void)
+{
+    for (uint16_t n = 1; n <= 2; n++) {
+        if (port[n] != NULL)
+            withdraw(n);
+    }
+    df_workers_fini();
+    cr_assert_eq(rte_mempool_in_use_count(pool), 0, "%u buffers are lost", rte_mempool_in_use_count(pool));
+    tables_teardown();
+}
+
+TestSuite(worker, .init = up, .fini = down);
+
+/* ---- Traffic */
+
+static void udp(uint8_t to, unsigned sport, unsigned dport)
+{
+    frame_ethernet(&frame);
+    memcpy(frame.byte, ((uint8_t[]){2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, 1}), 12);
+    frame_ip4(&frame, 17, "10.0.0.1", "10.0.0.2", 0);
+    frame_udp(&frame, sport, dport, 10);
+    frame_close(&frame);
+}
+
+static void arp_request(void)
+{
+    frame_ethernet(&frame);
+    memset(frame.byte, 0xff, 6);
+    frame_arp(&frame, 1, frame.byte + 6, "10.0.0.1", "10.0.0.9");
+}
+
+static bool put_frame(const char *name)
+{
+    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(pool);
+    cr_assert_not_null(mbuf);
+    memcpy(rte_pktmbuf_append(mbuf, (uint16_t)frame.len), frame.byte, frame.len);
+    if (memory_port_put(name, mbuf))
+        return true;
+    rte_pktmbuf_free(mbuf);
+    return false;
+}
+
+/* Puts n times the frame at port 1 and runs rounds until all are through. */
+static void send_frames(unsigned n)
+{
+    for (; n > 0; n--) {
+        cr_assert(put_frame("p1"));
+        df_worker_round(df_worker(0));
+    }
+}
+
+static unsigned take_all(const char *name)
+{
+    unsigned n = 0;
+    for (struct rte_mbuf *mbuf; (mbuf = memory_port_take(name)) != NULL; n++)
+        rte_pktmbuf_free(mbuf);
+    return n;
+}
+
+static struct df_port_tally tally_of(uint16_t number)
+{
+    struct df_port_tally tally;
+    df_port_tally(number, &tally);
+    return tally;
+}
+
+static uint64_t drops_of(uint16_t number)
+{
+    struct df_port_tally tally = tally_of(number);
+    uint64_t n = 0;
+    for (unsigned reason = 0; reason < DF_DROPS; reason++)
+        n += tally.drops[reason];
+    return n;
+}
+
+static struct df_worker_tally worker_tally(void)
+{
+    struct df_worker_tally tally;
+    df_worker_tally(df_worker(0), &tally);
+    return tally;
+}
+
+Test(worker, what_comes_and_goes_is_counted)
+{
+    udp(2, 1000, 2000);
+    send_frames(10);
+    cr_assert_eq(take_all("p2"), 10);
+    cr_assert_eq(tally_of(1).rx_packets, 10);
+    cr_assert_eq(tally_of(1).rx_bytes, 10 * frame.len);
+    cr_assert_eq(tally_of(2).tx_packets, 10);
+    cr_assert_eq(tally_of(2).tx_bytes, 10 * frame.len);
+    cr_assert_eq(tally_of(1).tx_packets + tally_of(2).rx_packets + drops_of(1) + drops_of(2), 0);
+    struct df_worker_tally tally = worker_tally();
+    cr_assert_eq(tally.packets, 10);
+    cr_assert_eq(tally.batches, 10);
+    cr_assert_eq(tally.misses, 1);
+    cr_assert_eq(tally.hits, 9);
+    cr_assert_eq(tally.inserts, 1);
+    cr_assert_eq(df_worker_flows(df_worker(0)), 1);
+}
+
+Test(worker, a_batch_of_one_new_flow_walks_once)
+{
+    udp(2, 1000, 2000);
+    for (unsigned i = 0; i < DF_BATCH; i++)
+        put_frame("p1");
+    cr_assert_eq(df_worker_round(df_worker(0)), DF_BATCH);
+    cr_assert_eq(worker_tally().misses, 1);
+    cr_assert_eq(worker_tally().hits, DF_BATCH - 1);
+    cr_assert_eq(take_all("p2"), DF_BATCH);
+}
+
+Test(worker, a_thousand_flows_of_an_address_pair_are_one)
+{
+    for (unsigned i = 0; i < 1000; i++) {
+        udp(2, 1000 + i, 2000 + i % 7);
+        send_frames(1);
+        cr_assert_eq(take_all("p2"), 1);
+    }
+    cr_assert_eq(worker_tally().misses, 1);
+    cr_assert_eq(df_worker_flows(df_worker(0)), 1);
+}
+
+Test(worker, dhcp_of_a_known_address_pair_goes_to_the_controller_all_the_same)
+{
+    struct df_punt_info info;
+    udp(2, 1000, 2000);
+    send_frames(2);
+    udp(2, 68, 67);
+    send_frames(1);
+    cr_assert_eq(take_all("p2"), 2);
+    struct rte_mbuf *mbuf = df_workers_punted(&info);
+    cr_assert_not_null(mbuf);
+    cr_assert_eq(info.app, APP);
+    cr_assert_eq(info.lport, 11);
+    cr_assert_eq(info.network, NETWORK);
+    cr_assert_eq(info.port, 1);
+    cr_assert_eq(mbuf->data_len, frame.len);
+    cr_assert_arr_eq(rte_pktmbuf_mtod(mbuf, uint8_t *), frame.byte, frame.len);
+    rte_pktmbuf_free(mbuf);
+    cr_assert_null(df_workers_punted(&info));
+}
+
+/* ---- Limits */
+
+static unsigned punted(void)
+{
+    struct df_punt_info info;
+    unsigned n = 0;
+    for (struct rte_mbuf *mbuf; (mbuf = df_workers_punted(&info)) != NULL; n++)
+        rte_pktmbuf_free(mbuf);
+    return n;
+}
+
+/* How often it goes well in a second in which it is tried 40 times each 20 ms. */
+static unsigned in_a_second(unsigned (*through)(void))
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < 50; i++) {
+        send_frames(40);
+        n += through();
+        now += HZ / 50;
+    }
+    return n;
+}
+
+static unsigned answered(void)
+{
+    return take_all("p1");
+}
+
+/* A window of allowances may begin and end within the second. */
+static void expect_about_the_limit(unsigned n)
+{
+    cr_assert(n >= PER_SECOND * 3 / 4 && n <= PER_SECOND * 5 / 4, "%u went through in a second, the limit is %d", n,
+              PER_SECOND);
+}
+
+Test(worker, punts_are_limited_per_port_and_the_rest_is_dropped_by_name)
+{
+    udp(2, 68, 67);
+    unsigned n = in_a_second(punted);
+    expect_about_the_limit(n);
+    cr_assert_eq(worker_tally().punts, n);
+    cr_assert_eq(tally_of(1).drops[DF_DROP_RATE_PUNT], 2000 - n);
+    cr_assert_eq(drops_of(1), 2000 - n);
+    cr_assert_eq(drops_of(2), 0);
+}
+
+Test(worker, answers_are_limited_per_port_and_the_rest_is_dropped_by_name)
+{
+    arp_request();
+    unsigned n = in_a_second(answered);
+    expect_about_the_limit(n);
+    cr_assert_eq(worker_tally().answers, n);
+    cr_assert_eq(tally_of(1).drops[DF_DROP_RATE_ANSWER], 2000 - n);
+    cr_assert_eq(drops_of(1), 2000 - n);
+}
+
+Test(worker, the_limit_of_one_port_is_not_anothers)
+{
+    arp_request();
+    send_frames(200);
+    take_all("p1");
+    cr_assert_gt(tally_of(1).drops[DF_DROP_RATE_ANSWER], 0);
+    put_frame("p2");
+    df_worker_round(df_worker(0));
+    cr_assert_eq(take_all("p2"), 1);
+    cr_assert_eq(drops_of(2), 0);
+}
+
+Test(worker, the_controller_is_woken_once_for_what_waits)
+{
+    udp(2, 68, 67);
+    send_frames(3);
+    cr_assert_eq(wakes, 1);
+    cr_assert_eq(punted(), 3);
+    send_frames(1);
+    cr_assert_eq(wakes, 2);
+    cr_assert_eq(punted(), 1);
+}
+
+/* ---- Ways out */
+
+Test(worker, a_frame_of_the_controller_goes_out_of_its_port)
+{
+    udp(2, 1, 2);
+    cr_assert_eq(df_workers_packet_out(2, frame.byte, frame.len), 0);
+    cr_assert_eq(df_worker_round(df_worker(0)), 1);
+    struct rte_mbuf *mbuf = memory_port_take("p2");
+    cr_assert_not_null(mbuf);
+    cr_assert_eq(mbuf->data_len, frame.len);
+    cr_assert_arr_eq(rte_pktmbuf_mtod(mbuf, uint8_t *), frame.byte, frame.len);
+    rte_pktmbuf_free(mbuf);
+    cr_assert_eq(worker_tally().injected, 1);
+    cr_assert_eq(tally_of(2).tx_packets, 1);
+}
+
+Test(worker, a_frame_of_the_controller_is_refused_without_a_port_or_room)
+{
+    static uint8_t large[UINT16_MAX];
+    udp(2, 1, 2);
+    cr_assert_eq(df_workers_packet_out(3, frame.byte, frame.len), -ENODEV);
+    cr_assert_eq(df_workers_packet_out(2, large, sizeof(large)), -ENOBUFS);
+    int rc = 0;
+    for (unsigned i = 0; i < 5000 && rc == 0; i++)
+        rc = df_workers_packet_out(2, frame.byte, frame.len);
+    cr_assert_eq(rc, -ENOBUFS, "the queue has no end");
+    while (df_worker_round(df_worker(0)) != 0)
+        take_all("p2");
+}
+
+Test(worker, what_a_full_port_does_not_take_is_dropped_against_it)
+{
+    udp(2, 1, 2);
+    send_frames(QUEUE + 10);
+    cr_assert_eq(tally_of(2).drops[DF_DROP_TX_FULL], 10);
+    cr_assert_eq(tally_of(2).tx_packets, QUEUE);
+    cr_assert_eq(tally_of(2).tx_bytes, QUEUE * frame.len);
+    cr_assert_eq(drops_of(1), 0);
+    cr_assert_eq(take_all("p2"), QUEUE);
+    send_frames(1);
+    cr_assert_eq(take_all("p2"), 1, "it goes on when there is room");
+}
+
+Test(worker, what_waits_for_a_port_that_goes_is_dropped_against_it)
+{
+    udp(2, 1, 2);
+    for (unsigned i = 0; i < 3; i++)
+        cr_assert_eq(df_workers_packet_out(2, frame.byte, frame.len), 0);
+    withdraw(2);
+    df_worker_round(df_worker(0));
+    cr_assert_eq(tally_of(2).drops[DF_DROP_TX_DOWN], 3);
+    cr_assert_eq(tally_of(2).tx_packets, 0);
+    cr_assert_eq(tally_of(2).tx_bytes, 0);
+}
+
+Test(worker, a_flow_to_a_port_that_went_is_dropped_and_comes_back_with_it)
+{
+    udp(2, 1, 2);
+    send_frames(2);
+    cr_assert_eq(take_all("p2"), 2);
+    withdraw(2);
+    send_frames(2);
+    cr_assert_eq(tally_of(2).drops[DF_DROP_TX_DOWN], 2);
+    open_port(2);
+    send_frames(1);
+    cr_assert_eq(take_all("p2"), 1);
+}
+
+Test(worker, a_port_that_is_not_published_is_not_polled)
+{
+    struct df_port *withdrawn = df_ports_withdraw(1);
+    udp(2, 1, 2);
+    cr_assert(put_frame("p1"));
+    cr_assert_eq(df_worker_round(df_worker(0)), 0);
+    cr_assert_eq(df_ports_publish(withdrawn), 0);
+    cr_assert_eq(df_ports_publish(withdrawn), -EEXIST);
+    cr_assert_eq(df_worker_round(df_worker(0)), 1);
+    cr_assert_eq(take_all("p2"), 1);
+}
+
+Test(worker, drops_are_kept_but_push_nobody_out)
+{
+    udp(2, 1, 2);
+    send_frames(1);
+    uint64_t evictions = worker_tally().evictions;
+    udp(77, 1, 2); /* a MAC that nobody has */
+    for (unsigned i = 0; i < 2000; i++) {
+        frame.byte[4] = (uint8_t)(i >> 8);
+        frame.byte[3] = (uint8_t)i;
+        send_frames(1);
+    }
+    cr_assert_eq(tally_of(1).drops[DF_DROP_L2_UNKNOWN], 2000);
+    cr_assert_eq(worker_tally().evictions, evictions);
+    udp(2, 1, 2);
+    uint64_t misses = worker_tally().misses;
+    send_frames(1);
+    cr_assert_eq(worker_tally().misses, misses, "the flow was pushed out by drops");
+    cr_assert_eq(take_all("p2"), 2);
+}
+
+static int check_flow(const struct df_flow_info *flow, void *arg)
+{
+    struct df_ip source = ip4("10.0.0.1");
+    (*(unsigned *)arg)++;
+    cr_assert_eq(flow->in_port, 1);
+    cr_assert_eq(flow->out_port, 2);
+    cr_assert_eq(flow->eth_type, 0x0800);
+    cr_assert_eq(flow->ip_proto, 17);
+    cr_assert(flow->by_address_pair);
+    cr_assert(df_ip_equal(&flow->ip_src, &source));
+    cr_assert_eq(flow->drop, DF_DROP_NONE);
+    cr_assert_eq(flow->eth_dst.byte[5], 2);
+    cr_assert(flow->idle_ms >= 9000 && flow->idle_ms <= 11000, "idle for %u ms", flow->idle_ms);
+    return 0;
+}
+
+Test(worker, flows_are_shown_with_their_age)
+{
+    unsigned n = 0;
+    udp(2, 1, 2);
+    send_frames(1);
+    take_all("p2");
+    now += 10 * HZ;
+    df_worker_round(df_worker(0));
+    df_worker_flows_each(df_worker(0), check_flow, &n);
+    cr_assert_eq(n, 1);
+}
