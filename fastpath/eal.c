@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fastpath/buffers.h"
 #include "fastpath/eal_check.h"
 
 #define DEFAULT_PROGRAM "df-switchd"
@@ -257,8 +258,8 @@ int df_eal_init(const struct df_eal_config *config, struct df_eal *eal)
         err = start(&complete, eal);
     if (err)
         return err;
-    eal->pool = rte_pktmbuf_pool_create("df_packets", complete.n_mbufs, MBUF_CACHE, DF_MBUF_PRIVATE,
-                                        (uint16_t)(complete.mbuf_size + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY);
+    eal->pool = df_buffers_new("df_packets", complete.n_mbufs, MBUF_CACHE, DF_MBUF_PRIVATE,
+                               (uint16_t)(complete.mbuf_size + RTE_PKTMBUF_HEADROOM));
     if (eal->pool)
         return 0;
     err = -rte_errno;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fastpath/buffers.h"
+
 #define DESCRIPTORS 1024
 #define RSS_HASHES (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP)
 
@@ -85,8 +87,8 @@ static struct rte_mempool *make_pool(const struct df_port *port, const struct qu
 {
     char name[RTE_MEMPOOL_NAMESIZE];
     snprintf(name, sizeof(name), "df_port_%u", port->number);
-    return rte_pktmbuf_pool_create(name, (unsigned)quirk->own_buffers * port->n_rxq, 0, rte_pktmbuf_priv_size(model),
-                                   rte_pktmbuf_data_room_size(model), SOCKET_ID_ANY);
+    return df_buffers_new(name, (unsigned)quirk->own_buffers * port->n_rxq, 0, rte_pktmbuf_priv_size(model),
+                          rte_pktmbuf_data_room_size(model));
 }
 
 static int start(uint16_t id, const struct rte_eth_dev_info *info, const struct df_port *port, struct rte_mempool *pool)

@@ -42,6 +42,20 @@ df_db set lport c "macs=${mac[c]}" >/dev/null
 served c
 lease c
 
+note "rows that are no objects: logged with table and id, shown, each skipped alone; the port stays as it was"
+"$build/tests/system/raw-row" nb lport a "no protobuf, whatever this is"
+"$build/tests/system/raw-row" nb lswitch junk "nor this"
+until_true 5 "both are shown as bad" reports show '[.bad[].id] | sort == ["a", "junk"]'
+df_ctl show --json | jq -r '.bad[] | "   \(.table) \(.id): \(.error // .why // .reason)"'
+expect_text "lport '?a" log
+expect_text "lswitch '?junk" log
+expect_ping a b
+lease a
+put_port a '"vif_name": "a"'
+df_db delete lswitch junk >/dev/null
+until_true 5 "none is bad any more" reports show '.n_bad == 0'
+expect_ping a b
+
 note "the database goes away: the switch goes on with what it knows, and DHCP too"
 mv nb nb.hidden
 expect_ping a b

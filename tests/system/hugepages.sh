@@ -10,16 +10,18 @@ mount -t tmpfs tmpfs /sys/kernel/mm/hugepages
 network red 10.1.0.0/24
 port a red veth
 port b red tap
+port x red afxdp
 
 note "it goes on without"
 start_switch
-plug a b
-lease a b
+plug a b x
+lease a b x
 expect_ping a b
+expect_more "Mbit/s of a guest on AF_XDP, which shows its buffers to the kernel" "$(tcp_rate a x)" 1
 expect_equal "hugepages in use" "$(df_ctl show --json | jq .daemon.hugepages)" false
 expect_text 'warning: .*hugepages' log
 stop_switch
-unplug a b
+unplug a b x
 
 note "hugepages = yes: an error with its remedy"
 option[fastpath.hugepages]=yes

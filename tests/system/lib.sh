@@ -73,7 +73,7 @@ show_log() {
     local code=$?
     if [ $code != 0 ] && [ $code != 77 ] && [ -e log ]; then
         echo "---- ends of the logs of the switch and of what else a test started"
-        tail -n 60 log ./*.err
+        find . -maxdepth 1 \( -name log -o -name '*.err' \) -exec tail -v -n 60 {} +
         echo "---- its ports and drops"
         timeout 5 "$df_ctl_program" --socket /run/df/df.sock ports || true
         timeout 5 "$df_ctl_program" --socket /run/df/df.sock drops || true
@@ -361,7 +361,7 @@ tcp_rate() {
     local server=$2 code=0
     in_guest "$server" iperf3 -s -1 >iperf3-server.log 2>&1 &
     until_true 5 "iperf3 listens" iperf3_listens "$server"
-    in_guest "$1" iperf3 -c "$(address_of "$server")" -t 2 --json >iperf3.json || code=$?
+    in_guest "$1" timeout 20 iperf3 -c "$(address_of "$server")" -t 2 --json >iperf3.json || code=$?
     [ $code = 0 ] || fail "iperf3 from $1 to $server: $(jq -r .error iperf3.json)"
     jq '.end.sum_received.bits_per_second / 1000000 | floor' iperf3.json
 }
