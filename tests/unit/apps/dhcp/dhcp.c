@@ -418,14 +418,14 @@ Test(dhcp, over_the_rate_the_port_is_blocked_for_a_while)
 {
     request_begin(&frame, DF_DHCP_DISCOVER);
     request_end(&frame);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 13; i++)
         punt_at(1000);
-    cr_expect_eq(fake_sent.n, 3);
+    cr_expect_eq(fake_sent.n, 10);
     cr_expect_eq(counter("refused", "rate"), 3);
-    punt_at(1000 + 99999);
-    cr_expect_eq(fake_sent.n, 3);
-    punt_at(1000 + 100000);
-    cr_expect_eq(fake_sent.n, 4);
+    punt_at(1000 + 9999);
+    cr_expect_eq(fake_sent.n, 10);
+    punt_at(1000 + 10000);
+    cr_expect_eq(fake_sent.n, 11);
 }
 
 Test(dhcp, decline_is_logged_and_shown_and_the_address_stays)
