@@ -33,7 +33,7 @@
 #define NS_PER_S UINT64_C(1000000000)
 #define IN_FORCE_NS_MOST NS_PER_S
 #define QUIET_NS (5 * 1000 * 1000) /* between two changes: the switch is at rest again */
-#define CHURN_PORTS 200            /* there at once: more than the switch may be behind */
+#define CHURN_PORTS 100            /* there at once: more than the switch may be behind */
 
 static int fail(const char *what)
 {
