@@ -346,7 +346,7 @@ static json_t *report_apps(struct df_controller *controller)
     for (size_t i = 0; i < controller->apps.n; i++) {
         const struct df_app *app = controller->apps.app[i];
         json_t *state = app->show ? app->show() : NULL;
-        json_array_append_new(list, json_pack("{s:I, s:s, s:o, s:o, s:o}", "id", (json_int_t)(i + 1), "name", app->name,
+        json_array_append_new(list, json_pack("{s:I, s:s, s:o, s:o, s:o}", "id", (json_int_t)i + 1, "name", app->name,
                                               "summary", text(app->summary), "provides", provides_of(app->provides),
                                               "state", state ? state : json_null()));
     }

@@ -41,7 +41,7 @@
     X(EGRESS_NO_PATH, "egress_no_path", "the destination port is not on this node and no path leads to it")            \
     X(EGRESS_DETACHED, "egress_detached", "the destination port is not attached")                                      \
     X(TX_FULL, "tx_full", "the transmit queue was full")                                                               \
-    X(TX_DOWN, "tx_down", "the interface of the port is not there, or went away while packets waited for it")                                            \
+    X(TX_DOWN, "tx_down", "the interface of the port is not there, or went away while packets waited for it")          \
     X(NO_MBUF, "no_mbuf", "no packet buffer for a copy or an answer")                                                  \
     X(RATE_ANSWER, "rate_answer", "over the limit of answers per port")                                                \
     X(RATE_PUNT, "rate_punt", "over the limit of punted packets per port")                                             \

@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
@@ -59,28 +58,27 @@ void df_eal_other_cpus(const unsigned *workers, unsigned n_workers, char *list, 
 
 static uint64_t free_pages(const char *folder)
 {
-    char path[PATH_MAX];
-    uint64_t pages = 0;
+    char path[PATH_MAX], line[32] = "";
     snprintf(path, sizeof(path), HUGEPAGES "/%s/free_hugepages", folder);
     FILE *file = fopen(path, "re");
     if (!file)
         return 0;
-    if (fscanf(file, "%" SCNu64, &pages) != 1)
-        pages = 0;
+    if (!fgets(line, sizeof(line), file))
+        line[0] = '\0';
     fclose(file);
-    return pages;
+    return strtoull(line, NULL, 10);
 }
 
 uint64_t df_eal_hugepage_bytes(void)
 {
+    static const char prefix[] = "hugepages-"; /* and "2048kB" */
     uint64_t bytes = 0;
-    unsigned kib;
     DIR *dir = opendir(HUGEPAGES);
     if (!dir)
         return 0;
     for (const struct dirent *entry; (entry = readdir(dir));)
-        if (sscanf(entry->d_name, "hugepages-%ukB", &kib) == 1)
-            bytes += free_pages(entry->d_name) * kib * 1024;
+        if (strncmp(entry->d_name, prefix, sizeof(prefix) - 1) == 0)
+            bytes += free_pages(entry->d_name) * strtoull(entry->d_name + sizeof(prefix) - 1, NULL, 10) * 1024;
     closedir(dir);
     return bytes;
 }

@@ -76,9 +76,10 @@ static int set_lease(const char *value)
 
 static int set_domain(const char *value)
 {
-    if (strlen(value) >= sizeof(dns_domain))
+    size_t len = strlen(value);
+    if (len >= sizeof(dns_domain))
         return -EINVAL;
-    strcpy(dns_domain, value);
+    memcpy(dns_domain, value, len + 1);
     df_dhcp_config.dns_domain = dns_domain;
     return 0;
 }

@@ -50,12 +50,7 @@ static const char *default_prefix(const char *type)
     return strcmp(type, "tap") == 0 ? "tap" : NULL;
 }
 
-static bool is_socket(const char *type)
-{
-    return strcmp(type, "vhostuser") == 0 || strcmp(type, "memif") == 0;
-}
-
-/* The interface's name: what the model says, or the default; a socket without a folder is below vhost_sock_dir. */
+/* The interface's name: what the model says, or the default; a socket's is its path. */
 static bool name_vif(struct binding *binding, const char *type, const char *given)
 {
     char name[VIF_NAME_MAX] = "";
@@ -64,13 +59,16 @@ static bool name_vif(struct binding *binding, const char *type, const char *give
         return refuse(binding, "vif_type %s needs a vif_name", type);
     int n = is_empty(given) ? snprintf(name, sizeof(name), "%s%.*s", prefix, ID_PART, binding->lport->id)
                             : snprintf(name, sizeof(name), "%s", given);
-    const char *folder = df_local_ports_sock_dir(df_compile_local_ports(binding->c));
-    bool below = is_socket(type) && name[0] != '/' && !is_empty(folder);
-    if (n >= 0 && (size_t)n < sizeof(name))
-        n = snprintf(binding->name, sizeof(binding->name), "%s%s%s", below ? folder : "", below ? "/" : "", name);
-    if (n < 0 || (size_t)n >= sizeof(binding->name))
+    if (n < 0 || (size_t)n >= sizeof(name))
         return refuse(binding, "vif_name is too long");
-    return true;
+    if (!df_sock_dir_is_for(type)) {
+        memcpy(binding->name, name, sizeof(name));
+        return true;
+    }
+    struct df_error error;
+    const struct df_sock_dir *dir = df_local_ports_sock_dir(df_compile_local_ports(binding->c));
+    int err = df_sock_dir_path(dir, name, binding->name, sizeof(binding->name), &error);
+    return err == 0 || refuse(binding, "%s", error.text);
 }
 
 static bool find_vif(struct binding *binding)

@@ -2,6 +2,7 @@
 #include "control/binding/local_ports.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -13,6 +14,7 @@
 
 #define RETRY_FIRST_MS 1000
 #define RETRY_MOST_MS 30000
+#define VIF_TEXT_MAX 600
 
 struct local_port {
     UT_hash_handle hh;
@@ -29,6 +31,7 @@ struct local_port {
     char *failure; /* why it could not be opened */
     uint64_t retry_ms;
     uint32_t backoff_ms; /* 0: not failing */
+    bool gone;           /* the device went while it was open, and is waited for */
     bool attached;
     char *detail;
 };
@@ -44,7 +47,7 @@ struct df_local_ports {
     struct df_store *store;
     const struct df_relevance *relevance;
     struct df_datapath *dp;
-    char *vhost_sock_dir;
+    struct df_sock_dir *sock_dir;
     struct local_port *port; /* by id */
     struct claim *claims;
     struct local_port *by_number[DF_LOCAL_PORTS_MAX + 1];
@@ -60,13 +63,13 @@ struct df_local_ports *df_local_ports_new(struct df_store *store, const struct d
     ports->store = store;
     ports->relevance = relevance;
     ports->dp = dp;
-    ports->vhost_sock_dir = df_strdup(vhost_sock_dir);
+    ports->sock_dir = df_sock_dir_new(vhost_sock_dir);
     return ports;
 }
 
-const char *df_local_ports_sock_dir(const struct df_local_ports *ports)
+const struct df_sock_dir *df_local_ports_sock_dir(const struct df_local_ports *ports)
 {
-    return ports->vhost_sock_dir;
+    return ports->sock_dir;
 }
 
 /* ---- Records */
@@ -237,8 +240,11 @@ void df_local_ports_want(struct df_local_ports *ports, const char *lport, const 
 {
     struct local_port *port = want_record(ports, lport);
     /* What may mend a failed attempt is tried at once. */
-    if (!vif_same(&port->want.vif, &want->vif) || port->want.version != want->version)
+    bool same = vif_same(&port->want.vif, &want->vif);
+    if (!same || port->want.version != want->version)
         port->retry_ms = 0;
+    if (!same)
+        port->gone = false;
     vif_set(&port->want.vif, &want->vif);
     copy((char **)&port->want.refused, want->refused);
     port->want.waiting = want->waiting;
@@ -302,6 +308,23 @@ static uint16_t mtu_of(const struct df_local_ports *ports, const Df__LogicalPort
     return network && network->has_mtu && network->mtu <= UINT16_MAX ? (uint16_t)network->mtu : 0;
 }
 
+static void set_gone(struct df_local_ports *ports, struct local_port *port, uint64_t now_ms)
+{
+    char why[VIF_TEXT_MAX];
+    snprintf(why, sizeof(why), "device %s is gone", port->want.vif.name);
+    if (!same_text(port->failure, why))
+        df_log(DF_LOG_WARNING, "lport '%s': %s; the port is opened again when it is back", port->id, why);
+    set_failing(ports, port, why, now_ms);
+}
+
+static void set_not_opened(struct df_local_ports *ports, struct local_port *port, const char *why, uint64_t now_ms)
+{
+    const struct df_vif *vif = &port->want.vif;
+    if (!same_text(port->failure, why))
+        df_log(DF_LOG_ERROR, "lport '%s': opening %s '%s': %s", port->id, vif->type, vif->name, why);
+    set_failing(ports, port, why, now_ms);
+}
+
 static void open_port(struct df_local_ports *ports, struct local_port *port, uint64_t now_ms)
 {
     const Df__LogicalPort *lport = lport_of(ports, port);
@@ -317,15 +340,19 @@ static void open_port(struct df_local_ports *ports, struct local_port *port, uin
         .server = vif->server,
         .mtu = mtu_of(ports, lport),
     };
-    int err = ports->dp->ops->port_add(ports->dp, &spec, &error);
+    int err = df_sock_dir_is_for(vif->type) ? df_sock_dir_check(ports->sock_dir, vif->name, &error) : 0;
+    if (err == 0)
+        err = ports->dp->ops->port_add(ports->dp, &spec, &error);
+    if (err == -ENODEV && port->gone) {
+        set_gone(ports, port, now_ms);
+        return;
+    }
     if (err < 0) {
-        const char *why = error.text[0] ? error.text : strerror(-err);
-        if (!same_text(port->failure, why))
-            df_log(DF_LOG_ERROR, "lport '%s': opening %s '%s': %s", port->id, vif->type, vif->name, why);
-        set_failing(ports, port, why, now_ms);
+        set_not_opened(ports, port, error.text[0] ? error.text : strerror(-err), now_ms);
         return;
     }
     set_failing(ports, port, NULL, now_ms);
+    port->gone = false;
     vif_set(&port->open, vif);
     if (ports->dp->ops->port_state && ports->dp->ops->port_state(ports->dp, port->number, &state) == 0)
         set_attached(port, state.attached, state.detail);
@@ -355,10 +382,12 @@ void df_local_ports_close(struct df_local_ports *ports)
         bool wanted = is_local(ports, port) && port->number;
         if (!wanted)
             vif_clear(&port->want.vif);
-        if (!vif_same(&port->open, &port->want.vif))
+        if (port->gone || !vif_same(&port->open, &port->want.vif))
             close_port(ports, port);
-        if (!port->want.vif.type)
+        if (!port->want.vif.type) {
             set_failing(ports, port, NULL, 0);
+            port->gone = false;
+        }
     }
 }
 
@@ -376,6 +405,8 @@ void df_local_ports_open(struct df_local_ports *ports, uint64_t now_ms)
             release_number(ports, port);
         if (!is_bound(ports, port))
             forget(ports, port);
+        else if (port->gone && port->backoff_ms == 0)
+            set_gone(ports, port, now_ms);
         else if (port->want.vif.type && !port->open.type && now_ms >= port->retry_ms)
             open_port(ports, port, now_ms);
     }
@@ -397,7 +428,7 @@ void df_local_ports_free(struct df_local_ports *ports)
         return;
     HASH_ITER(hh, ports->port, port, next)
         forget(ports, port);
-    free(ports->vhost_sock_dir);
+    df_sock_dir_free(ports->sock_dir);
     free(ports);
 }
 
@@ -471,8 +502,13 @@ uint16_t df_local_ports_number_of(struct df_local_ports *ports, const char *lpor
 void df_local_ports_changed(struct df_local_ports *ports, uint16_t number, const struct df_port_state *state)
 {
     struct local_port *port = number <= DF_LOCAL_PORTS_MAX ? ports->by_number[number] : NULL;
-    if (port && port->open.type)
-        set_attached(port, state->attached, state->detail);
+    if (!port || !port->open.type)
+        return;
+    set_attached(port, state->attached, state->detail);
+    if (state->gone) {
+        port->gone = true;
+        touch(ports, port);
+    }
 }
 
 const char *df_local_port_state_name(enum df_local_port_state state)

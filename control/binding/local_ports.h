@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/binding/sock_dir.h"
 #include "control/compile/relevance.h"
 #include "control/datapath/datapath.h"
 #include "control/model/store.h"
@@ -17,7 +18,8 @@
  *   number of a port that went is given out again last.
  * - Of the ports that name one interface (vif_name) the one with the lowest id has it; the others know whose it is.
  * - Status is a level: wanted and open are compared anew at each settle, so a lost event or a failed attempt repairs
- *   itself. An interface that cannot be opened is tried again after 1 s, 2 s, ... 30 s.
+ *   itself. An interface that cannot be opened is tried again after 1 s, 2 s, ... 30 s; one whose device is gone is
+ *   closed and treated so.
  *
  * Entries are committed between df_local_ports_close() and df_local_ports_open(): a port opens last and closes first.
  *
@@ -78,8 +80,8 @@ const char *df_local_ports_claim(struct df_local_ports *ports, const char *lport
 /** Says what is wanted of a port that is bound to this node. */
 void df_local_ports_want(struct df_local_ports *ports, const char *lport, const struct df_local_port_want *want);
 
-/** Where vhost-user and memif sockets are that the model names without a folder. */
-const char *df_local_ports_sock_dir(const struct df_local_ports *ports);
+/** Where the sockets of vhost-user and memif ports are. */
+const struct df_sock_dir *df_local_ports_sock_dir(const struct df_local_ports *ports);
 
 /* ---- Settling */
 
@@ -107,7 +109,7 @@ int df_local_ports_info(struct df_local_ports *ports, const char *lport, struct 
 /** The number of the port, or 0: makes none. */
 uint16_t df_local_ports_number_of(struct df_local_ports *ports, const char *lport);
 
-/** The backend says that a port came up or went down. */
+/** The backend says that a port came up or went down, or that its device is gone: the next settle closes it then. */
 void df_local_ports_changed(struct df_local_ports *ports, uint16_t number, const struct df_port_state *state);
 
 const char *df_local_port_state_name(enum df_local_port_state state);

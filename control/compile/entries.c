@@ -101,7 +101,8 @@ static struct slot *slot_want(struct df_entries *entries, uint16_t table, const 
     struct slot *slot;
     memcpy(wanted.key, key, key_len);
     unsigned len = (unsigned)(offsetof(struct slot_key, key) + key_len);
-    HASH_FIND(hh, entries->slots, &wanted, len, slot);
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult,clang-analyzer-core.uninitialized.Assign) */
+    HASH_FIND(hh, entries->slots, &wanted, len, slot); /* all of wanted is set */
     if (slot)
         return slot;
     slot = df_alloc(sizeof(*slot));

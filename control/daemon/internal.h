@@ -42,6 +42,7 @@ struct df_daemon {
     struct event *settle;   /* activated by whatever makes the controller due, and a timer for what it tries again */
     struct event *watchdog; /* NULL: systemd wants none */
     struct event *punts;    /* the data plane has something for us */
+    struct event *look;     /* at ports that change without telling */
 
     uint64_t started_ms;
     bool ready;

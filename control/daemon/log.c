@@ -24,10 +24,12 @@ void df_log_set_level(enum df_log_level level)
 static bool to_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
-    unsigned long long device, inode;
+    char *colon;
     struct stat status;
-    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
-           status.st_dev == device && status.st_ino == inode;
+    if (!stream || fstat(STDERR_FILENO, &status) != 0)
+        return false;
+    return strtoull(stream, &colon, 10) == status.st_dev && *colon == ':' &&
+           strtoull(colon + 1, NULL, 10) == status.st_ino;
 }
 
 static const char *level_name(enum df_log_level level)

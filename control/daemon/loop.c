@@ -90,6 +90,16 @@ static void on_punts(evutil_socket_t fd, short what, void *arg)
     end_work(daemon);
 }
 
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+    struct df_daemon *daemon = arg;
+    (void)fd;
+    (void)what;
+    begin_work(daemon);
+    df_datapath_fastpath_tick(daemon->dp);
+    end_work(daemon);
+}
+
 static void on_port_changed(void *arg, uint16_t port, const struct df_port_state *state)
 {
     struct df_daemon *daemon = arg;
@@ -234,6 +244,17 @@ static int start_watchdog(struct df_daemon *daemon)
     return daemon->watchdog && event_add(daemon->watchdog, &half) == 0 ? 0 : -ENOMEM;
 }
 
+static int start_fastpath_events(struct df_daemon *daemon)
+{
+    static const struct timeval look_interval = {.tv_sec = 1};
+    daemon->punts =
+        event_new(daemon->base, df_datapath_fastpath_fd(daemon->dp), EV_READ | EV_PERSIST, on_punts, daemon);
+    daemon->look = event_new(daemon->base, -1, EV_PERSIST, on_look, daemon);
+    if (!daemon->punts || !daemon->look || event_add(daemon->punts, NULL) != 0)
+        return -ENOMEM;
+    return event_add(daemon->look, &look_interval) == 0 ? 0 : -ENOMEM;
+}
+
 static int start_events(struct df_daemon *daemon)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
@@ -245,11 +266,7 @@ static int start_events(struct df_daemon *daemon)
     daemon->settle = evtimer_new(daemon->base, on_settle, daemon);
     if (!daemon->settle || start_watchdog(daemon) != 0)
         return -ENOMEM;
-    if (!daemon->is_fastpath)
-        return 0;
-    daemon->punts =
-        event_new(daemon->base, df_datapath_fastpath_fd(daemon->dp), EV_READ | EV_PERSIST, on_punts, daemon);
-    return daemon->punts && event_add(daemon->punts, NULL) == 0 ? 0 : -ENOMEM;
+    return daemon->is_fastpath ? start_fastpath_events(daemon) : 0;
 }
 
 static int start_rpc(struct df_daemon *daemon)
@@ -319,6 +336,7 @@ static void stop(struct df_daemon *daemon)
     free_event(daemon->settle);
     free_event(daemon->watchdog);
     free_event(daemon->punts);
+    free_event(daemon->look);
     if (daemon->controller)
         df_controller_free(daemon->controller);
     df_daemon_close_datapath(daemon);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <rte_version.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -230,11 +231,10 @@ static void tables(struct df_rpc_call *call, json_t *params, void *arg)
 
 static const struct df_table_desc *find_table(const char *name)
 {
-    unsigned number;
-    char rest;
-    if (sscanf(name, "%u%c", &number, &rest) == 1 && number < DF_TABLE_END)
-        return df_table_desc((uint16_t)number);
-    return df_table_desc_find(name);
+    char *end;
+    unsigned long number = strtoul(name, &end, 10);
+    bool is_number = name[0] >= '0' && name[0] <= '9' && *end == '\0';
+    return is_number && number < DF_TABLE_END ? df_table_desc((uint16_t)number) : df_table_desc_find(name);
 }
 
 static void table(struct df_rpc_call *call, json_t *params, void *arg)

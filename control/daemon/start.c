@@ -99,6 +99,7 @@ static int start_eal(struct df_daemon *daemon)
         .memory = memory_of(config),
         .memory_mb = config->memory_mb,
         .n_mbufs = config->mbufs,
+        .mbuf_size = (uint16_t)config->mbuf_size,
         .plugins = (const char *const *)config->plugins,
         .pci = pci,
     };
@@ -126,6 +127,7 @@ static int open_fastpath(struct df_daemon *daemon)
         .table_entries_max = config->table_entries_max,
         .devices = daemon->devices,
         .n_devices = daemon->n_devices,
+        .allow_memif = *config->memif == 'y',
     };
     for (unsigned i = 0; i < daemon->n_workers; i++)
         fastpath.workers.lcores[i] = df_eal_worker_lcore(i);

@@ -36,6 +36,7 @@ struct df_port_stats {
 
 struct df_port_state {
     bool attached;      /* link is up, a guest is behind it */
+    bool gone;          /* in events: its device is not there any more; remove the port, and try to add it again */
     const char *detail; /* of the backend, valid until the port is removed or changes: "no guest yet" */
 };
 
@@ -45,7 +46,7 @@ struct df_datapath;
 struct df_datapath_events {
     /** A packet punted to app; frame is valid during the call. lport/network: registers of the walk. */
     void (*punt)(void *arg, uint32_t app, uint32_t lport, uint32_t network, const uint8_t *frame, uint32_t len);
-    /** A port came up or went down. */
+    /** A port came up or went down, or its device is gone. The port may not be removed in the call. */
     void (*port_changed)(void *arg, uint16_t port, const struct df_port_state *state);
     void *arg;
 };

@@ -7,17 +7,26 @@
 #include <unistd.h>
 
 #include "control/datapath/fastpath_report.h"
+#include "fastpath/eal.h"
 #include "fastpath/tables/table.h"
 
 #define PUNTS_PER_POLL 256
+
+/* What the controller was told of a port. */
+struct told {
+    bool attached, gone;
+    const char *detail; /* compared by address, never read: the port may be another one by now */
+};
 
 struct fastpath {
     struct df_datapath dp;
     struct df_worker_config workers;
     const struct df_fastpath_device *devices;
     size_t n_devices;
+    bool allow_memif;
     int wake_fd;
     bool running;
+    struct told told[DF_PORTS_MAX];
     /* Ports whose attachment changed; set on any thread, read by the poll. */
     _Atomic bool changed[DF_PORTS_MAX];
 };
@@ -93,6 +102,19 @@ static const char *devargs_of(const struct fastpath *fp, const char *name)
     return NULL;
 }
 
+static int mtu_error(const struct df_port_spec *spec, int code, struct df_error *error)
+{
+    unsigned need = spec->mtu + (unsigned)DF_PORT_FRAME_OVERHEAD;
+    if (need > DF_MBUF_SIZE_MAX)
+        return df_error_set(error, code, "%s '%s': the network's mtu of %u is too long: lower it to at most %u",
+                            spec->vif_type, spec->vif_name, spec->mtu, DF_MBUF_SIZE_MAX - DF_PORT_FRAME_OVERHEAD);
+    return df_error_set(
+        error, code,
+        "%s '%s': the network's mtu of %u does not fit a packet buffer: raise [fastpath] mbuf_size to at "
+        "least %u, or lower the mtu",
+        spec->vif_type, spec->vif_name, spec->mtu, need);
+}
+
 /* What mends a port that cannot be opened. */
 static int port_error(const struct df_port_spec *spec, int code, struct df_error *error)
 {
@@ -109,6 +131,14 @@ static int port_error(const struct df_port_spec *spec, int code, struct df_error
         break;
     case -EACCES:
         remedy = "no permission: the daemon needs CAP_NET_ADMIN and CAP_NET_RAW, or access to the folder";
+        break;
+    case -EMSGSIZE:
+        return mtu_error(spec, code, error);
+    case -ECONNREFUSED:
+        remedy = "nobody listens on this socket";
+        break;
+    case -ENOENT:
+        remedy = "the socket's folder is not there: create it";
         break;
     case -E2BIG:
         remedy = "no more devices fit: DPDK is built for a fixed number of them";
@@ -137,6 +167,12 @@ static int port_add(struct df_datapath *dp, const struct df_port_spec *spec, str
         .changed = port_changed,
         .changed_arg = fp,
     };
+    if (strcmp(spec->vif_type, "memif") == 0 && !fp->allow_memif)
+        return df_error_set(
+            error, -EACCES,
+            "memif '%s': refused, because a peer on shared memory can crash the switch; where every such "
+            "peer is trusted, set [fastpath] memif = yes",
+            spec->vif_name);
     if (strcmp(spec->vif_type, "ethdev") == 0) {
         config.devargs = devargs_of(fp, spec->vif_name);
         if (config.devargs == NULL)
@@ -167,13 +203,24 @@ static int port_del(struct df_datapath *dp, uint16_t number)
     return 0;
 }
 
+/* False: the controller was told the same. */
+static bool tell(struct fastpath *fp, uint16_t number, const struct df_port_state *state)
+{
+    struct told *told = &fp->told[number];
+    bool is_news = told->attached != state->attached || told->gone != state->gone || told->detail != state->detail;
+    *told = (struct told){state->attached, state->gone, state->detail};
+    return is_news;
+}
+
 static int port_state(struct df_datapath *dp, uint16_t number, struct df_port_state *state)
 {
-    (void)dp;
     const struct df_port *port = df_ports_get(number);
     if (port == NULL)
         return -ENODEV;
-    state->attached = port->ops->attached(port, &state->detail);
+    const char *detail = "";
+    bool attached = port->ops->attached(port, &detail);
+    *state = (struct df_port_state){.attached = attached, .detail = detail};
+    tell(of(dp), number, state);
     return 0;
 }
 
@@ -267,6 +314,7 @@ int df_datapath_fastpath_open(const struct df_fastpath_config *config, struct df
     fp->dp.ops = &fastpath_ops;
     fp->devices = config->devices;
     fp->n_devices = config->n_devices;
+    fp->allow_memif = config->allow_memif;
     fp->workers = config->workers;
     fp->workers.wake = wake;
     fp->workers.wake_arg = fp;
@@ -313,6 +361,29 @@ static bool hand_over_one(struct df_datapath *dp)
                     mbuf->data_len);
     rte_pktmbuf_free(mbuf);
     return true;
+}
+
+static void look(struct fastpath *fp, const struct df_port *port)
+{
+    struct df_datapath *dp = &fp->dp;
+    const char *detail = "";
+    bool attached = port->ops->attached(port, &detail);
+    struct df_port_state state = {
+        .attached = attached,
+        .gone = port->ops->gone != NULL && port->ops->gone(port),
+        .detail = detail,
+    };
+    if (tell(fp, port->number, &state))
+        dp->events.port_changed(dp->events.arg, port->number, &state);
+}
+
+void df_datapath_fastpath_tick(struct df_datapath *dp)
+{
+    for (uint16_t number = 1; number < DF_PORTS_MAX; number++) {
+        const struct df_port *port = df_ports_get(number);
+        if (port != NULL)
+            look(of(dp), port);
+    }
 }
 
 void df_datapath_fastpath_poll(struct df_datapath *dp)

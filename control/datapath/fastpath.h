@@ -21,6 +21,7 @@ struct df_fastpath_config {
     uint32_t table_entries_max;      /* per table */
     const struct df_fastpath_device *devices;
     size_t n_devices;
+    bool allow_memif; /* its peers are trusted as this process itself (fastpath/ports/ethdev.h) */
 };
 
 /** Makes tables and workers; df_datapath_fastpath_start() lets them run. -ENOMEM and others, with the remedy. */
@@ -31,6 +32,12 @@ int df_datapath_fastpath_start(struct df_datapath *dp, struct df_error *error);
 
 /** Polls readable when workers have something for the controller: then call the next. */
 int df_datapath_fastpath_fd(const struct df_datapath *dp);
+
+/**
+ * Looks at ports that change without telling, and hands what changed to dp->events. Once a second: a device that went
+ * is found by the second look.
+ */
+void df_datapath_fastpath_tick(struct df_datapath *dp);
 
 /**
  * Hands punted packets and port changes to dp->events; at most a few hundred packets a call, so that the loop goes

@@ -40,6 +40,7 @@ static struct null_entry *find(struct null_datapath *null, const struct df_entry
     struct null_key key = {.table = entry->table, .key_len = entry->key_len};
     struct null_entry *found;
     memcpy(key.key, entry->key, entry->key_len);
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): all of key is set */
     HASH_FIND(hh, null->entries, &key, sizeof(key), found);
     return found;
 }

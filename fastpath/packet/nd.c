@@ -7,14 +7,15 @@
 
 #define OPTIONS_MAX 32
 #define OPTION_UNIT 8
+#define INDEX(TYPE) ((TYPE)-DF_ND_ROUTER_SOLICITATION)
 
 /* Bytes in front of the options, by type (RFC 4861 section 4). */
 static const uint8_t fixed_len[] = {
-    [DF_ND_ROUTER_SOLICITATION - DF_ND_ROUTER_SOLICITATION] = 8,
-    [DF_ND_ROUTER_ADVERTISEMENT - DF_ND_ROUTER_SOLICITATION] = 16,
-    [DF_ND_SOLICITATION - DF_ND_ROUTER_SOLICITATION] = sizeof(struct df_nd_message),
-    [DF_ND_ADVERTISEMENT - DF_ND_ROUTER_SOLICITATION] = sizeof(struct df_nd_message),
-    [DF_ND_REDIRECT - DF_ND_ROUTER_SOLICITATION] = 40,
+    [INDEX(DF_ND_ROUTER_SOLICITATION)] = 8,
+    [INDEX(DF_ND_ROUTER_ADVERTISEMENT)] = 16,
+    [INDEX(DF_ND_SOLICITATION)] = sizeof(struct df_nd_message),
+    [INDEX(DF_ND_ADVERTISEMENT)] = sizeof(struct df_nd_message),
+    [INDEX(DF_ND_REDIRECT)] = 40,
 };
 
 /*

@@ -24,8 +24,11 @@ struct ethdev {
     _Atomic bool removed;     /* the hardware was pulled out */
     struct rte_mempool *pool; /* what workers get */
     struct df_ethdev_own own;
-    _Atomic uint64_t lost; /* pool was empty */
-    char netdev[IFNAMSIZ]; /* the kernel's device behind it, "": none */
+    _Atomic uint64_t lost;   /* pool was empty */
+    struct df_netdev netdev; /* the kernel's device behind it */
+    int tap_file;            /* the driver's, of a tap device; -1: none */
+    bool client;             /* memif */
+    bool was_down;           /* at the last look */
     void (*changed)(void *arg, uint16_t number);
     void *changed_arg;
 };
@@ -72,6 +75,8 @@ static int ethdev_open(struct df_port *port, const struct df_port_config *config
     if (!dev)
         return -ENOMEM;
     dev->number = config->number;
+    dev->client = !config->server;
+    dev->tap_file = -1;
     dev->pool = config->pool;
     dev->changed = config->changed;
     dev->changed_arg = config->changed_arg;
@@ -101,13 +106,28 @@ err_dev:
     return err;
 }
 
+/* Taken before the driver takes it: if it is another one by then, the next look finds out. */
 static int netdev_open(struct df_port *port, const struct df_port_config *config)
 {
+    struct df_netdev netdev;
+    df_netdev_take(&netdev, config->vif_name ? config->vif_name : "");
+    int err = ethdev_open(port, config);
+    if (err)
+        return err;
+    ((struct ethdev *)port->priv)->netdev = netdev;
+    return 0;
+}
+
+static int tap_open(struct df_port *port, const struct df_port_config *config)
+{
+    int before[DF_TAP_FILES_MAX], now[DF_TAP_FILES_MAX];
+    unsigned n_before = df_tap_files(before);
     int err = ethdev_open(port, config);
     if (err)
         return err;
     struct ethdev *dev = port->priv;
-    snprintf(dev->netdev, sizeof(dev->netdev), "%s", config->vif_name);
+    df_netdev_take(&dev->netdev, config->vif_name);
+    dev->tap_file = df_tap_file_new(before, n_before, now, df_tap_files(now));
     return 0;
 }
 
@@ -181,16 +201,43 @@ static bool netdev_attached(const struct df_port *port, const char **detail)
         [DF_NETDEV_UP] = "",
     };
     const struct ethdev *dev = port->priv;
-    enum df_netdev_state state = df_netdev_state(dev->netdev);
+    enum df_netdev_state state = df_netdev_is_gone(&dev->netdev) ? DF_NETDEV_GONE : df_netdev_state(dev->netdev.name);
     *detail = text[state];
     return state == DF_NETDEV_UP;
 }
 
-/* A tap device that is not here was moved to where its guest is. */
+static bool ethdev_gone(const struct df_port *port)
+{
+    return ((const struct ethdev *)port->priv)->removed;
+}
+
+static bool netdev_gone(const struct df_port *port)
+{
+    return df_netdev_is_gone(&((const struct ethdev *)port->priv)->netdev);
+}
+
+static bool tap_gone(const struct df_port *port)
+{
+    const struct ethdev *dev = port->priv;
+    return dev->tap_file >= 0 && df_tap_is_gone(dev->tap_file);
+}
+
+/* A client connects once. It may do so from one look to the next. */
+static bool memif_gone(const struct df_port *port)
+{
+    struct ethdev *dev = port->priv;
+    const char *detail;
+    bool is_down = dev->client && !ethdev_attached(port, &detail);
+    bool was_down = dev->was_down;
+    dev->was_down = is_down;
+    return is_down && was_down;
+}
+
+/* A tap device that is not here was moved to where its guest is, if it is at all. */
 static bool tap_attached(const struct df_port *port, const char **detail)
 {
     const struct ethdev *dev = port->priv;
-    if (df_netdev_state(dev->netdev) != DF_NETDEV_GONE)
+    if (tap_gone(port) || !df_netdev_is_gone(&dev->netdev))
         return netdev_attached(port, detail);
     *detail = "in another network namespace";
     return true;
@@ -206,14 +253,14 @@ static void ethdev_counters(const struct df_port *port, struct df_port_counters 
                                           .tx_errors = stats.oerrors};
 }
 
-#define OPS(VIF_TYPE, OPEN, ATTACHED)                                                                                  \
+#define OPS(VIF_TYPE, OPEN, ATTACHED, GONE)                                                                            \
     {                                                                                                                  \
         .vif_type = VIF_TYPE, .open = OPEN, .close = ethdev_close, .rx = ethdev_rx, .tx = ethdev_tx,                   \
-        .attached = ATTACHED, .counters = ethdev_counters                                                              \
+        .attached = ATTACHED, .gone = GONE, .counters = ethdev_counters                                                \
     }
 
-const struct df_port_ops df_port_tap = OPS("tap", netdev_open, tap_attached);
-const struct df_port_ops df_port_veth = OPS("veth", netdev_open, netdev_attached);
-const struct df_port_ops df_port_afxdp = OPS("afxdp", netdev_open, netdev_attached);
-const struct df_port_ops df_port_memif = OPS("memif", ethdev_open, ethdev_attached);
-const struct df_port_ops df_port_ethdev = OPS("ethdev", ethdev_open, ethdev_attached);
+const struct df_port_ops df_port_tap = OPS("tap", tap_open, tap_attached, tap_gone);
+const struct df_port_ops df_port_veth = OPS("veth", netdev_open, netdev_attached, netdev_gone);
+const struct df_port_ops df_port_afxdp = OPS("afxdp", netdev_open, netdev_attached, netdev_gone);
+const struct df_port_ops df_port_memif = OPS("memif", ethdev_open, ethdev_attached, memif_gone);
+const struct df_port_ops df_port_ethdev = OPS("ethdev", ethdev_open, ethdev_attached, ethdev_gone);

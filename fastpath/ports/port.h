@@ -51,7 +51,13 @@ struct df_port_ops {
     uint16_t (*rx)(struct df_port *port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n);
     /* Takes the first mbufs, as many as it returns; the caller frees the rest. */
     uint16_t (*tx)(struct df_port *port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n);
+    /* detail is text that stays. */
     bool (*attached)(const struct df_port *port, const char **detail);
+    /*
+     * The device is not there any more, and will not come back to this port: close it, and open it again later. Asked
+     * once in a while; may be NULL.
+     */
+    bool (*gone)(const struct df_port *port);
     void (*counters)(const struct df_port *port, struct df_port_counters *counters);
     /* A handle can be opened for nothing but itself: no thread of its own touches mbufs. */
 };

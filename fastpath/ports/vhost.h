@@ -24,7 +24,8 @@
  *
  * Checksum and segmentation offloads are not offered, so a guest fills in its checksums and sends frames of its MTU.
  * Mergeable buffers, packed rings, in-order and indirect descriptors, live-migration logging and announcements are. A
- * frame longer than one packet buffer is dropped by the library: mbufs from here are one segment.
+ * frame longer than one packet buffer is dropped by the library, which counts none and logs the first: mbufs from here
+ * are one segment. (Without that it would fill the pool with a single descriptor's gigabyte.)
  *
  * Limits: 1,000 sockets, where one that listens counts twice (the library's poll set has 1,024 places).
  */

@@ -34,7 +34,7 @@ unsigned df_xdp_sockets(const struct df_xdp_socket *known, unsigned n_known, str
     if (!dir)
         return 0;
     for (const struct dirent *entry; n < max && (entry = readdir(dir));)
-        if (entry->d_name[0] != '.' && read_socket(atoi(entry->d_name), &sockets[n]) &&
+        if (entry->d_name[0] != '.' && read_socket((int)strtol(entry->d_name, NULL, 10), &sockets[n]) &&
             !is_known(known, n_known, sockets[n].inode))
             n++;
     closedir(dir);

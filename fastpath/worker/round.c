@@ -136,6 +136,7 @@ static void cache_verdict(struct df_worker *worker, const struct batch *b, unsig
         return;
     }
     bool evicted;
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): what has a kind has a hash */
     struct df_flow *flow = df_flow_place(&worker->cache, &b->key[i], b->hash[i], b->kind[i], b->frame[i], worker->tick,
                                          walk->verdict.kind != DF_VERDICT_DROP, &evicted);
     if (flow == NULL)

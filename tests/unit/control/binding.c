@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,9 +112,41 @@ Test(binding, default_interfaces_are_named_after_the_first_11_characters_of_the_
     expect_vif("0123456789abcdef", "/run/df/vhu0123456789a");
     port(PORT("0123456789abcdef", "'vif_type': 'vhostuser', 'vif_name': 'mine'", ""));
     expect_vif("0123456789abcdef", "/run/df/mine");
-    port(PORT("0123456789abcdef", "'vif_type': 'vhostuser', 'vif_name': '/tmp/sock'", ""));
-    expect_vif("0123456789abcdef", "/tmp/sock");
     expect_open("0123456789abcdef");
+    node_down(&node);
+}
+
+Test(binding, a_socket_outside_of_its_folder_is_refused_by_name)
+{
+    up();
+    port(PORT("p", "'vif_type': 'vhostuser', 'vif_name': '/run/df//./sub/sock'", ""));
+    expect_vif("p", "/run/df/sub/sock");
+    expect_open("p");
+    static const char *const types[] = {"vhostuser", "memif"};
+    static const char *const names[] = {
+        "/tmp/sock", "/run/df", "/run/dfx/sock", "/run/df/../x/sock", "../x/sock", "/run/df/sub/..",
+        "..",        "/",       "/run/./df/.//", "/run/docker.sock",  "./."};
+    for (size_t t = 0; t < 2; t++)
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+            node_setf(&node, DF_NB_LPORT, PORT("p", "'vif_type': '%s', 'vif_name': '%s'", ""), types[t], names[i]);
+            node_settle(&node);
+            expect_refused("p", names[i]);
+            expect_refused("p", "/run/df");
+            cr_assert_eq(node.dp->ops->port_del(node.dp, 1), -ENODEV, "%s is open", names[i]);
+        }
+    /* Devices have no folder. */
+    port(PORT("p", "'vif_type': 'tap', 'vif_name': 'tap..0'", ""));
+    expect_open("p");
+    node_down(&node);
+}
+
+Test(binding, two_names_of_one_socket_are_one_interface)
+{
+    up();
+    port(PORT("p", "'vif_type': 'vhostuser', 'vif_name': 'a'", ""));
+    port(PORT("q", "'vif_type': 'vhostuser', 'vif_name': '/run//df/./a'", ""));
+    cr_assert_str_eq(node_reason(&node, "p"), "");
+    cr_assert_str_eq(node_reason(&node, "q"), "vif_name /run/df/a is that of lport p too");
     node_down(&node);
 }
 
@@ -286,6 +319,7 @@ Test(binding, a_number_that_came_free_is_given_out_last)
 
 static char asked[1024];
 static bool port_add_fails;
+static int port_add_code = -ENODEV;
 
 static void note(const char *what, unsigned port_number, const char *vif)
 {
@@ -298,7 +332,7 @@ static int noting_port_add(struct df_datapath *dp, const struct df_port_spec *sp
     (void)dp;
     if (port_add_fails) {
         note("!", spec->port, spec->vif_name);
-        return df_error_set(error, -19, "no device %s", spec->vif_name);
+        return df_error_set(error, port_add_code, "no device %s", spec->vif_name);
     }
     note("+", spec->port, spec->vif_name);
     return 0;
@@ -405,6 +439,115 @@ Test(binding, a_port_that_goes_while_it_fails_is_not_tried_again)
     node_now += 100000;
     node_settle(&node);
     expect_asked("");
+    node_down(&node);
+}
+
+static void device_goes(uint16_t number)
+{
+    df_controller_port_changed(node.controller, number,
+                               &(struct df_port_state){.gone = true, .detail = "the device is gone"});
+}
+
+Test(binding, a_device_that_went_is_closed_and_opened_when_it_is_back)
+{
+    up_noting();
+    node_now = 10000;
+    port(PORT("p", "'vif_type': 'veth', 'vif_name': 'veth0'", ""));
+    node_set(
+        &node, DF_NB_LPORT,
+        "{'id': 'q', 'unique_key': 8, 'lswitch': 'n', 'macs': ['02:00:00:00:00:08'], 'binding': {'type': 'chassis', "
+        "'chassis': 'here', 'vif_type': 'tap', 'vif_name': 'tap0'}}");
+    node_settle(&node);
+    expect_asked("+1:veth0 +2:tap0 ");
+    uint64_t compiles = df_controller_work(node.controller).compiles;
+
+    device_goes(1);
+    expect_asked("");
+    cr_assert_eq(node_settle(&node), 0, "no entry changes");
+    expect_asked("-1: ");
+    cr_assert_str_eq(node_reason(&node, "p"), "device veth0 is gone");
+    struct df_port_status status;
+    cr_assert_eq(df_controller_port_status(node.controller, "p", &status), 0);
+    cr_assert_not(status.attached);
+    cr_assert_eq(status.applied_version, 0);
+    cr_assert_eq(df_controller_next_due_ms(node.controller), 11000);
+    json_t *report = port_report("p");
+    cr_assert_str_eq(json_string_value(json_object_get(report, "status")), "down");
+    json_decref(report);
+
+    port_add_fails = true;
+    uint64_t pauses[] = {1000, 2000, 4000};
+    for (size_t i = 0; i < sizeof(pauses) / sizeof(pauses[0]); i++) {
+        node_now += pauses[i] - 1;
+        node_settle(&node);
+        expect_asked("");
+        node_now += 1;
+        node_settle(&node);
+        expect_asked("!1:veth0 ");
+        cr_assert_str_eq(node_reason(&node, "p"), "device veth0 is gone", "and not only: no such device");
+    }
+    port_add_fails = false;
+    node_now += 8000;
+    node_settle(&node);
+    expect_asked("+1:veth0 ");
+    cr_assert_str_eq(node_reason(&node, "p"), "");
+    cr_assert_str_eq(node_reason(&node, "q"), "");
+    cr_assert_eq(df_controller_next_due_ms(node.controller), -1);
+    cr_assert_eq(df_controller_work(node.controller).compiles, compiles, "nothing was compiled for it");
+
+    /* The next time it begins with a second again. */
+    device_goes(1);
+    node_settle(&node);
+    expect_asked("-1: ");
+    cr_assert_eq(df_controller_next_due_ms(node.controller), (int64_t)node_now + 1000);
+    node_down(&node);
+}
+
+Test(binding, another_reason_to_fail_is_told_while_a_device_is_gone)
+{
+    up_noting();
+    port(PORT("p", "'vif_type': 'veth', 'vif_name': 'veth0'", ""));
+    device_goes(1);
+    node_settle(&node);
+    port_add_fails = true;
+    port_add_code = -EBUSY;
+    node_now += 1000;
+    node_settle(&node);
+    cr_assert_str_eq(node_reason(&node, "p"), "no device veth0");
+    port_add_code = -ENODEV;
+    node_now += 2000;
+    node_settle(&node);
+    cr_assert_str_eq(node_reason(&node, "p"), "device veth0 is gone");
+    node_down(&node);
+}
+
+Test(binding, a_port_that_changes_while_its_device_is_gone_does_not_wait_for_it)
+{
+    up_noting();
+    port(PORT("p", "'vif_type': 'veth', 'vif_name': 'veth0'", ""));
+    device_goes(1);
+    port(PORT("p", "'vif_type': 'veth', 'vif_name': 'veth1'", ""));
+    expect_asked("+1:veth0 -1: +1:veth1 ");
+    device_goes(1);
+    node_settle(&node);
+    port(PORT("p", "'vif_type': 'veth', 'vif_name': 'veth2'", ""));
+    expect_asked("-1: +1:veth2 ");
+    device_goes(1);
+    node_settle(&node);
+    expect_asked("-1: ");
+    device_goes(1); /* late news of what is closed */
+    port(PORT("p", "'vif_type': 'none'", ""));
+    node_now += 100000;
+    node_settle(&node);
+    expect_asked("");
+    cr_assert_eq(df_controller_next_due_ms(node.controller), -1);
+    port(PORT("p", "'vif_type': 'veth', 'vif_name': 'veth2'", ""));
+    expect_asked("+1:veth2 ");
+    node_delete(&node, DF_NB_LPORT, "p");
+    device_goes(1);
+    node_settle(&node);
+    expect_asked("-1: ");
+    cr_assert_eq(df_controller_next_due_ms(node.controller), -1);
     node_down(&node);
 }
 

@@ -43,6 +43,8 @@ Test(config, without_a_file_every_key_has_its_default)
     cr_expect_null(config->apps_list[4]);
     cr_expect_null(config->ports[0]);
     cr_expect_eq(config->flow_cache_entries, 131072);
+    cr_expect_eq(config->mbuf_size, 2048);
+    cr_expect_str_eq(config->memif, "no");
     cr_expect_not(config->lmdb_create);
     cr_expect_str_eq(config->rpc_socket, "/run/dragonflow/df.sock");
     cr_expect_eq(df_config_log_level(config), DF_LOG_INFO);
@@ -106,6 +108,9 @@ ParameterizedTestParameters(config, a_bad_file_is_refused_with_its_line)
         {"[fastpath]\nmbufs = -1024\n", "must be a number"},
         {"[fastpath]\nmbufs = 4096k\n", "must be a number"},
         {"[fastpath]\nmbufs = 99999999999999999999\n", "must be a number"},
+        {"[fastpath]\nmbuf_size = 2047\n", "must be a number from 2048 to 16384, not `2047'"},
+        {"[fastpath]\nmbuf_size = 16385\n", "must be a number from 2048 to 16384"},
+        {"[fastpath]\nmemif = true\n", "must be one of yes|no, not `true'"},
         {"[fastpath]\nworkers = 3-1\n", "must be a list of CPUs"},
         {"[fastpath]\ncontrol_lcore = 0,1\n", "must be one CPU"},
         {"[fastpath]\nports = up0\n", "must be NAME=DEVARGS"},

@@ -108,8 +108,13 @@ void node_init(void)
 
 void node_up(struct node *node, const struct df_app *const *apps)
 {
+    node_up_on(node, apps, df_datapath_null_open());
+}
+
+void node_up_on(struct node *node, const struct df_app *const *apps, struct df_datapath *dp)
+{
     struct df_error error = {""};
-    node->dp = df_datapath_null_open();
+    node->dp = dp;
     struct df_controller_config config = {
         .host = "here", .builtin = apps, .vhost_sock_dir = "/run/df", .dp = node->dp, .clock = &node_clock};
     cr_assert_eq(df_controller_new(&config, &node->controller, &error), 0, "%s", error.text);

@@ -36,6 +36,9 @@ void node_init(void);
 
 void node_up(struct node *node, const struct df_app *const *apps);
 
+/** On another datapath than the null backend; node_down() closes it. */
+void node_up_on(struct node *node, const struct df_app *const *apps, struct df_datapath *dp);
+
 /** Ends with the oracle: a full recompile changes nothing. */
 void node_down(struct node *node);
 

@@ -35,6 +35,20 @@ static void put(uint16_t number, const void *key, size_t key_len, const void *va
 
 #define PUT(table, key, value) put(table, &(key), sizeof(key), &(value), sizeof(value))
 
+/* A value that is a head and one item behind it. */
+static void put_with_item(uint16_t number, const void *key, size_t key_len, const void *head, size_t head_len,
+                          const void *item, size_t item_len)
+{
+    uint8_t value[256];
+    cr_assert_leq(head_len + item_len, sizeof(value));
+    memcpy(value, head, head_len);
+    memcpy(value + head_len, item, item_len);
+    put(number, key, key_len, value, head_len + item_len);
+}
+
+#define PUT_WITH_ITEM(table, key, head, item)                                                                          \
+    put_with_item(table, &(key), sizeof(key), &(head), sizeof(head), &(item), sizeof(item))
+
 static struct df_mac mac_of(unsigned n)
 {
     return (struct df_mac){{2, 0, 0, 0, 0, (uint8_t)n}};
@@ -48,12 +62,9 @@ static void put_port(uint16_t port, uint32_t lport, unsigned n)
     PUT(DF_TABLE_FLOOD, ((struct df_flood_key){.network = 1, .lport = lport}), ((struct df_flood_value){0}));
     PUT(DF_TABLE_EGRESS, ((struct df_egress_key){.lport = lport}), ((struct df_egress_value){DF_EGRESS_LOCAL}));
     PUT(DF_TABLE_DISPATCH, ((struct df_dispatch_key){.lport = lport}), ((struct df_dispatch_value){.port = port}));
-    struct {
-        struct df_port_security_value head;
-        struct df_port_security_pair pair;
-    } security = {{.enabled = 1, .n_pairs = 1},
-                  {.mac = mac_of(n), .ip = df_ip_from4(htonl(0x0a000000 + n)), .prefix_len = 128}};
-    PUT(DF_TABLE_PORT_SECURITY, ((struct df_port_security_key){lport}), security);
+    struct df_port_security_value security = {.enabled = 1, .n_pairs = 1};
+    struct df_port_security_pair pair = {.mac = mac_of(n), .ip = df_ip_from4(htonl(0x0a000000 + n)), .prefix_len = 128};
+    PUT_WITH_ITEM(DF_TABLE_PORT_SECURITY, ((struct df_port_security_key){lport}), security, pair);
 }
 
 static void setup(void)
@@ -65,12 +76,11 @@ static void setup(void)
     put_port(2, 12, 2);
     PUT(DF_TABLE_L2, ((struct df_l2_key){.network = 1, .mac = mac_of(0xfe)}),
         ((struct df_l2_value){.lport = 20, .router = 5, .ip4 = df_ip_from4(htonl(0x0a0000fe))}));
-    struct {
-        struct df_l3_value head;
-        struct df_l3_hop hop;
-    } route = {{.n_hops = 1}, {.network = 2, .lport = 21, .mac = mac_of(0xfd), .kind = DF_ROUTE_CONNECTED}};
-    PUT(DF_TABLE_L3, ((struct df_l3_key){.router = 5, .prefix_len = 120, .prefix = df_ip_from4(htonl(0x0a010000))}),
-        route);
+    struct df_l3_value route = {.n_hops = 1};
+    struct df_l3_hop hop = {.network = 2, .lport = 21, .mac = mac_of(0xfd), .kind = DF_ROUTE_CONNECTED};
+    PUT_WITH_ITEM(DF_TABLE_L3,
+                  ((struct df_l3_key){.router = 5, .prefix_len = 120, .prefix = df_ip_from4(htonl(0x0a010000))}), route,
+                  hop);
     PUT(DF_TABLE_L3_PROACTIVE, ((struct df_l3_proactive_key){.network = 2, .ip = df_ip_from4(htonl(0x0a010002))}),
         ((struct df_l3_proactive_value){.lport = 12, .mac = mac_of(2)}));
 }
