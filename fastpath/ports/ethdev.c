@@ -114,6 +114,7 @@ static int netdev_open(struct df_port *port, const struct df_port_config *config
     int err = ethdev_open(port, config);
     if (err)
         return err;
+    df_netdev_silence(config->vif_name);
     ((struct ethdev *)port->priv)->netdev = netdev;
     return 0;
 }

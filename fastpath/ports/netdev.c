@@ -42,6 +42,25 @@ bool df_netdev_is_gone(const struct df_netdev *netdev)
     return netdev->index == 0 || if_nametoindex(netdev->name) != netdev->index;
 }
 
+/* Documentation/networking/ip-sysctl.rst of the kernel. */
+static void set_sysctl(const char *family, const char *name, const char *key, const char *value)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, name, key);
+    FILE *file = fopen(path, "we");
+    if (file == NULL)
+        return;
+    fputs(value, file);
+    fclose(file);
+}
+
+void df_netdev_silence(const char *name)
+{
+    set_sysctl("ipv6", name, "disable_ipv6", "1");
+    set_sysctl("ipv4", name, "arp_ignore", "8");
+    set_sysctl("ipv4", name, "rp_filter", "1");
+}
+
 static bool is_tap_file(int fd)
 {
     struct stat st;

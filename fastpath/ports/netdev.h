@@ -29,6 +29,13 @@ void df_netdev_take(struct df_netdev *netdev, const char *name);
 /** Deleted, renamed, or moved to another network namespace. */
 bool df_netdev_is_gone(const struct df_netdev *netdev);
 
+/**
+ * Keeps this host's own network stack out of the device, which hears what a guest sends as well as the port does: no IPv6
+ * on it, no answer to ARP for the host's addresses, and no packet taken whose source is not reached by it, which is
+ * every one. Without permission to write below /proc/sys it does nothing.
+ */
+void df_netdev_silence(const char *name);
+
 #define DF_TAP_FILES_MAX 512
 
 /*

@@ -122,6 +122,29 @@ Test(netdev, afxdp_carries_frames_both_ways, .timeout = 60)
     expect_port_on_veth("afxdp");
 }
 
+static void expect_sysctl(const char *path, int value)
+{
+    int now = -1;
+    FILE *file = fopen(path, "r");
+    cr_assert_not_null(file, "%s: %s", path, strerror(errno));
+    cr_expect_eq(fscanf(file, "%d", &now), 1);
+    fclose(file);
+    cr_expect_eq(now, value, "%s is %d", path, now);
+}
+
+Test(netdev, the_hosts_own_stack_does_not_speak_on_a_guests_device, .timeout = 60)
+{
+    own_namespace();
+    make_veth();
+    start_eal();
+    struct df_port *port = open_port(5, "veth", "sw");
+    expect_sysctl("/proc/sys/net/ipv6/conf/sw/disable_ipv6", 1);
+    expect_sysctl("/proc/sys/net/ipv4/conf/sw/arp_ignore", 8);
+    expect_sysctl("/proc/sys/net/ipv4/conf/sw/rp_filter", 1);
+    df_port_close(port);
+    df_eal_fini(&eal);
+}
+
 /* The guest's namespace is deleted, and the device with it, while the port is open. */
 static void expect_device_may_vanish(const char *vif_type)
 {
