@@ -136,11 +136,15 @@ static bool check_model(struct binding *binding)
     const Df__LogicalPort *lport = binding->lport;
     if (!lport->unique_key)
         return refuse(binding, "has no unique_key; write it again with df-db");
-    binding->network = df_compile_key(binding->c, DF_NB_LSWITCH, lport->lswitch);
-    if (binding->network == 0) {
+    const Df__LogicalSwitch *lswitch =
+        (const Df__LogicalSwitch *)df_compile_read(binding->c, DF_NB_LSWITCH, lport->lswitch);
+    if (!lswitch || !lswitch->unique_key) {
         binding->want.waiting = true;
         return refuse(binding, "waiting for lswitch %s", lport->lswitch ? lport->lswitch : "(none)");
     }
+    if (lswitch->has_enabled && !lswitch->enabled)
+        return refuse(binding, "network %s is disabled (enabled is false)", lport->lswitch);
+    binding->network = lswitch->unique_key;
     return true;
 }
 

@@ -79,6 +79,19 @@ Test(change, a_disabled_port_neither_sends_nor_receives)
     lab_expect_drop("l2_unknown", 1);
 }
 
+Test(change, a_disabled_network_carries_nothing_until_it_is_enabled)
+{
+    established();
+    lab_model("{'lswitch': [{'id': 'net1', 'topic': 'red', 'name': 'net1', 'network_type': 'local', 'mtu': 1500,"
+              " 'enabled': false}]}");
+    lab_send("vm1", TO_VM2);
+    lab_expect_silence();
+    lab_expect_drop("no_lport", 1);
+    lab_model(MODEL_NETWORKS);
+    lab_send("vm1", TO_VM2);
+    lab_expect("vm2", TO_VM2);
+}
+
 Test(change, objects_may_come_in_any_order)
 {
     lab_delete("lport", "vm1");

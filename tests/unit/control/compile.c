@@ -117,8 +117,8 @@ Test(compile, an_mtu_touches_those_who_read_it_and_no_port_that_knows_the_key)
     big_network(1000);
     struct df_controller_work before = df_controller_work(node.controller);
     node_set(&node, DF_NB_LSWITCH, "{'id': 'n', 'unique_key': 1, 'mtu': 1300}");
-    /* The network in gateway, and the one local port in mtu. */
-    cr_assert_eq(node_compiles(&node), 2);
+    /* The network in gateway, and the one local port in mtu and binding, which asks if the network is enabled. */
+    cr_assert_eq(node_compiles(&node), 3);
     struct df_controller_work after = df_controller_work(node.controller);
     cr_assert_eq(after.puts - before.puts, 1);
     cr_assert_eq(after.dels - before.dels, 0);

@@ -98,7 +98,7 @@ Test(controller, another_content_at_the_same_revision_is_a_change)
     node_set_at(&node, DF_NB_LPORT, PORT1, 2);
     node_set_at(&node, DF_NB_LPORT, PORT2, 3);
     node_snapshot(&node, DF_NB_SNAPSHOT_END);
-    cr_assert_eq(node_compiles(&node), 3); /* the network in gateway, both ports in mtu */
+    cr_assert_eq(node_compiles(&node), 5); /* the network in gateway, both ports in mtu and binding */
     node_down(&node);
 }
 
