@@ -38,6 +38,9 @@ struct df_flow_key {
     uint64_t word[2];
 };
 
+/* Shorter frames have no key: Ethernet, the shortest IPv4 header, and eight bytes of a transport header. */
+#define DF_FLOW_FRAME_MIN (RTE_ETHER_HDR_LEN + 28)
+
 /*
  * Bytes at the start of the frame that a cached decision also depends on: MACs, EtherType, and for IPv4 version and
  * length.
@@ -147,7 +150,7 @@ static inline unsigned df_flow_key_ip4(const uint8_t *frame, uint32_t len, uint1
                                        struct df_flow_key *key)
 {
     const uint8_t *ip = frame + RTE_ETHER_HDR_LEN;
-    if (len < RTE_ETHER_HDR_LEN + 28 || ip[0] != 0x45 || (df_load16(ip + 6) & RTE_BE16(0x3fff)))
+    if (ip[0] != 0x45 || (df_load16(ip + 6) & RTE_BE16(0x3fff)))
         return DF_FLOW_NONE;
     uint32_t total = rte_be_to_cpu_16(df_load16(ip + 2));
     if (total < 20 || total + RTE_ETHER_HDR_LEN > len || !df_ip4_checksum_good(ip))
@@ -195,6 +198,8 @@ static inline unsigned df_flow_key_ip6(const uint8_t *frame, uint32_t len, uint1
 static inline unsigned df_flow_key_read(const uint8_t *frame, uint32_t len, uint16_t port, bool by_l4,
                                         struct df_flow_key *key)
 {
+    if (len < DF_FLOW_FRAME_MIN)
+        return DF_FLOW_NONE;
     uint16_t type = df_load16(frame + 12);
     if (type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
         return df_flow_key_ip4(frame, len, port, by_l4, key);
