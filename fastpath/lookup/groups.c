@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fastpath/lookup/groups.h"
 
-#include <errno.h>
+#include <stdlib.h>
 
-int df_groups_init(struct df_groups *groups, uint16_t key_len, uint32_t max)
+struct df_groups *df_groups_new(uint16_t key_len, uint32_t max)
 {
-    *groups = (struct df_groups){0};
+    struct df_groups *groups = calloc(1, sizeof(*groups));
+    if (groups == NULL)
+        return NULL;
     if (df_entry_map_init(&groups->entries, key_len, max) == 0 && df_hash_map_init(&groups->map) == 0)
-        return 0;
+        return groups;
     df_entry_map_fini(&groups->entries);
-    return -ENOMEM;
+    free(groups);
+    return NULL;
 }
 
-void df_groups_fini(struct df_groups *groups, void (*del)(struct df_groups *groups, struct df_group *group))
+void df_groups_free(struct df_groups *groups, void (*del)(struct df_groups *groups, struct df_group *group))
 {
     struct df_group *group;
     uint64_t at = 0;
@@ -20,6 +23,7 @@ void df_groups_fini(struct df_groups *groups, void (*del)(struct df_groups *grou
         del(groups, group);
     df_hash_map_fini(&groups->map);
     df_entry_map_fini(&groups->entries);
+    free(groups);
 }
 
 void df_group_due(struct df_groups *groups, struct df_group *group)

@@ -30,11 +30,11 @@ struct df_groups {
     struct df_group *due;   /* changed since the last flush */
 };
 
-/** For entries with keys of key_len bytes, at most max of them. -ENOMEM. */
-int df_groups_init(struct df_groups *groups, uint16_t key_len, uint32_t max);
+/** For entries with keys of key_len bytes, at most max of them. NULL: no memory. */
+struct df_groups *df_groups_new(uint16_t key_len, uint32_t max);
 
-/** Calls del, which takes the group out by df_group_remove() and frees it, with each group; then frees the entries. */
-void df_groups_fini(struct df_groups *groups, void (*del)(struct df_groups *groups, struct df_group *group));
+/** Calls del, which takes the group out by df_group_remove(), with each group; then frees the entries and groups. */
+void df_groups_free(struct df_groups *groups, void (*del)(struct df_groups *groups, struct df_group *group));
 
 /** The group of that id, or NULL. hash: df_id_hash(id). */
 static inline void *df_group_find(const struct df_groups *groups, uint32_t id, uint64_t hash)

@@ -37,13 +37,8 @@ struct network {
 
 static int init(void **state, const struct df_table_ops *ops, uint32_t max)
 {
-    struct df_groups *networks = malloc(sizeof(*networks));
-    if (networks == NULL || df_groups_init(networks, ops->desc.key_size, max) != 0) {
-        free(networks);
-        return -ENOMEM;
-    }
-    *state = networks;
-    return 0;
+    *state = df_groups_new(ops->desc.key_size, max);
+    return *state != NULL ? 0 : -ENOMEM;
 }
 
 static void members_free(struct rcu_head *head)
@@ -75,8 +70,7 @@ static void network_del(struct df_groups *networks, struct df_group *group)
 
 static void fini(void *state)
 {
-    df_groups_fini(state, network_del);
-    free(state);
+    df_groups_free(state, network_del);
 }
 
 /* Where lport is in the list, or belongs. */

@@ -31,13 +31,8 @@ struct router {
 
 static int init(void **state, const struct df_table_ops *ops, uint32_t max)
 {
-    struct df_groups *routers = malloc(sizeof(*routers));
-    if (routers == NULL || df_groups_init(routers, ops->desc.key_size, max) != 0) {
-        free(routers);
-        return -ENOMEM;
-    }
-    *state = routers;
-    return 0;
+    *state = df_groups_new(ops->desc.key_size, max);
+    return *state != NULL ? 0 : -ENOMEM;
 }
 
 static void router_free(struct rcu_head *head)
@@ -78,8 +73,7 @@ static void router_del(struct df_groups *routers, struct df_group *group)
 
 static void fini(void *state)
 {
-    df_groups_fini(state, router_del);
-    free(state);
+    df_groups_free(state, router_del);
 }
 
 static int routes_reserve(struct router *router)
