@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -146,13 +148,16 @@ Test(fastpath, an_mtu_that_does_not_fit_names_the_key)
 
 /* ---- Devices that come and go */
 
-/* Names clash with nobody's, and all goes with the namespace. */
+/* Names clash with nobody's, and all goes with the namespaces, the names of `ip netns` too. */
 static void own_namespace(void)
 {
     if (geteuid() != 0)
         cr_skip_test("needs root: makes network devices");
-    if (unshare(CLONE_NEWNET) != 0)
+    if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0)
         cr_skip_test("needs network namespaces: %s", strerror(errno));
+    cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0, "%s", strerror(errno));
+    cr_assert(mkdir("/run/netns", 0755) == 0 || errno == EEXIST);
+    cr_assert_eq(mount("netns", "/run/netns", "tmpfs", 0, NULL), 0, "%s", strerror(errno));
 }
 
 static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -267,7 +272,6 @@ static void tap_is_not_there(void)
 Test(fastpath, a_tap_is_made_again_when_it_was_deleted_and_left_alone_when_it_was_moved, .timeout = 60)
 {
     own_namespace();
-    char name[64];
     up_with("tap", "tap0");
     run("ip link set tap0 up");
     tick();
@@ -277,16 +281,14 @@ Test(fastpath, a_tap_is_made_again_when_it_was_deleted_and_left_alone_when_it_wa
     cr_expect_neq(if_nametoindex("tap0"), 0);
     const struct df_port *first = df_ports_get(1);
 
-    snprintf(name, sizeof(name), "df-fastpath-%d", getpid());
-    run("ip netns add %s && ip link set tap0 netns %s", name, name);
-    run("ip -n %s link set tap0 name eth0", name);
+    run("ip netns add guest && ip link set tap0 netns guest");
+    run("ip -n guest link set tap0 name eth0");
     tick();
     expect_reason("p", "");
     cr_expect_eq(df_ports_get(1), first, "moved and renamed, it still is");
-    run("ip -n %s link del eth0", name);
+    run("ip -n guest link del eth0");
     tick();
     expect_gone_and_back("p", "tap0", tap_is_not_there);
-    run("ip netns del %s", name);
     down();
 }
 
