@@ -46,7 +46,6 @@
     X(RATE_ANSWER, "rate_answer", "over the limit of answers per port")                                                \
     X(RATE_PUNT, "rate_punt", "over the limit of punted packets per port")                                             \
     X(PUNT_FULL, "punt_full", "the queue to the controller was full")                                                  \
-    X(PUNT_REFUSED, "punt_refused", "the app it was punted to did not want it")                                        \
     X(ANSWER_NONE, "answer_none", "no answer is due (RFC 1122 section 3.2.2, RFC 4443 section 2.4 e)")                 \
     X(LOOP, "loop", "more tables walked than a pipeline has")
 

@@ -51,9 +51,6 @@ struct df_verdict {
     uint16_t n_outputs;
 };
 
-/* A walk remembers this many stamps; a decision that needs more is not cached. */
-#define DF_WALK_STAMPS_MAX 16
-
 struct df_table;
 struct df_walk;
 

@@ -6,7 +6,7 @@
 /*
  * A map from a unique_key of the model (of a router, of a network) to what a table keeps for it.
  *
- * Invariant: an object stays in the map from df_id_map_add() to df_id_map_del(); what workers read of it is an RCU
+ * Invariant: an object stays in the map from df_id_map_add() to df_hash_map_del(); what workers read of it is an RCU
  * pointer inside it, so that it changes without leaving the map.
  *
  * Readers: any registered thread between two quiescent states, lock-free. Writer: the control thread alone, which frees

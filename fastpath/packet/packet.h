@@ -45,7 +45,7 @@ struct df_packet {
     uint16_t l4_offset;
     uint16_t l3_len; /* IP total length, header included */
     uint16_t frame_len;
-    /* Read them by df_walk_sport() and so on in tables: that notes that the decision depends on them. */
+    /* Read them by df_walk_l4_src() and so on in tables: that notes that the decision depends on them. */
     uint16_t l4_src; /* ICMP: 0 */
     uint16_t l4_dst; /* ICMP, ICMPv6: type */
     uint8_t icmp_code;

@@ -92,7 +92,6 @@ static int ethdev_open(struct df_port *port, const struct df_port_config *config
     err = df_ethdev_start(dev->id, config, port, &dev->own);
     if (err)
         goto err_plug;
-    port->tx_may_keep = true;
     port->priv = dev;
     return 0;
 

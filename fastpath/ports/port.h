@@ -69,8 +69,7 @@ struct df_port {
     uint16_t n_rxq;
     uint16_t n_txq;
     uint16_t mtu;
-    bool tx_shared;   /* fewer transmit queues than workers: take the lock */
-    bool tx_may_keep; /* the device may hold on to transmitted mbufs (ethdev does) */
+    bool tx_shared; /* fewer transmit queues than workers: take the lock */
     rte_spinlock_t tx_lock[DF_PORT_QUEUES_MAX];
     char name[64];
     char vif_type[16];
