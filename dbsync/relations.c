@@ -86,31 +86,6 @@ RELATION(PortForwarding)
     return 0;
 }
 
-static bool is_icmp(const char *protocol)
-{
-    return is(protocol, "icmp") || is(protocol, "icmpv6") || is(protocol, "ipv6-icmp") || is(protocol, "1") ||
-           is(protocol, "58");
-}
-
-RELATION(SecurityGroupRule)
-{
-    if (m->has_port_range_max && !m->has_port_range_min)
-        return FAIL("port_range_min", "is missing: port_range_max is set");
-    if (is_icmp(m->protocol)) {
-        if (m->has_port_range_min && m->port_range_min > UINT8_MAX)
-            return FAIL("port_range_min", "%u is not an ICMP type (0 to 255)", m->port_range_min);
-        if (m->has_port_range_max && m->port_range_max > UINT8_MAX)
-            return FAIL("port_range_max", "%u is not an ICMP code (0 to 255)", m->port_range_max);
-    } else if (m->has_port_range_max && m->port_range_max < m->port_range_min) {
-        return FAIL("port_range_max", "%u is below port_range_min %u", m->port_range_max, m->port_range_min);
-    }
-    if (!!m->remote_group_id + !!m->remote_ip_prefix + !!m->remote_address_group_id > 1)
-        return FAIL("remote_group_id", "a rule has one remote: group, address group or prefix");
-    if (m->remote_ip_prefix && (family(m->remote_ip_prefix) == AF_INET6) != is(m->ethertype, "IPv6"))
-        return FAIL("remote_ip_prefix", "'%s' is not %s", m->remote_ip_prefix, m->ethertype);
-    return 0;
-}
-
 RELATION(QosPolicyRule)
 {
     if (is(m->type, "dscp_marking") && !m->has_dscp_mark)
@@ -166,7 +141,6 @@ int df_relations_check(const struct df_object_at *at, const struct df_path *up, 
     CASE(PortBinding, port_binding)
     CASE(LogicalPort, logical_port)
     CASE(PortForwarding, port_forwarding)
-    CASE(SecurityGroupRule, security_group_rule)
     CASE(QosPolicyRule, qos_policy_rule)
     CASE(ChildPortSegmentation, child_port_segmentation)
     CASE(SfcFlowClassifier, sfc_flow_classifier)

@@ -25,6 +25,7 @@ enum df_kind {
     DF_KIND_HOST,      /* an IP that one station can have: not zero, not multicast */
     DF_KIND_PREFIX,    /* address/length, nothing behind the length */
     DF_KIND_IP_PREFIX, /* an IP or a PREFIX */
+    DF_KIND_REMOTE,    /* an IP or address/length, of which what is behind the length does not count */
     DF_KIND_INTERFACE, /* address/length of an interface */
     DF_KIND_MAC,       /* of a station: not zero, not multicast */
     DF_KIND_WORD,      /* one of words */

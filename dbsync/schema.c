@@ -43,8 +43,10 @@ static const struct df_rule rules[] = {
     FIELD(QosPolicyRule, qos_policy_rule, direction, WORD, WORDS("ingress egress")),
     FIELD(QosPolicyRule, qos_policy_rule, dscp_mark, NUMBER, RANGE(0, 63)),
 
-    FIELD(AddressGroup, address_group, addresses, IP_PREFIX),
+    FIELD(AddressGroup, address_group, addresses, REMOTE),
 
+    /* What these fields are to each other is for the service to judge: a rule that cannot be must not take its group
+     * along, and Neutron keeps a prefix as the user wrote it. */
     FIELD(SecurityGroupRule, security_group_rule, id, ID),
     FIELD(SecurityGroupRule, security_group_rule, direction, WORD, WORDS("ingress egress"), REQUIRED),
     FIELD(SecurityGroupRule, security_group_rule, ethertype, WORD, WORDS("IPv4 IPv6"), REQUIRED),
@@ -52,7 +54,7 @@ static const struct df_rule rules[] = {
     FIELD(SecurityGroupRule, security_group_rule, port_range_min, NUMBER, RANGE(0, 65535)),
     FIELD(SecurityGroupRule, security_group_rule, port_range_max, NUMBER, RANGE(0, 65535)),
     FIELD(SecurityGroupRule, security_group_rule, remote_group_id, REF, TO(SECGROUP)),
-    FIELD(SecurityGroupRule, security_group_rule, remote_ip_prefix, IP_PREFIX),
+    FIELD(SecurityGroupRule, security_group_rule, remote_ip_prefix, REMOTE),
     FIELD(SecurityGroupRule, security_group_rule, remote_address_group_id, REF, TO(ADDRESS_GROUP)),
 
     FIELD(LogicalSwitch, logical_switch, unique_key, NUMBER, RANGE(1, UINT32_MAX)),

@@ -57,10 +57,13 @@ static const char *refuse_ip(const struct df_rule *rule, const char *text)
 static const char *refuse_prefix(const struct df_rule *rule, const char *text)
 {
     struct df_inet ip;
-    if (df_inet_parse(text, &ip) < 0 || (!ip.has_length && rule->kind != DF_KIND_IP_PREFIX))
-        return rule->kind == DF_KIND_IP_PREFIX ? "is not an address or prefix" : "is not an address/length";
+    bool may_be_ip = rule->kind == DF_KIND_IP_PREFIX || rule->kind == DF_KIND_REMOTE;
+    if (df_inet_parse(text, &ip) < 0 || (!ip.has_length && !may_be_ip))
+        return may_be_ip ? "is not an address or prefix" : "is not an address/length";
     if (rule->kind == DF_KIND_INTERFACE)
         return df_inet_is_host(&ip) ? NULL : "is not the address of a single host and its prefix length";
+    if (rule->kind == DF_KIND_REMOTE)
+        return NULL;
     return df_inet_has_host_bits(&ip) ? "has bits set behind its prefix length" : NULL;
 }
 
@@ -103,8 +106,8 @@ static const char *refuse_word(const struct df_rule *rule, const char *text)
 
 /* The names that Neutron knows. */
 #define PROTOCOLS                                                                                                      \
-    "ah any dccp egp esp gre icmp icmpv6 igmp ip ipip ipv6-encap ipv6-frag ipv6-icmp ipv6-nonxt ipv6-opts ipv6-route " \
-    "ospf pgm rsvp sctp tcp udp udplite vrrp"
+    "ah any dccp egp esp gre hopopt icmp icmpv6 igmp ip ipip ipv6-encap ipv6-frag ipv6-icmp ipv6-nonxt ipv6-opts "     \
+    "ipv6-route ospf pgm rsvp sctp tcp udp udplite vrrp"
 
 static const char *refuse_protocol(const struct df_rule *rule, const char *text)
 {
@@ -117,17 +120,12 @@ static const char *refuse_protocol(const struct df_rule *rule, const char *text)
 const char *df_rule_refuses(const struct df_rule *rule, const char *text)
 {
     static const char *(*const refuse[])(const struct df_rule *, const char *) = {
-        [DF_KIND_TEXT] = refuse_text,
-        [DF_KIND_ID] = refuse_id,
-        [DF_KIND_REF] = refuse_id,
-        [DF_KIND_IP] = refuse_ip,
-        [DF_KIND_HOST] = refuse_ip,
-        [DF_KIND_PREFIX] = refuse_prefix,
-        [DF_KIND_IP_PREFIX] = refuse_prefix,
-        [DF_KIND_INTERFACE] = refuse_prefix,
-        [DF_KIND_MAC] = refuse_mac,
-        [DF_KIND_WORD] = refuse_word,
-        [DF_KIND_PROTOCOL] = refuse_protocol,
+        [DF_KIND_TEXT] = refuse_text,        [DF_KIND_ID] = refuse_id,
+        [DF_KIND_REF] = refuse_id,           [DF_KIND_IP] = refuse_ip,
+        [DF_KIND_HOST] = refuse_ip,          [DF_KIND_PREFIX] = refuse_prefix,
+        [DF_KIND_IP_PREFIX] = refuse_prefix, [DF_KIND_REMOTE] = refuse_prefix,
+        [DF_KIND_INTERFACE] = refuse_prefix, [DF_KIND_MAC] = refuse_mac,
+        [DF_KIND_WORD] = refuse_word,        [DF_KIND_PROTOCOL] = refuse_protocol,
     };
     return refuse[rule->kind](rule, text);
 }
