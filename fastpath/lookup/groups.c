@@ -35,7 +35,7 @@ void df_group_due(struct df_groups *groups, struct df_group *group)
     groups->due = group;
 }
 
-void *df_group_get(struct df_groups *groups, uint32_t id, size_t size)
+void *df_group_get(struct df_groups *groups, uint64_t id, size_t size)
 {
     struct df_group *group = df_group_find(groups, id, df_id_hash(id));
     if (group == NULL)

@@ -5,7 +5,7 @@
 #include "fastpath/lookup/id_map.h"
 
 /*
- * Entries that workers read as a whole, by the unique_key they share: the routes of a router, the members of a network.
+ * Entries that workers read as a whole, by the number they share: the routes of a router, the members of a network.
  *
  * Invariant: put and del change entries and note that their group is due; a flush compiles each group that is due once,
  * however many of its entries changed, and publishes the outcome. A group whose compile fails stays due, with what it
@@ -37,13 +37,13 @@ struct df_groups *df_groups_new(uint16_t key_len, uint32_t max);
 void df_groups_free(struct df_groups *groups, void (*del)(struct df_groups *groups, struct df_group *group));
 
 /** The group of that id, or NULL. hash: df_id_hash(id). */
-static inline void *df_group_find(const struct df_groups *groups, uint32_t id, uint64_t hash)
+static inline void *df_group_find(const struct df_groups *groups, uint64_t id, uint64_t hash)
 {
     return df_id_map_find(&groups->map, id, hash);
 }
 
 /** The group of that id, made with size zeroed bytes if need be, and due; NULL: no memory. */
-void *df_group_get(struct df_groups *groups, uint32_t id, size_t size);
+void *df_group_get(struct df_groups *groups, uint64_t id, size_t size);
 
 /** Notes that the group changed. */
 void df_group_due(struct df_groups *groups, struct df_group *group);

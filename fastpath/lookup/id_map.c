@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-void *df_id_map_add(struct df_hash_map *map, uint32_t id, size_t size)
+void *df_id_map_add(struct df_hash_map *map, uint64_t id, size_t size)
 {
     size_t rounded = (size + 63) & ~(size_t)63;
     struct df_id_object *object = aligned_alloc(64, rounded);

@@ -1,102 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/lookup/route_groups.h"
+#include "fastpath/tables/builtin.h"
+
 #include <errno.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
-#include <stdlib.h>
 
-#include "fastpath/lookup/groups.h"
-#include "fastpath/lookup/route_table.h"
-#include "fastpath/tables/builtin.h"
+/* A router's routes. All routes of a router change at once (route_groups.h). */
 
-/*
- * A router's routes.
- *
- * Invariant: workers look a destination up in the router's compiled routes, which point to entries. put and del
- * change the entries and note that the router is due; flush compiles one new table per router, publishes it, bumps
- * the router's stamp, and only then retires the old table and the entries that are gone. So the routes of a router
- * change all at once, at a cost bounded by that router's routes.
- */
-
-struct router {
-    struct df_group group;
-    struct df_route_table *table; /* RCU; NULL: not compiled yet */
-
-    /* The writer's. */
-    struct df_entry_node **routes; /* all since the last flush, also those that are gone */
-    uint32_t n, room;
-};
+_Static_assert(offsetof(struct df_l3_key, prefix_len) == sizeof(uint32_t) + offsetof(struct df_route_key, bits) &&
+                   offsetof(struct df_l3_key, prefix) == sizeof(uint32_t) + offsetof(struct df_route_key, prefix),
+               "keys are those of route_groups.h");
 
 /* ---- control thread */
 
 static int init(void **state, const struct df_table_ops *ops, uint32_t max)
 {
-    *state = df_groups_new(ops->desc.key_size, max);
+    *state = df_route_groups_new(&ops->desc, max);
     return *state != NULL ? 0 : -ENOMEM;
-}
-
-static void router_free(struct rcu_head *head)
-{
-    struct router *router = caa_container_of(head, struct router, group.rcu);
-    free(router->routes);
-    free(router);
-}
-
-/* After this nobody finds the routes that are gone. */
-static void table_replace(struct router *router, struct df_route_table *table)
-{
-    struct df_route_table *old = router->table;
-    df_rcu_publish(router->table, table);
-    df_stamps_bump(df_stamp_mark(DF_TABLE_L3, df_id_hash(router->group.id.id)));
-    df_route_table_retire(old);
-}
-
-/* Retires the routes that are gone; the others move together. */
-static void routes_sweep(struct router *router)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < router->n; i++) {
-        if (router->routes[i]->gone)
-            df_entry_node_retire(router->routes[i]);
-        else
-            router->routes[kept++] = router->routes[i];
-    }
-    router->n = kept;
-}
-
-static void router_del(struct df_groups *routers, struct df_group *group)
-{
-    table_replace((struct router *)group, NULL);
-    routes_sweep((struct router *)group);
-    df_group_remove(routers, group, router_free);
-}
-
-static void fini(void *state)
-{
-    df_groups_free(state, router_del);
-}
-
-static int routes_reserve(struct router *router)
-{
-    if (router->n < router->room)
-        return 0;
-    uint32_t room = router->room * 2 + 4;
-    struct df_entry_node **routes = realloc(router->routes, room * sizeof(*routes));
-    if (routes == NULL)
-        return -ENOMEM;
-    router->routes = routes;
-    router->room = room;
-    return 0;
-}
-
-static bool prefix_is_good(const struct df_l3_key *key)
-{
-    if (key->prefix_len > 128)
-        return false;
-    for (uint32_t bit = key->prefix_len; bit < 128; bit++)
-        if (key->prefix.byte[bit / 8] & 0x80 >> bit % 8)
-            return false;
-    return true;
 }
 
 static bool hops_are_good(const struct df_entry *entry)
@@ -113,94 +35,24 @@ static bool hops_are_good(const struct df_entry *entry)
 
 static int put(void *state, const struct df_entry *entry)
 {
-    struct df_groups *routers = state;
-    struct df_entry_node *fresh, *old;
-    const struct df_l3_key *key = (const void *)entry->key;
-    if (!df_table_entry_fits(&df_table_l3.desc, entry) || !prefix_is_good(key) || !hops_are_good(entry))
+    if (!df_table_entry_fits(&df_table_l3.desc, entry) || !df_route_key_is_good(df_route_key(entry)) ||
+        !hops_are_good(entry))
         return -EINVAL;
-    /* It is due also if the entry is refused: a router without routes goes at the next flush. */
-    struct router *router = df_group_get(routers, key->router, sizeof(*router));
-    if (router == NULL)
-        return -ENOMEM;
-    int rc = routes_reserve(router);
-    if (rc == 0)
-        rc = df_entry_map_put(&routers->entries, entry, df_hash_bytes(key, sizeof(*key)), &fresh, &old);
-    if (rc == 0)
-        router->routes[router->n++] = fresh; /* the one it replaced is in the list, and gone */
-    return rc;
-}
-
-static int del(void *state, const struct df_entry *entry)
-{
-    struct df_groups *routers = state;
-    struct df_entry_node *old;
-    const struct df_l3_key *key = (const void *)entry->key;
-    int rc = df_entry_map_del(&routers->entries, entry, df_hash_bytes(key, sizeof(*key)), &old);
-    if (rc == 0)
-        df_group_due(routers, df_group_find(routers, key->router, df_id_hash(key->router)));
-    return rc;
-}
-
-/* The router's routes as the compiler wants them; the caller frees. */
-static struct df_route *routes_sorted(const struct router *router, uint32_t *n)
-{
-    struct df_route *routes = malloc((router->n + 1) * sizeof(*routes));
-    *n = 0;
-    for (uint32_t i = 0; i < router->n && routes != NULL; i++) {
-        const struct df_entry_node *route = router->routes[i];
-        const struct df_l3_key *key = (const void *)route->entry.key;
-        if (!route->gone)
-            routes[(*n)++] = (struct df_route){.prefix = key->prefix, .bits = key->prefix_len, .value = route};
-    }
-    if (*n > 1)
-        qsort(routes, *n, sizeof(*routes), df_route_compare);
-    return routes;
-}
-
-/* When it fails the old routes stay in force until a flush succeeds. */
-static int router_flush(struct df_groups *routers, struct df_group *group)
-{
-    uint32_t n;
-    struct router *router = (struct router *)group;
-    struct df_route_table *table = NULL;
-    struct df_route *routes = routes_sorted(router, &n);
-    if (routes == NULL)
-        return -ENOMEM;
-    int rc = n > 0 ? df_route_table_new(&table, routes, n) : 0;
-    free(routes);
-    if (rc != 0)
-        return rc;
-    if (n == 0) {
-        router_del(routers, group);
-        return 0;
-    }
-    table_replace(router, table);
-    routes_sweep(router);
-    return 0;
-}
-
-static int flush(void *state)
-{
-    return df_groups_flush(state, router_flush);
+    return df_route_groups_put(state, entry);
 }
 
 /* ---- workers */
 
-static const struct df_l3_value *find(struct df_groups *routers, struct df_walk *walk)
+static const struct df_l3_value *find(const struct df_route_groups *routers, struct df_walk *walk)
 {
     const struct df_packet *packet = &walk->packet;
-    uint64_t hash = df_id_hash(walk->router);
-    df_stamps_add(&walk->stamps, df_stamp_mark(DF_TABLE_L3, hash));
-    const struct router *router = df_group_find(routers, walk->router, hash);
-    const struct df_route_table *table = router != NULL ? df_rcu_read(router->table) : NULL;
-    const struct df_entry_node *route = NULL;
-    if (table != NULL)
-        route = df_route_table_lookup(table, &packet->ip_dst, packet->bits & DF_PACKET_IP4);
+    const struct df_entry *route =
+        df_route_groups_find(routers, walk, walk->router, &packet->ip_dst, packet->bits & DF_PACKET_IP4);
     if (walk->trace != NULL) {
         struct df_l3_key key = {.router = walk->router, .prefix_len = 128, .prefix = packet->ip_dst};
-        df_walk_trace_entry(walk, &key, route != NULL ? &route->entry : NULL);
+        df_walk_trace_entry(walk, &key, route);
     }
-    return route != NULL ? route->entry.value : NULL;
+    return route != NULL ? route->value : NULL;
 }
 
 /* Multicast, limited broadcast, loopback, unspecified. */
@@ -331,11 +183,11 @@ const struct df_table_ops df_table_l3 = {
              .value_fields = value_fields,
              .item_fields = item_fields},
     .init = init,
-    .fini = fini,
+    .fini = df_route_groups_free,
     .put = put,
-    .del = del,
-    .flush = flush,
-    .for_each = df_groups_for_each,
-    .count = df_groups_count,
+    .del = df_route_groups_del,
+    .flush = df_route_groups_flush,
+    .for_each = df_route_groups_for_each,
+    .count = df_route_groups_count,
     .decide = decide,
 };
