@@ -20,10 +20,17 @@ static struct df_controller *current;
 int df_controller_new(const struct df_controller_config *config, struct df_controller **made, struct df_error *error)
 {
     struct df_apps apps;
-    int err = df_apps_load(config, &df_app_binding, &apps, error);
+    struct df_underlay_port *underlay;
+    int err = df_underlay_port_new(config->underlay, config->dp, &underlay, error);
     if (err < 0)
         return err;
+    err = df_apps_load(config, &df_app_binding, &apps, error);
+    if (err < 0) {
+        df_underlay_port_free(underlay);
+        return err;
+    }
     struct df_controller *controller = df_alloc(sizeof(*controller));
+    controller->underlay = underlay;
     controller->host = df_strdup(config->host);
     controller->dp = config->dp;
     controller->clock = config->clock;
@@ -36,6 +43,7 @@ int df_controller_new(const struct df_controller_config *config, struct df_contr
         .store = controller->store,
         .relevance = controller->relevance,
         .ports = controller->ports,
+        .underlay = controller->underlay,
         .apps = apps.app,
         .n_apps = apps.n,
     });
@@ -52,6 +60,7 @@ void df_controller_free(struct df_controller *controller)
         current = NULL;
     df_compiler_free(controller->compiler);
     df_local_ports_free(controller->ports);
+    df_underlay_port_free(controller->underlay);
     df_relevance_free(controller->relevance);
     df_store_free(controller->store);
     df_apps_unload(&controller->apps);
@@ -236,7 +245,8 @@ size_t df_controller_settle(struct df_controller *controller)
         df_local_ports_close(controller->ports);
         n += commit(controller, now_ms);
         df_local_ports_open(controller->ports, now_ms);
-        /* A port that went may have left a number or an interface to another. */
+        df_underlay_port_settle(controller->underlay, now_ms);
+        /* A port that went may have left a number or an interface to another; the underlay's has a MAC. */
     } while (df_compiler_is_due(controller->compiler));
     return n;
 }
@@ -249,13 +259,19 @@ size_t df_controller_recompile(struct df_controller *controller)
     return df_controller_settle(controller);
 }
 
+/* -1: never. */
+static int64_t sooner(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
 int64_t df_controller_next_due_ms(const struct df_controller *controller)
 {
-    int64_t ports = df_local_ports_next_ms(controller->ports);
     int64_t entries = controller->backoff_ms ? (int64_t)controller->retry_ms : -1;
-    if (ports < 0 || entries < 0)
-        return ports < 0 ? entries : ports;
-    return ports < entries ? ports : entries;
+    int64_t ports = df_local_ports_next_ms(controller->ports);
+    return sooner(entries, sooner(ports, df_underlay_port_next_ms(controller->underlay)));
 }
 
 struct df_controller_work df_controller_work(const struct df_controller *controller)
@@ -293,9 +309,13 @@ void df_controller_punt(void *arg, uint32_t app_id, uint32_t lport, uint32_t net
     current = before;
 }
 
-void df_controller_port_changed(void *controller, uint16_t port, const struct df_port_state *state)
+void df_controller_port_changed(void *arg, uint16_t port, const struct df_port_state *state)
 {
-    df_local_ports_changed(((struct df_controller *)controller)->ports, port, state);
+    struct df_controller *controller = arg;
+    if (port == DF_UNDERLAY_PORT)
+        df_underlay_port_changed(controller->underlay, state);
+    else
+        df_local_ports_changed(controller->ports, port, state);
 }
 
 int df_app_packet_out(uint16_t port, const uint8_t *frame, uint32_t len)

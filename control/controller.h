@@ -6,6 +6,7 @@
 #include "control/app.h"
 #include "control/clock.h"
 #include "control/datapath/datapath.h"
+#include "control/underlay/underlay.h"
 #include "dbsync/nb.h"
 
 /*
@@ -26,7 +27,8 @@ struct df_controller_config {
     const struct df_app *const
         *builtin; /* apps that are linked in, before those of the list; ends with NULL; may be NULL */
     const char *vhost_sock_dir;
-    struct df_datapath *dp; /* stays the caller's */
+    const struct df_underlay_config *underlay; /* NULL: no tunnels */
+    struct df_datapath *dp;                    /* stays the caller's */
     const struct df_clock *clock;
     /** An app's option in the configuration file, or NULL for its default. */
     const char *(*option)(void *arg, const char *section, const char *key);
@@ -93,11 +95,16 @@ void df_controller_port_changed(void *controller, uint16_t port, const struct df
  *           problems [{table, id, app, text}]}; each list is cut at 100 items, its n_ is not
  * ports     [{id, name, number, lswitch, network (its name), unique_key, macs, ips, vif_type, vif_name, status (open,
  *           refused, waiting, down), reason, attached, detail, desired_version, applied_version, rx_packets, rx_bytes,
- *           tx_packets, tx_bytes, rx_drops, tx_drops}], by id
+ *           tx_packets, tx_bytes, rx_drops, tx_drops}], by id; behind them the underlay, whose id is its name in
+ *           [fastpath] ports
  * networks  [{id, name, unique_key, network_type, segmentation_id, mtu, subnets [cidr], ports, local_ports}] needed,
  *           by id
  * routers   [{id, name, unique_key, enabled, ports [{id, lswitch, network, mac, networks}], routes [{destination,
  *           nexthop}]}] needed, by id
+ * secgroups [{id, name, state (in force, missing), stateful, members (ports of all nodes that have it), ports (names, of
+ *           this node), rules (how many), problems (how many)}] that a local port has, by id
+ * secgroup  one of them, or any other (state: not needed), by params.name, its id or name, with rules [{id, words, hits,
+ *           problem}] and problems [text]
  * apps      [{id, name, summary, provides [word], state (what the app says, or null)}] in order
  * version   {version, app_abi, backend}
  *
@@ -110,6 +117,19 @@ json_t *df_controller_report(struct df_controller *controller, const char *what,
 const char *df_controller_lport_name(struct df_controller *controller, uint32_t key);
 const char *df_controller_network_name(struct df_controller *controller, uint32_t key);
 const char *df_controller_router_name(struct df_controller *controller, uint32_t key);
+
+/** The lport of that key, or NULL. Valid until the next change is taken. */
+const Df__LogicalPort *df_controller_lport(struct df_controller *controller, uint32_t key);
+
+/** This node's end of tunnels, or NULL. */
+const struct df_underlay_end *df_controller_underlay(const struct df_controller *controller);
+
+/* Likewise of the numbers by which entries name a secgroup or address_group, and a rule: its id. */
+const char *df_controller_group_name(struct df_controller *controller, uint32_t number);
+const char *df_controller_rule_name(struct df_controller *controller, uint32_t number);
+
+/** {number, group, group_name, id, words (null: it is gone)} of a rule's number, or NULL. The caller owns it. */
+json_t *df_controller_rule(struct df_controller *controller, uint32_t number);
 
 /** Finds a local port by lport id, unique prefix of it, or name. 0, -ENOENT, -EEXIST (ambiguous). */
 int df_controller_find_port(struct df_controller *controller, const char *text, uint16_t *port, const char **lport_id,

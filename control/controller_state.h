@@ -7,6 +7,7 @@
 #include "control/compile/relevance.h"
 #include "control/controller.h"
 #include "control/model/store.h"
+#include "control/underlay/underlay.h"
 
 /* What controller.c, its look-ups and its reports share. Nobody else includes this. */
 
@@ -18,6 +19,7 @@ struct df_controller {
     struct df_store *store;
     struct df_relevance *relevance;
     struct df_local_ports *ports;
+    struct df_underlay_port *underlay; /* NULL: none */
     struct df_compiler *compiler;
     struct df_controller_work work;
 
@@ -32,3 +34,7 @@ struct df_controller {
 
     uint64_t unknown_punts;
 };
+
+/* Reports of secgroups.c. */
+json_t *df_controller_secgroups(struct df_controller *controller);
+json_t *df_controller_secgroup(struct df_controller *controller, json_t *params, struct df_error *error);

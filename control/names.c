@@ -14,6 +14,12 @@ static const char *name_of(const struct df_object *object)
     return name && *name ? name : object->id;
 }
 
+const Df__LogicalPort *df_controller_lport(struct df_controller *controller, uint32_t key)
+{
+    const struct df_object *object = key ? df_store_by_key(controller->store, DF_NB_LPORT, key) : NULL;
+    return object ? (const Df__LogicalPort *)object->message : NULL;
+}
+
 struct key_search {
     uint32_t key;
     const char *name;
@@ -49,6 +55,11 @@ const char *df_controller_network_name(struct df_controller *controller, uint32_
 const char *df_controller_router_name(struct df_controller *controller, uint32_t key)
 {
     return key ? name_of(df_store_by_key(controller->store, DF_NB_LROUTER, key)) : NULL;
+}
+
+const struct df_underlay_end *df_controller_underlay(const struct df_controller *controller)
+{
+    return df_underlay_port_end(controller->underlay);
 }
 
 struct port_search {

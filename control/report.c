@@ -5,6 +5,7 @@
 
 #include "control/controller_state.h"
 #include "control/daemon/build_info.h"
+#include "control/model/address.h"
 
 /* The reports of controller.h: what this node knows and does, for people. */
 
@@ -222,10 +223,41 @@ static int add_port(const struct df_local_port_info *info, void *arg)
     return 0;
 }
 
+/* The node's own port, in the words of the others. */
+static void add_underlay(struct df_controller *controller, json_t *list)
+{
+    struct df_underlay_info info;
+    char ip[DF_IP_TEXT], mac[DF_MAC_TEXT];
+    if (!df_underlay_port_info(controller->underlay, &info))
+        return;
+    const struct df_underlay_end *end = info.end;
+    json_t *item = json_object();
+    json_object_set_new(item, "id", text(end->name));
+    json_object_set_new(item, "name", text(end->name));
+    json_object_set_new(item, "lswitch", json_null());
+    json_object_set_new(item, "network", text("(underlay)"));
+    json_object_set_new(item, "unique_key", json_null());
+    json_object_set_new(item, "macs", json_pack("[s]", df_mac_text(&info.mac, mac)));
+    json_object_set_new(item, "ips", json_pack("[s]", df_ip_text(&end->ip, ip)));
+    json_object_set_new(item, "number", number(end->port));
+    json_object_set_new(item, "vif_type", text("ethdev"));
+    json_object_set_new(item, "vif_name", text(end->name));
+    json_object_set_new(item, "status",
+                        text(df_local_port_state_name(info.open ? DF_LOCAL_PORT_OPEN : DF_LOCAL_PORT_DOWN)));
+    json_object_set_new(item, "reason", text(info.reason));
+    json_object_set_new(item, "attached", json_boolean(info.attached));
+    json_object_set_new(item, "detail", text(info.detail));
+    json_object_set_new(item, "desired_version", json_null());
+    json_object_set_new(item, "applied_version", json_null());
+    add_statistics(controller->dp, info.open ? end->port : 0, item);
+    json_array_append_new(list, item);
+}
+
 static json_t *report_ports(struct df_controller *controller)
 {
     struct port_list ports = {controller, json_array()};
     df_local_ports_each(controller->ports, add_port, &ports);
+    add_underlay(controller, ports.list);
     return ports.list;
 }
 
@@ -363,13 +395,19 @@ static const struct {
     const char *name;
     json_t *(*make)(struct df_controller *controller);
 } reports[] = {
-    {"show", report_show},       {"ports", report_ports}, {"networks", report_networks},
-    {"routers", report_routers}, {"apps", report_apps},   {"version", report_version},
+    {"show", report_show},
+    {"ports", report_ports},
+    {"networks", report_networks},
+    {"routers", report_routers},
+    {"apps", report_apps},
+    {"version", report_version},
+    {"secgroups", df_controller_secgroups},
 };
 
 json_t *df_controller_report(struct df_controller *controller, const char *what, json_t *params, struct df_error *error)
 {
-    (void)params;
+    if (strcmp(what, "secgroup") == 0)
+        return df_controller_secgroup(controller, params, error);
     for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)
         if (strcmp(reports[i].name, what) == 0)
             return reports[i].make(controller);

@@ -27,6 +27,18 @@
     X(SPOOFED_ND, "spoofed_nd", "neighbour advertisement for an address that is not the port's")                       \
     X(ROGUE_DHCP, "rogue_dhcp", "a DHCP server's packet from a guest")                                                 \
     X(ROGUE_RA, "rogue_ra", "a router advertisement or redirect from a guest")                                         \
+    X(SG_NOT_PROGRAMMED, "sg_not_programmed", "security groups of the port are not known yet")                         \
+    X(SG_EGRESS, "sg_egress", "no rule of the sender's security groups allows it")                                     \
+    X(SG_INGRESS, "sg_ingress", "no rule of the receiver's security groups allows it")                                 \
+    X(CONN_INVALID, "conn_invalid", "the packet fits no state of its connection, and cannot begin one")                \
+    X(CONN_RST_WINDOW, "conn_rst_window", "a TCP reset outside the receiver's window (RFC 5961)")                      \
+    X(CONN_UNRELATED, "conn_unrelated", "an ICMP error that quotes no connection")                                     \
+    X(CONN_TABLE_FULL, "conn_table_full", "no room for a connection: raise [fastpath] connections_max")                \
+    X(CONN_PORT_LIMIT, "conn_port_limit", "the port has as many connections as it may: [fastpath] connections_per_port") \
+    X(FRAG_TINY, "frag_tiny", "a first fragment without a whole transport header (RFC 1858, RFC 7112)")                \
+    X(FRAG_OVERLAP, "frag_overlap", "fragments of one packet overlap (RFC 5722)")                                      \
+    X(FRAG_LIMIT, "frag_limit", "more fragments wait for their first one than may")                                    \
+    X(FRAG_TIMEOUT, "frag_timeout", "the first fragment did not come in time")                                         \
     X(ETHERTYPE, "ethertype", "port security lets only IP and ARP pass")                                               \
     X(L2_UNKNOWN, "l2_unknown", "destination MAC is not on the network")                                               \
     X(L2_NO_MEMBER, "l2_no_member", "broadcast or multicast with nobody to hear it")                                   \
@@ -40,6 +52,12 @@
     X(L3_MULTICAST, "l3_multicast", "multicast, broadcast or link-local is not routed")                                \
     X(EGRESS_NO_PATH, "egress_no_path", "the destination port is not on this node and no path leads to it")            \
     X(EGRESS_DETACHED, "egress_detached", "the destination port is not attached")                                      \
+    X(UNDERLAY_OTHER, "underlay_other", "came in by the underlay, and is not for a tunnel of this node")                \
+    X(TUNNEL_MALFORMED, "tunnel_malformed", "the outer headers of a tunnelled packet are wrong")                       \
+    X(TUNNEL_UNKNOWN_PEER, "tunnel_unknown_peer", "came by a tunnel from an address that is no chassis'")              \
+    X(TUNNEL_UNKNOWN_KEY, "tunnel_unknown_key", "no network on this node has the tunnel's key")                        \
+    X(TUNNEL_UNKNOWN_MAC, "tunnel_unknown_mac", "came by a tunnel for a MAC that no port on this node has")            \
+    X(TUNNEL_UNREACHABLE, "tunnel_unreachable", "no MAC is known for the other node: [df] underlay_neighbours")        \
     X(TX_FULL, "tx_full", "the transmit queue was full")                                                               \
     X(TX_DOWN, "tx_down", "the interface of the port is not there, or went away while packets waited for it")          \
     X(NO_MBUF, "no_mbuf", "no packet buffer for a copy or an answer")                                                  \

@@ -18,15 +18,25 @@
  * Integers are in host byte order, addresses in network order (addr.h). lport, network and router are the
  * unique_keys of the model; 0 is none. port is the datapath's port number, given out by the controller.
  *
- *   0 classification ─► 201 port_security ─► 20 services ─┬─► 25 arp ──┐
- *                                                         ├─► 45 nd ───┤
- *                                                         ├─► 30 dhcp ─┤ (a service may bring a table of its own)
- *                                                         └────────────┴─► 55 l2 ─► 60 l3 ─► 65 l3_proactive ─► 75 egress ─► 115 dispatch
+ *   0 classification ─► 201 port_security ─► 10 egress_conntrack ─► 15 egress_security_group ─► 20 services
+ *
+ *   20 services ─┬─► 25 arp ──┐
+ *                ├─► 45 nd ───┤ (a service may bring a table of its own)
+ *                ├─► 30 dhcp ─┤
+ *                └────────────┴─► 55 l2 ─► 60 l3 ─► 65 l3_proactive ─► 75 egress ─┬─► 203 peers ─► another node
+ *                                                                                 └─► 105
+ *   202 tunnel (from another node) ─► 100 ingress_lookup ─► 105
+ *
+ *   105 ingress_conntrack ─► 110 ingress_security_group ─► 115 dispatch ─► a port
+ *
+ * Egress and ingress of security groups are seen from the guest, as Neutron does: egress is what it sends.
  */
 
 enum df_table_id {
     DF_TABLE_CLASSIFICATION = 0, /* INGRESS_CLASSIFICATION_DISPATCH */
-    DF_TABLE_SERVICES = 20,      /* SERVICES_CLASSIFICATION */
+    DF_TABLE_EGRESS_CONNTRACK = 10,
+    DF_TABLE_EGRESS_SECURITY_GROUP = 15,
+    DF_TABLE_SERVICES = 20, /* SERVICES_CLASSIFICATION */
     DF_TABLE_ARP = 25,
     DF_TABLE_DHCP = 30,
     DF_TABLE_ND = 45, /* IPV6_ND */
@@ -35,8 +45,14 @@ enum df_table_id {
     DF_TABLE_L3 = 60,           /* L3_LOOKUP */
     DF_TABLE_L3_PROACTIVE = 65, /* L3_PROACTIVE_LOOKUP */
     DF_TABLE_EGRESS = 75,
+    DF_TABLE_INGRESS_LOOKUP = 100, /* INGRESS_DESTINATION_PORT_LOOKUP */
+    DF_TABLE_INGRESS_CONNTRACK = 105,
+    DF_TABLE_INGRESS_SECURITY_GROUP = 110,
     DF_TABLE_DISPATCH = 115, /* INGRESS_DISPATCH */
     DF_TABLE_PORT_SECURITY = 201,
+    DF_TABLE_TUNNEL = 202,
+    DF_TABLE_PEERS = 203,
+    DF_TABLE_ADDRESS_SET = 204,
     DF_TABLE_FIRST_FREE = 210, /* a service's own tables: 210 to 254 */
     DF_TABLE_END = 255,        /* the verdict is complete */
     DF_TABLE_MAX = 255,
@@ -66,6 +82,63 @@ struct df_port_security_value {
     uint32_t enabled; /* 0: everything passes and pairs are not looked at */
     uint32_t n_pairs;
     struct df_port_security_pair pair[];
+};
+
+/*
+ * ---- 10 EGRESS_CONNTRACK and 105 INGRESS_CONNTRACK: which security groups judge what a local port sends, and what it
+ * gets. Same structs. A local port without an entry sends and gets nothing.
+ */
+struct df_conntrack_key {
+    uint32_t lport;
+};
+struct df_conntrack_group {
+    uint32_t group; /* key of 15 and 110 */
+};
+#define DF_CONNTRACK_GROUPS_MAX 256
+struct df_conntrack_value {
+    uint32_t enabled; /* 0: everything passes, nothing is tracked, groups are not looked at */
+    uint32_t port;    /* datapath port: the zone of its connections, and whose limit they count against */
+    uint32_t domain;  /* of its network, from df_compile_domain(): whose members of remote groups are meant; 0: none */
+    uint32_t n_groups; /* none: nothing passes but what Neutron always lets pass */
+    struct df_conntrack_group group[];
+};
+
+/*
+ * ---- 15 EGRESS_SECURITY_GROUP and 110 INGRESS_SECURITY_GROUP: the rules of a security group for one direction. Rules
+ * only allow. Same structs. A group without an entry allows nothing.
+ */
+struct df_security_group_key {
+    uint32_t group; /* df_compile_number() of the secgroup */
+};
+enum df_rule_remote {
+    DF_REMOTE_ANY = 0,
+    DF_REMOTE_PREFIX = 1, /* in prefix/prefix_len */
+    DF_REMOTE_SET = 2,    /* in the address set of a secgroup, in the domain of the port that is judged */
+    DF_REMOTE_ADDRESS_GROUP = 3, /* in the address set of an address_group, wherever that is */
+};
+enum df_rule_l4 {
+    DF_RULE_L4_ANY = 0,
+    DF_RULE_L4_PORTS = 1,     /* destination port of TCP, UDP, SCTP is first to last */
+    DF_RULE_L4_TYPE = 2,      /* ICMP, ICMPv6: type is first */
+    DF_RULE_L4_TYPE_CODE = 3, /* type is first, code is last */
+};
+struct df_security_group_rule {
+    uint32_t rule;      /* df_compile_number_of() the rule: counts its hits, names it in a trace */
+    uint8_t ip_version; /* 4 or 6 */
+    uint8_t any_proto;  /* 1: ip_proto is not looked at */
+    uint8_t ip_proto;
+    uint8_t l4; /* enum df_rule_l4 */
+    uint16_t first, last;
+    uint16_t remote; /* enum df_rule_remote */
+    uint16_t prefix_len; /* in the mapped form of addr.h */
+    uint32_t set;        /* of either kind: key of 204 */
+    struct df_ip prefix; /* bits behind prefix_len are 0 */
+};
+#define DF_SECURITY_GROUP_RULES_MAX 1536
+struct df_security_group_value {
+    uint32_t stateful;
+    uint32_t n_rules;
+    struct df_security_group_rule rule[];
 };
 
 /* ---- 20 SERVICES_CLASSIFICATION: which service's table a packet goes to before L2. */
@@ -163,12 +236,30 @@ struct df_l3_proactive_value {
 /* ---- 75 EGRESS: the way to a port. */
 enum df_egress_kind {
     DF_EGRESS_LOCAL = 1,
+    DF_EGRESS_TUNNEL, /* on another node: to peer, by the key of the network */
+};
+enum df_tunnel_type {
+    DF_TUNNEL_VXLAN = 1, /* RFC 7348 */
 };
 struct df_egress_key {
     uint32_t lport;
 };
 struct df_egress_value {
     uint32_t kind; /* enum df_egress_kind */
+    /* DF_EGRESS_TUNNEL, else zero */
+    uint32_t tunnel_type; /* enum df_tunnel_type */
+    uint32_t tunnel_key;  /* VNI: the network's segmentation_id */
+    struct df_ip peer;    /* key of 203 */
+};
+
+/* ---- 100 INGRESS_DESTINATION_PORT_LOOKUP: which local port has a MAC, for what comes from a tunnel. */
+struct df_ingress_lookup_key {
+    uint32_t network;
+    struct df_mac mac;
+    uint16_t zero;
+};
+struct df_ingress_lookup_value {
+    uint32_t lport;
 };
 
 /* ---- 115 INGRESS_DISPATCH: the datapath port of a local logical port. */
@@ -178,6 +269,40 @@ struct df_dispatch_key {
 struct df_dispatch_value {
     uint16_t port;
     uint16_t vlan; /* 0: untagged */
+};
+
+/* ---- 202 TUNNEL (ours): which network a tunnel key is. */
+struct df_tunnel_key {
+    uint32_t tunnel_type; /* enum df_tunnel_type */
+    uint32_t tunnel_key;
+};
+struct df_tunnel_value {
+    uint32_t network;
+};
+
+/* ---- 203 PEERS (ours): the nodes that tunnels lead to and come from. */
+struct df_peer_key {
+    struct df_ip ip; /* their tunnel end point */
+};
+struct df_peer_value {
+    struct df_ip local_ip;  /* ours: source of the outer header */
+    struct df_mac src, dst; /* of the outer frame */
+    uint16_t port;          /* datapath port of the underlay */
+    uint16_t reachable;     /* 0: no MAC is known for it, dst is zero */
+};
+
+/*
+ * ---- 204 ADDRESS_SET (ours): the addresses of a remote group or address group. An address is somebody's within a
+ * domain, which is networks that routers connect; in another one the same address is somebody else's.
+ */
+struct df_address_set_key {
+    uint32_t set;        /* df_compile_number() of the secgroup or address_group */
+    uint32_t domain;     /* of the member's network; 0: an address group's, which is meant in all domains */
+    uint32_t prefix_len; /* 0 to 128 in the mapped form; a single address has 128 */
+    struct df_ip ip;     /* bits behind prefix_len are 0 */
+};
+struct df_address_set_value {
+    uint32_t lport; /* whose address it is; 0: an address group's */
 };
 
 #define DF_KEY_MAX 32            /* bytes of the longest key */

@@ -6,6 +6,7 @@
 #include <netinet/ip_icmp.h>
 
 #include "fastpath/tables/table.h"
+#include "fastpath/tunnel/tunnel.h"
 
 static uint16_t visit(struct df_walk *walk, const struct df_table *table)
 {
@@ -27,6 +28,7 @@ void df_walk_from(struct df_walk *walk, uint16_t table)
         const struct df_table *next = df_table(table);
         if (next == NULL || walk->steps++ == DF_WALK_STEPS_MAX) {
             df_walk_drop(walk, DF_DROP_LOOP);
+            walk->uncacheable = true; /* another packet of the flow may have fewer hops to live than the loop */
             break;
         }
         table = visit(walk, next);
@@ -37,8 +39,12 @@ void df_walk_from(struct df_walk *walk, uint16_t table)
 
 static void begin(struct df_walk *walk, uint16_t in_port)
 {
-    *walk = (struct df_walk){
-        .in_port = in_port, .outputs = walk->outputs, .outputs_max = walk->outputs_max, .trace = walk->trace};
+    *walk = (struct df_walk){.in_port = in_port,
+                             .outputs = walk->outputs,
+                             .outputs_max = walk->outputs_max,
+                             .trace = walk->trace,
+                             .worker = walk->worker,
+                             .now_ms = walk->now_ms};
     df_stamps_begin(&walk->stamps);
 }
 
@@ -50,17 +56,44 @@ void df_walk_packet(struct df_walk *walk, uint16_t in_port, const struct df_pack
     df_walk_from(walk, DF_TABLE_CLASSIFICATION);
 }
 
-void df_walk_frame(struct df_walk *walk, uint16_t in_port, const uint8_t *data, uint32_t len)
+/* Takes the outer headers off, as far as the walk sees them. */
+static enum df_drop read_outer(struct df_walk *walk, const uint8_t *data, uint32_t len)
+{
+    struct df_tunnel_in in;
+    enum df_drop malformed = df_tunnel_read(data, len, &in);
+    if (malformed != DF_DROP_NONE)
+        return malformed;
+    walk->tunnel_type = DF_TUNNEL_VXLAN;
+    walk->tunnel_key = in.key;
+    walk->tunnel_peer = df_ip_from4(in.src);
+    walk->outer_len = DF_VXLAN_OVERHEAD;
+    return DF_DROP_NONE;
+}
+
+bool df_walk_begin(struct df_walk *walk, uint16_t in_port, const uint8_t *data, uint32_t len)
 {
     begin(walk, in_port);
-    enum df_drop malformed = df_packet_parse(data, len, &walk->parsed);
+    enum df_drop malformed = df_underlay_is(in_port) ? read_outer(walk, data, len) : DF_DROP_NONE;
+    if (malformed == DF_DROP_NONE)
+        malformed = df_packet_parse(data + walk->outer_len, len - walk->outer_len, &walk->parsed);
+    if (malformed == DF_DROP_NONE)
+        return true;
+    df_walk_drop(walk, malformed);
     walk->packet = walk->parsed;
-    if (malformed == DF_DROP_NONE) {
-        df_walk_from(walk, DF_TABLE_CLASSIFICATION);
-    } else {
-        df_walk_drop(walk, malformed);
-        walk->uncacheable = true; /* what is wrong need not be in the cache's key */
-    }
+    walk->uncacheable = true; /* what is wrong need not be in the cache's key */
+    return false;
+}
+
+void df_walk_go(struct df_walk *walk)
+{
+    walk->packet = walk->parsed;
+    df_walk_from(walk, walk->tunnel_type != 0 ? DF_TABLE_TUNNEL : DF_TABLE_CLASSIFICATION);
+}
+
+void df_walk_frame(struct df_walk *walk, uint16_t in_port, const uint8_t *data, uint32_t len)
+{
+    if (df_walk_begin(walk, in_port, data, len))
+        df_walk_go(walk);
 }
 
 /* RFC 1122 section 3.2.2: the types of ICMP messages that are errors. */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "fastpath/cache/stamps.h"
+#include "fastpath/conn/conn.h"
 #include "fastpath/drop.h"
 #include "fastpath/packet/packet.h"
 #include "fastpath/pipeline.h"
@@ -32,12 +33,28 @@ enum df_verdict_kind {
     DF_VERDICT_OUTPUT, /* n_outputs deliveries */
     DF_VERDICT_ANSWER,
     DF_VERDICT_PUNT, /* to app punt_app */
+    DF_VERDICT_HOLD, /* a later fragment, whose ports a table needs: to wait for the first one */
 };
 
 struct df_output {
     uint16_t port;
-    uint16_t vlan; /* 0: untagged */
+    uint16_t vlan;       /* 0: untagged */
+    uint16_t peer;       /* 0: as it is; else in the outer headers of df_peer_headers (tunnel.h), with */
+    uint16_t entropy;    /* this source port, */
+    uint32_t tunnel_key; /* and this key */
 };
+
+/* What connection tracking has to do with a packet in one zone, the sender's or the receiver's. */
+struct df_track {
+    struct df_conn_key key; /* the packet's tuple in the zone */
+    uint64_t hash;
+    struct df_conn *conn; /* whose packet it is; NULL: it has none yet */
+    bool tracked;         /* 0: nothing to do, and the rest is not set */
+    bool reply;           /* direction of the packet in conn */
+    bool begin;           /* a connection is to be begun, in place of conn if there is one */
+    bool related;         /* an ICMP error about conn: it changes nothing */
+};
+enum df_track_side { DF_TRACK_EGRESS, DF_TRACK_INGRESS, DF_TRACK_SIDES };
 
 struct df_verdict {
     uint8_t kind; /* enum df_verdict_kind */
@@ -73,6 +90,8 @@ struct df_trace {
     void (*leave)(struct df_trace *trace, uint16_t table, uint16_t next, const struct df_walk *walk);
 };
 
+#define DF_WALK_NOBODY UINT32_MAX /* df_walk.worker of a trace */
+
 /* Tables on one packet's way, or on the way of one copy of a flood; a longer way is a loop of routers. */
 #define DF_WALK_STEPS_MAX 40
 
@@ -89,6 +108,17 @@ struct df_walk {
     struct df_ip router_ip4, router_ip6; /* source of ICMP errors of that router for this packet */
     struct df_ip next_hop;               /* whom the last router sends it to, an address on network */
     uint8_t routed;                      /* how many routers it crossed: TTL goes down by this */
+    bool flooded;                        /* out_lport is one of several that each get a copy */
+
+    uint32_t now_ms;                            /* of the clock of connections */
+    unsigned worker;                            /* whose walk it is, or DF_WALK_NOBODY: hits are not counted */
+    struct df_track track[DF_TRACK_SIDES];      /* to be carried out if the packet is delivered */
+    const struct df_conntrack_value *conntrack; /* from 10 and 105 to 15 and 110: whose groups judge it */
+    uint32_t rule[DF_TRACK_SIDES];              /* number of the security group rule that allowed it; 0: none did */
+    uint32_t tunnel_type;                       /* enum df_tunnel_type it came by; 0: from a local port */
+    uint32_t tunnel_key;                        /* that it came by; from table 75 to 203, that it goes by */
+    struct df_ip tunnel_peer;                   /* who sent it; from table 75 to 203, whom it is sent to */
+    uint16_t outer_len; /* bytes of outer headers in front of the packet, which offsets leave out */
 
     struct df_verdict verdict;
     struct df_output *outputs; /* room for outputs_max; the walker's own */
@@ -133,15 +163,28 @@ static inline uint16_t df_walk_punt(struct df_walk *walk, uint32_t app)
     return DF_TABLE_END;
 }
 
+/** Ends the walk: the packet waits for its datagram's first fragment. */
+static inline uint16_t df_walk_hold(struct df_walk *walk)
+{
+    walk->verdict.kind = DF_VERDICT_HOLD;
+    walk->uncacheable = true;
+    return DF_TABLE_END;
+}
+
 /** Adds a delivery. A flood has many; more than there is room for are left out and counted as NO_MBUF. */
-static inline uint16_t df_walk_output(struct df_walk *walk, uint16_t port, uint16_t vlan)
+static inline uint16_t df_walk_deliver(struct df_walk *walk, struct df_output output)
 {
     struct df_verdict *verdict = &walk->verdict;
     if (verdict->n_outputs == walk->outputs_max)
         return df_walk_drop(walk, DF_DROP_NO_MBUF);
     verdict->kind = DF_VERDICT_OUTPUT;
-    walk->outputs[verdict->n_outputs++] = (struct df_output){port, vlan};
+    walk->outputs[verdict->n_outputs++] = output;
     return DF_TABLE_END;
+}
+
+static inline uint16_t df_walk_output(struct df_walk *walk, uint16_t port, uint16_t vlan)
+{
+    return df_walk_deliver(walk, (struct df_output){.port = port, .vlan = vlan});
 }
 
 /**
@@ -160,12 +203,20 @@ void df_walk_from(struct df_walk *walk, uint16_t table);
 
 /**
  * Begins a walk for a frame that was parsed without fault, and walks from table 0.
- * The caller has set outputs, outputs_max and trace; everything else is set here.
+ * The caller has set outputs, outputs_max, trace, worker and now_ms; everything else is set here.
  */
 void df_walk_packet(struct df_walk *walk, uint16_t in_port, const struct df_packet *packet);
 
 /**
- * Begins a walk: parses the frame, and if it is well formed walks from table 0.
- * The caller has set outputs, outputs_max and trace; everything else is set here.
+ * Begins a walk: parses the frame into walk->parsed, what came in by the underlay (tunnel.h) without its outer headers.
+ * The caller has set outputs, outputs_max, trace, worker and now_ms; everything else is set here.
+ *
+ * @return false: the frame is malformed, and the verdict says so
  */
+bool df_walk_begin(struct df_walk *walk, uint16_t in_port, const uint8_t *data, uint32_t len);
+
+/** Walks what df_walk_begin() parsed: from table 0, or from table 202 what came by a tunnel. */
+void df_walk_go(struct df_walk *walk);
+
+/** Both. */
 void df_walk_frame(struct df_walk *walk, uint16_t in_port, const uint8_t *data, uint32_t len);

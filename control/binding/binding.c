@@ -82,6 +82,9 @@ static bool find_vif(struct binding *binding)
         return refuse(binding, "no vif_type");
     if (!name_vif(binding, at->vif_type, at->vif_name))
         return false;
+    const struct df_underlay_end *underlay = df_compile_underlay(binding->c);
+    if (underlay && strcmp(at->vif_type, "ethdev") == 0 && strcmp(binding->name, underlay->name) == 0)
+        return refuse(binding, "vif_name %s is this node's [df] underlay_port", underlay->name);
     vif->type = at->vif_type;
     vif->name = binding->name;
     vif->server = at->vif_mode && strcmp(at->vif_mode, "server") == 0;
@@ -127,7 +130,7 @@ static bool check_apps(struct binding *binding)
     if (!(provides & DF_APP_PORT_SECURITY))
         return refuse(binding, "no loaded app provides port security; add portsec to [df] apps_list");
     if (wants_port_security(lport) && lport->n_security_groups && !(provides & DF_APP_SECURITY_GROUPS))
-        return refuse(binding, "has security groups, and no loaded app provides them");
+        return refuse(binding, "has security groups, and no loaded app provides them; add secgroup to [df] apps_list");
     return true;
 }
 
@@ -156,6 +159,17 @@ static bool check_refusals(struct binding *binding)
 
 /* ---- The entries: the way out, the way in, and the door last (the commit sees to the order) */
 
+/* Where no app provides security groups nothing is asked of them; otherwise these entries are the app's. */
+static void emit_unfiltered(struct df_compile *c, const struct binding *binding)
+{
+    struct df_conntrack_key key = {.lport = binding->lport->unique_key};
+    struct df_conntrack_value open = {.port = binding->number};
+    if (df_compile_provides(c) & DF_APP_SECURITY_GROUPS)
+        return;
+    df_compile_emit(c, DF_TABLE_EGRESS_CONNTRACK, &key, sizeof(key), &open, sizeof(open));
+    df_compile_emit(c, DF_TABLE_INGRESS_CONNTRACK, &key, sizeof(key), &open, sizeof(open));
+}
+
 static void emit(struct df_compile *c, const struct binding *binding)
 {
     uint32_t lport = binding->lport->unique_key;
@@ -167,6 +181,7 @@ static void emit(struct df_compile *c, const struct binding *binding)
     struct df_dispatch_value port = {.port = binding->number};
 
     df_compile_emit(c, DF_TABLE_CLASSIFICATION, &classification, sizeof(classification), &opened, sizeof(opened));
+    emit_unfiltered(c, binding);
     df_compile_emit(c, DF_TABLE_EGRESS, &egress, sizeof(egress), &local, sizeof(local));
     df_compile_emit(c, DF_TABLE_DISPATCH, &dispatch, sizeof(dispatch), &port, sizeof(port));
 }

@@ -14,7 +14,7 @@
  * The ports bound to this node: their numbers in the datapath, which interfaces are to be open, and which are.
  *
  * Invariants:
- * - A local port has a number (1 to 1023) from the first time somebody asks for it until it is not local any more; the
+ * - A local port has a number (1 to 1022) from the first time somebody asks for it until it is not local any more; the
  *   number of a port that went is given out again last.
  * - Of the ports that name one interface (vif_name) the one with the lowest id has it; the others know whose it is.
  * - Status is a level: wanted and open are compared anew at each settle, so a lost event or a failed attempt repairs
@@ -26,7 +26,7 @@
  * Control thread.
  */
 
-#define DF_LOCAL_PORTS_MAX 1023
+#define DF_LOCAL_PORTS_MAX 1022 /* the number above is the underlay's (underlay.h) */
 
 struct df_local_ports;
 

@@ -80,6 +80,50 @@ uint16_t df_compile_port(struct df_compile *c, const Df__LogicalPort *lport)
     return df_local_ports_number(c->ports, lport->id, &c->unit->watcher);
 }
 
+uint32_t df_compile_number(struct df_compile *c, enum df_nb_table table, const char *id)
+{
+    return df_numbers_of(c->objects, table, id, "");
+}
+
+uint32_t df_compile_part_number(struct df_compile *c, const char *part)
+{
+    const struct df_object *object = c->unit->object;
+    return df_numbers_of(c->parts, object->table, object->id, part);
+}
+
+bool df_compile_needs_rules(struct df_compile *c, const char *secgroup_id)
+{
+    struct df_object *group = thing(c, DF_NB_SECGROUP, secgroup_id);
+    if (!group)
+        return false;
+    df_watch(&group->needed_by, &c->unit->watcher, group);
+    return group->local_ports > 0;
+}
+
+bool df_compile_needs_members(struct df_compile *c, enum df_nb_table table, const char *id)
+{
+    struct df_object *group = thing(c, table, id);
+    if (!group)
+        return false;
+    df_watch(&group->members_needed_by, &c->unit->watcher, group);
+    return group->remote_of > 0;
+}
+
+const struct df_underlay_end *df_compile_underlay(struct df_compile *c)
+{
+    return df_underlay_port_end(c->underlay);
+}
+
+struct df_mac df_compile_underlay_mac(struct df_compile *c)
+{
+    return df_underlay_port_mac(c->underlay, &c->unit->watcher);
+}
+
+bool df_compile_neighbour(struct df_compile *c, const struct df_ip *ip, struct df_mac *mac)
+{
+    return df_underlay_port_neighbour(c->underlay, ip, mac);
+}
+
 uint32_t df_compile_app_id(struct df_compile *c)
 {
     return c->unit->rule->app_id;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/underlay/end.h"
 #include "dbsync/schema.h"
 #include "fastpath/pipeline.h"
 
@@ -39,6 +40,30 @@ void df_compile_referrers(struct df_compile *c, enum df_nb_table table, const ch
 
 /** The datapath port number of a local lport; allocated at the first call, 0 when there are none left. */
 uint16_t df_compile_port(struct df_compile *c, const Df__LogicalPort *lport);
+
+/**
+ * A number for an object by which table entries can name it where it has no unique_key (secgroup, address_group), also
+ * while it is missing. Given out once, never 0, the same until the process ends; it depends on nothing.
+ */
+uint32_t df_compile_number(struct df_compile *c, enum df_nb_table table, const char *id);
+
+/** Likewise for a part of the object being compiled: a security group's rule by its id. */
+uint32_t df_compile_part_number(struct df_compile *c, const char *part);
+
+/** Does this node need the rules of the secgroup: has a port that is bound here, with port security on, it? */
+bool df_compile_needs_rules(struct df_compile *c, const char *secgroup_id);
+
+/** Does this node need to know who is in the secgroup or address_group: does a rule in force here name it as remote? */
+bool df_compile_needs_members(struct df_compile *c, enum df_nb_table table, const char *id);
+
+/** This node's end of tunnels, or NULL: it has none. Depends on nothing: it is the configuration's. */
+const struct df_underlay_end *df_compile_underlay(struct df_compile *c);
+
+/** The MAC of its port; zero while the port is not open. */
+struct df_mac df_compile_underlay_mac(struct df_compile *c);
+
+/** The MAC to which the underlay sends packets for ip. False: none is known. */
+bool df_compile_neighbour(struct df_compile *c, const struct df_ip *ip, struct df_mac *mac);
 
 /** The number by which a table entry names the running app in a punt. */
 uint32_t df_compile_app_id(struct df_compile *c);

@@ -36,7 +36,10 @@ struct df_compiler *df_compiler_new(const struct df_compiler_config *config)
         .store = config->store,
         .relevance = config->relevance,
         .ports = config->ports,
+        .underlay = config->underlay,
         .entries = df_entries_new(),
+        .objects = df_numbers_new(),
+        .parts = df_numbers_new(),
     };
     for (size_t i = 0; i < config->n_apps; i++)
         add_rules(compiler, config->apps[i], (uint32_t)i + 1, i + 1 == config->n_apps, &order);
@@ -169,6 +172,16 @@ struct df_entries *df_compiler_entries(struct df_compiler *compiler)
     return compiler->call.entries;
 }
 
+const struct df_numbers *df_compiler_objects(const struct df_compiler *compiler)
+{
+    return compiler->call.objects;
+}
+
+const struct df_numbers *df_compiler_parts(const struct df_compiler *compiler)
+{
+    return compiler->call.parts;
+}
+
 uint64_t df_compiler_compiles(const struct df_compiler *compiler)
 {
     return compiler->compiles;
@@ -238,5 +251,7 @@ void df_compiler_free(struct df_compiler *compiler)
         free(compiler->rule[table]);
     }
     df_entries_free(compiler->call.entries);
+    df_numbers_free(compiler->call.objects);
+    df_numbers_free(compiler->call.parts);
     free(compiler);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "control/app.h"
+#include "control/compile/numbers.h"
 #include "control/compile/relevance.h"
 #include "control/datapath/datapath.h"
 #include "control/model/store.h"
@@ -23,12 +24,14 @@
 
 struct df_compiler;
 struct df_local_ports;
+struct df_underlay_port;
 
 struct df_compiler_config {
     struct df_store *store;
     struct df_relevance *relevance;
     struct df_local_ports *ports;
-    const struct df_app *const *apps; /* app id i + 1; the last one is the one that reads refusals */
+    struct df_underlay_port *underlay; /* NULL: none */
+    const struct df_app *const *apps;  /* app id i + 1; the last one is the one that reads refusals */
     size_t n_apps;
 };
 
@@ -53,6 +56,10 @@ void df_compiler_all_due(struct df_compiler *compiler);
 
 /** The entries, to be committed. */
 struct df_entries *df_compiler_entries(struct df_compiler *compiler);
+
+/** The numbers of objects and of parts of objects that were given out; they live as long as the compiler. */
+const struct df_numbers *df_compiler_objects(const struct df_compiler *compiler);
+const struct df_numbers *df_compiler_parts(const struct df_compiler *compiler);
 
 /** Calls of compile functions so far. */
 uint64_t df_compiler_compiles(const struct df_compiler *compiler);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/compile/groups.h"
 #include "control/model/alloc.h"
 
 struct found {
@@ -50,6 +51,13 @@ bool df_relevance_is_local(const struct df_relevance *relevance, const Df__Logic
 
 /* ---- What a change asks for */
 
+/* The port, if its traffic is judged by security groups on this node; or NULL. */
+static const Df__LogicalPort *filtered(const struct df_relevance *relevance, const Df__LogicalPort *lport)
+{
+    bool port_security = lport && (!lport->has_port_security_enabled || lport->port_security_enabled);
+    return port_security && df_relevance_is_bound(relevance, lport) ? lport : NULL;
+}
+
 /* The network that a port makes this node need, or NULL. */
 static const char *local_network(const struct df_relevance *relevance, const Df__LogicalPort *lport)
 {
@@ -92,20 +100,28 @@ static bool same_networks(const Df__LogicalRouter *a, const Df__LogicalRouter *b
     return true;
 }
 
+/* What the new port needs is counted first: what both need is not unneeded in between. */
+static void lport_changes(struct df_relevance *relevance, const Df__LogicalPort *old, const Df__LogicalPort *new)
+{
+    df_groups_count_port(relevance->store, filtered(relevance, new), 1);
+    df_groups_count_port(relevance->store, filtered(relevance, old), -1);
+    const char *from = local_network(relevance, old);
+    const char *to = local_network(relevance, new);
+    if (same_text(from, to))
+        return;
+    count_port(relevance, to, 1);
+    count_port(relevance, from, -1);
+}
+
 void df_relevance_changes(struct df_relevance *relevance, enum df_nb_table table, const ProtobufCMessage *old,
                           const ProtobufCMessage *new)
 {
-    if (table == DF_NB_LPORT) {
-        const char *from = local_network(relevance, (const Df__LogicalPort *)old);
-        const char *to = local_network(relevance, (const Df__LogicalPort *)new);
-        if (same_text(from, to))
-            return;
-        count_port(relevance, to, 1);
-        count_port(relevance, from, -1);
-    } else if (table == DF_NB_LROUTER) {
-        if (!same_networks((const Df__LogicalRouter *)old, (const Df__LogicalRouter *)new))
-            relevance->stale = true;
-    }
+    if (table == DF_NB_LPORT)
+        lport_changes(relevance, (const Df__LogicalPort *)old, (const Df__LogicalPort *)new);
+    else if (table == DF_NB_SECGROUP)
+        df_groups_rules_change(relevance->store, (const Df__SecurityGroup *)old, (const Df__SecurityGroup *)new);
+    else if (table == DF_NB_LROUTER && !same_networks((const Df__LogicalRouter *)old, (const Df__LogicalRouter *)new))
+        relevance->stale = true;
 }
 
 /* ---- The search */
@@ -196,9 +212,12 @@ static void forget_count(struct df_object *network, void *arg)
     network->local_ports = 0;
 }
 
-static void count_again(struct df_object *lport, void *arg)
+static void count_again(struct df_object *object, void *arg)
 {
-    count_port(arg, local_network(arg, (const Df__LogicalPort *)lport->message), 1);
+    struct df_relevance *relevance = arg;
+    const Df__LogicalPort *lport = (const Df__LogicalPort *)object->message;
+    count_port(relevance, local_network(relevance, lport), 1);
+    df_groups_count_port(relevance->store, filtered(relevance, lport), 1);
 }
 
 static void trim(struct df_object *object, void *arg)
@@ -210,8 +229,10 @@ static void trim(struct df_object *object, void *arg)
 void df_relevance_recount(struct df_relevance *relevance)
 {
     df_store_each(relevance->store, DF_NB_LSWITCH, forget_count, NULL);
+    df_groups_forget(relevance->store);
     df_store_each(relevance->store, DF_NB_LPORT, count_again, relevance);
     df_store_each(relevance->store, DF_NB_LSWITCH, trim, NULL);
+    df_groups_trim(relevance->store);
     relevance->stale = true;
     df_relevance_update(relevance);
 }

@@ -5,7 +5,8 @@
 
 /*
  * What this node needs of the model: networks with a local port, routers that are attached to a needed network, and all
- * networks of those routers, and so on.
+ * networks of those routers, and so on; the rules of the secgroups of local ports, and the members of the groups that
+ * these rules name (groups.h).
  *
  * Invariant: after df_relevance_update() df_object.needed of networks and routers is what a search from scratch finds,
  * and who asked about a network whose answer changed is due. The search is made only when a network got its first or

@@ -4,6 +4,7 @@
 
 #include "control/ctl/ctl.h"
 
+#define FLOWS_MAX 10000   /* that the daemon gives */
 #define ADDRESSES_SHOWN 3 /* of a port: it may have thousands, and they are all in --json */
 
 static void print_report(const struct ctl *ctl, json_t *json)
@@ -123,6 +124,10 @@ static void print_apps(const struct ctl *ctl, json_t *json)
 
 static json_t *fetch_flows(struct ctl *ctl, struct df_error *error)
 {
+    if (ctl->limit > FLOWS_MAX) {
+        df_error_set(error, -1, "flows: --limit %ld: must be a number from 0 to %d", ctl->limit, FLOWS_MAX);
+        return NULL;
+    }
     return ctl_call(ctl, "flows", json_pack("{s:I}", "limit", (json_int_t)(ctl->limit ? ctl->limit : 1000)), error);
 }
 
@@ -186,6 +191,25 @@ static json_t *fetch_log_level(struct ctl *ctl, struct df_error *error)
     return ctl_call(ctl, "log_level", json_pack("{s:s}", "level", ctl->args[0]), error);
 }
 
+static const char conn_help[] =
+    "  df-ctl conn [list] [FILTER]... [--limit N]           lists connections, as they come\n"
+    "  df-ctl conn count [FILTER]... [--by port|proto|state] counts them\n"
+    "  df-ctl conn top [N] [FILTER]... [--by packets|bytes] the N (10) that sent most\n"
+    "  df-ctl conn delete FILTER... | --all                 forgets them; a session that the rules allow goes on as a "
+    "new\n"
+    "                                                       connection, unless [fastpath] tcp_pick_up = no\n"
+    "\n"
+    "Filters, of which all must be so:\n"
+    "  --port PORT      of this port: its name, or its id or the beginning of it\n"
+    "  --addr A[/LEN]   one end has the address, or is in the prefix\n"
+    "  --proto PROTO    tcp, udp, icmp, icmp6, sctp, or a number\n"
+    "  --state STATE    established, syn_sent, ...; tcp_established where it must be TCP's\n"
+    "\n"
+    "A connection is one port's: between two ports of this node there are two. SIDE is egress where the port's guest "
+    "began\n"
+    "it, ingress where the other end did. Packets and bytes are estimates: one packet of a batch stands for all of "
+    "it.\n";
+
 static const char trace_help[] =
     "PORT is a port of this node: its name, or its id or the beginning of it. PACKET is in words, separated by blanks "
     "or\n"
@@ -206,9 +230,15 @@ const struct command ctl_commands[] = {
     {"ports", "", "this node's ports, and why one is not open", NULL, 0, 0, fetch_ports, print_ports},
     {"networks", "", "the networks that this node needs", NULL, 0, 0, fetch_networks, print_networks},
     {"routers", "", "the routers that this node needs", NULL, 0, 0, fetch_routers, print_routers},
+    {"secgroup", "[NAME]", "the security groups of this node's ports, or the rules of one and their hits",
+     "NAME is a group's name or id. HITS are packets that a rule let pass by itself: that began a connection, or, where the\n"
+     "group is stateless or nothing is tracked, that were looked up in the tables.\n",
+     0, 1, fetch_secgroup, print_secgroup},
     {"table", "[NAME]", "the pipeline's tables, or the entries of one and where they come from",
      "NAME is a table's name, upstream's name of it, or its number.\n", 0, 1, fetch_table, print_entries},
     {"flows", "[--limit N]", "the flows that workers have cached", NULL, 0, 0, fetch_flows, print_flows},
+    {"conn", "[list|count|top [N]|delete] [FILTER]...", "the connections of stateful security groups", conn_help, 0, 2,
+     NULL, NULL, run_conn},
     {"workers", "", "how busy the workers are and what a packet costs",
      "Rates are taken over one second, or the interval of --watch. BATCH is the packets of a full round, 32 at most.\n",
      0, 0, fetch_workers, print_workers},

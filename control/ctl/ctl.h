@@ -17,13 +17,15 @@
 struct ctl {
     struct df_rpc_client *client;
     bool json;
-    bool all;           /* drops: also those that are 0 */
-    bool programmed;    /* wait: no guest need be attached */
-    bool watching;      /* not the first round of --watch */
-    double interval;    /* seconds of --watch, and between two samples of a rate */
-    long limit;         /* flows; 0: the server's default */
-    json_int_t version; /* wait; 0: the newest */
-    double timeout;     /* wait, seconds */
+    bool all;                                /* drops: also those that are 0 */
+    bool programmed;                         /* wait: no guest need be attached */
+    bool watching;                           /* not the first round of --watch */
+    double interval;                         /* seconds of --watch, and between two samples of a rate */
+    long limit;                              /* flows, conn; 0: the default */
+    const char *port, *addr, *proto, *state; /* conn: filters, NULL: any */
+    const char *by;                          /* conn count, conn top */
+    json_int_t version;                      /* wait; 0: the newest */
+    double timeout;                          /* wait, seconds */
     int n_args;
     char **args;    /* behind the command */
     json_t *before; /* workers: the sample of the round before */
@@ -37,9 +39,14 @@ struct command {
     int min_args, max_args;
     json_t *(*fetch)(struct ctl *ctl, struct df_error *error); /* NULL: failed */
     void (*print)(const struct ctl *ctl, json_t *json);
+    /** Instead of both, for what is too much for one document: prints as it comes. 0, or -1 with the reason. */
+    int (*run)(struct ctl *ctl, struct df_error *error);
 };
 
 extern const struct command ctl_commands[]; /* commands.c; ends with a NULL name */
+
+/** Prints a document as --json wants it; takes it over. */
+void print_json(const struct ctl *ctl, json_t *json);
 
 /** Calls a method; params is taken over. */
 json_t *ctl_call(struct ctl *ctl, const char *method, json_t *params, struct df_error *error);
@@ -60,6 +67,9 @@ void print_table(const struct column *columns, json_t *rows, const char *nothing
 /** Prints "name: value" lines, tables of lists of objects below them; for reports without columns of their own. */
 void print_object(json_t *object, int indent);
 
+/** One cell of a line: cut of control characters, as names come from a database; the last one ends the line. */
+void print_cell(const char *text, int width, bool right, bool last);
+
 /** The value at a dotted path, or NULL. */
 json_t *json_at(json_t *json, const char *path);
 
@@ -74,7 +84,10 @@ json_t *fetch_show(struct ctl *ctl, struct df_error *error);
 void print_show(const struct ctl *ctl, json_t *json);
 json_t *fetch_workers(struct ctl *ctl, struct df_error *error);
 void print_workers(const struct ctl *ctl, json_t *json);
+json_t *fetch_secgroup(struct ctl *ctl, struct df_error *error);
+void print_secgroup(const struct ctl *ctl, json_t *json);
 json_t *fetch_table(struct ctl *ctl, struct df_error *error);
 void print_entries(const struct ctl *ctl, json_t *json);
 json_t *fetch_trace(struct ctl *ctl, struct df_error *error);
 void print_trace(const struct ctl *ctl, json_t *json);
+int run_conn(struct ctl *ctl, struct df_error *error);

@@ -10,8 +10,20 @@
 #define SOCKET_DEFAULT "/run/dragonflow/df.sock"
 #define USAGE_ERROR 2
 #define ANSWER_TIMEOUT_MS 30000
+#define LIMIT_MAX 16777215 /* connections that there can be */
 
-enum { OPTION_ALL = 256, OPTION_LIMIT, OPTION_VERSION, OPTION_TIMEOUT, OPTION_PROGRAMMED };
+enum {
+    OPTION_ALL = 256,
+    OPTION_LIMIT,
+    OPTION_VERSION,
+    OPTION_TIMEOUT,
+    OPTION_PROGRAMMED,
+    OPTION_PORT,
+    OPTION_ADDR,
+    OPTION_PROTO,
+    OPTION_STATE,
+    OPTION_BY
+};
 
 static const struct option options[] = {
     {"socket", required_argument, NULL, 's'},
@@ -23,6 +35,11 @@ static const struct option options[] = {
     {"version", optional_argument, NULL, OPTION_VERSION},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"programmed", no_argument, NULL, OPTION_PROGRAMMED},
+    {"port", required_argument, NULL, OPTION_PORT},
+    {"addr", required_argument, NULL, OPTION_ADDR},
+    {"proto", required_argument, NULL, OPTION_PROTO},
+    {"state", required_argument, NULL, OPTION_STATE},
+    {"by", required_argument, NULL, OPTION_BY},
     {0},
 };
 
@@ -100,6 +117,30 @@ static int take_version(struct ctl *ctl, struct arguments *arguments, char **arg
     return rc;
 }
 
+/* What connections are asked for. False: it is another option. */
+static bool take_filter(int option, struct ctl *ctl)
+{
+    switch (option) {
+    case OPTION_PORT:
+        ctl->port = optarg;
+        return true;
+    case OPTION_ADDR:
+        ctl->addr = optarg;
+        return true;
+    case OPTION_PROTO:
+        ctl->proto = optarg;
+        return true;
+    case OPTION_STATE:
+        ctl->state = optarg;
+        return true;
+    case OPTION_BY:
+        ctl->by = optarg;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static int take_option(int option, struct ctl *ctl, struct arguments *arguments, char **argv)
 {
     double number = 0;
@@ -120,7 +161,7 @@ static int take_option(int option, struct ctl *ctl, struct arguments *arguments,
         ctl->all = true;
         break;
     case OPTION_LIMIT:
-        rc = read_number("limit", optarg, 10000, &number);
+        rc = read_number("limit", optarg, LIMIT_MAX, &number);
         ctl->limit = (long)number;
         break;
     case OPTION_VERSION:
@@ -131,6 +172,8 @@ static int take_option(int option, struct ctl *ctl, struct arguments *arguments,
         ctl->programmed = true;
         break;
     default:
+        if (take_filter(option, ctl))
+            return 0;
         fputs("Try df-ctl --help.\n", stderr);
         return -1;
     }
@@ -152,23 +195,36 @@ json_t *ctl_call(struct ctl *ctl, const char *method, json_t *params, struct df_
     return df_rpc_client_call(ctl->client, method, params, timeout_ms, NULL, error);
 }
 
+void print_json(const struct ctl *ctl, json_t *json)
+{
+    json_dumpf(json, stdout, ctl->watching ? JSON_COMPACT : JSON_INDENT(2));
+    putchar('\n');
+    json_decref(json);
+}
+
+/* One document of the daemon's, shown whole. */
+static int fetch_and_print(struct ctl *ctl, const struct command *command, struct df_error *error)
+{
+    json_t *json = command->fetch(ctl, error);
+    if (!json)
+        return -1;
+    if (ctl->json) {
+        print_json(ctl, json);
+    } else {
+        command->print(ctl, json);
+        json_decref(json);
+    }
+    return 0;
+}
+
 static int run_once(struct ctl *ctl, const struct command *command)
 {
     struct df_error error;
-    json_t *json = command->fetch(ctl, &error);
-    if (!json) {
-        fprintf(stderr, "df-ctl: %s\n", error.text);
-        return EXIT_FAILURE;
-    }
-    if (ctl->json) {
-        json_dumpf(json, stdout, ctl->watching ? JSON_COMPACT : JSON_INDENT(2));
-        putchar('\n');
-    } else {
-        command->print(ctl, json);
-    }
-    json_decref(json);
+    int rc = command->run ? command->run(ctl, &error) : fetch_and_print(ctl, command, &error);
     fflush(stdout);
-    return ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (rc != 0)
+        fprintf(stderr, "df-ctl: %s\n", error.text);
+    return rc != 0 || ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* JSON is one document a line then, for a program to read as it comes; people get a fresh screen. */

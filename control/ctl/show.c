@@ -105,6 +105,19 @@ static void print_problems(json_t *json)
     print_table(columns, json_object_get(json, "problems"), "");
 }
 
+static void print_connections(json_t *json)
+{
+    json_t *tally = json_object_get(json, "connections");
+    if (!json_is_object(tally))
+        return;
+    printf("%-12s%lld of %lld, %lld of a port", "connections", number_at(tally, "live"), number_at(tally, "max"),
+           number_at(tally, "max_per_port"));
+    if (number_at(tally, "refused_full") || number_at(tally, "refused_port"))
+        printf("; refused: %lld the table was full, %lld the port had its limit", number_at(tally, "refused_full"),
+               number_at(tally, "refused_port"));
+    putchar('\n');
+}
+
 void print_show(const struct ctl *ctl, json_t *json)
 {
     (void)ctl;
@@ -113,6 +126,7 @@ void print_show(const struct ctl *ctl, json_t *json)
     printf("%-12s%lld networks, %lld routers\n", "needs", number_at(json, "networks"), number_at(json, "routers"));
     print_counts("model", json_object_get(json, "objects"), false);
     print_counts("entries", json_object_get(json, "entries"), true);
+    print_connections(json);
     print_bad(json);
     print_waiting(json);
     print_problems(json);

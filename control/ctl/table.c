@@ -128,8 +128,7 @@ static int width_of(const char *text)
     return width;
 }
 
-/* Names come from a database and may not steer the terminal. */
-static void put_padded(const char *text, int width, bool right, bool last)
+void print_cell(const char *text, int width, bool right, bool last)
 {
     int padding = width - width_of(text);
     if (right)
@@ -166,10 +165,10 @@ void print_table(const struct column *columns, json_t *rows, const char *nothing
             *widest = width;
     }
     for (size_t c = 0; c < n_columns; c++)
-        put_padded(columns[c].heading, widths[c], columns[c].right, c + 1 == n_columns);
+        print_cell(columns[c].heading, widths[c], columns[c].right, c + 1 == n_columns);
     for (size_t i = 0; i < n_rows * n_columns; i++) {
         size_t c = i % n_columns;
-        put_padded(cells[i], widths[c], columns[c].right, c + 1 == n_columns);
+        print_cell(cells[i], widths[c], columns[c].right, c + 1 == n_columns);
         free(cells[i]);
     }
     free(cells);
@@ -204,7 +203,7 @@ void print_object(json_t *object, int indent)
         } else {
             char *text = value_text(value);
             printf("%*s%s: ", indent, "", key);
-            put_padded(text, 0, false, true);
+            print_cell(text, 0, false, true);
             free(text);
         }
     }

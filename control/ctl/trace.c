@@ -52,6 +52,27 @@ static void print_match(json_t *match, int indent)
                text_at(origin, "app"));
 }
 
+static void print_connection(json_t *connection, int indent)
+{
+    if (!connection)
+        return;
+    const char *state = text_at(connection, "state");
+    printf("%*sis       %s%s%s\n", indent, "", text_at(connection, "found"),
+           *state ? ", its connection in state " : ", it has no connection yet", state);
+}
+
+/* What security groups say of the packet: a rule, null where none allows it, or nothing. */
+static void print_rule(json_t *rule, int indent)
+{
+    if (json_is_null(rule))
+        printf("%*srule     none matched\n", indent, "");
+    else if (json_object_get(rule, "id"))
+        printf("%*srule     %s of group %s: %s\n", indent, "", text_at(rule, "id"), text_at(rule, "group_name"),
+               text_at(rule, "words"));
+    else if (rule)
+        print_fields("rule     ", rule, indent);
+}
+
 static void print_step(json_t *step)
 {
     int indent = 4 + 2 * (int)json_integer_value(json_object_get(step, "depth"));
@@ -66,6 +87,8 @@ static void print_step(json_t *step)
         else
             print_fields("no entry ", json_object_get(lookup, "key"), indent);
     }
+    print_connection(json_object_get(step, "connection"), indent);
+    print_rule(json_object_get(step, "rule"), indent);
     json_t *set = json_object_get(step, "set");
     if (json_object_size(set) > 0)
         print_fields("sets     ", set, indent);
@@ -82,7 +105,10 @@ static void print_outputs(json_t *verdict)
                *name ? " " : "", name);
         if (vlan)
             printf(" in VLAN %lld", vlan);
-        putchar('\n');
+        if (json_object_get(output, "tunnel"))
+            print_fields(", by tunnel ", json_object_get(output, "tunnel"), 0);
+        else
+            putchar('\n');
     }
     json_t *rewrite = json_object_get(verdict, "rewrite");
     if (json_object_size(rewrite) > 0)
@@ -98,6 +124,8 @@ static void print_verdict(json_t *verdict)
         print_fields("verdict: answer in place: ", json_object_get(verdict, "answer"), 0);
     else if (strcmp(kind, "punt") == 0)
         printf("verdict: hand to app %s in the controller\n", text_at(verdict, "app_name"));
+    else if (strcmp(kind, "hold") == 0)
+        puts("verdict: wait for the first fragment of its datagram");
     else
         fputs("verdict: drop", stdout);
     if (*text_at(verdict, "reason"))

@@ -46,6 +46,34 @@ static json_t *rates(json_t *before, json_t *after, double seconds)
                      ratio(difference(before, after, "stale"), seconds));
 }
 
+/* What the connection table does now, where there is one. */
+static void add_connection_rates(json_t *before, json_t *after, double seconds)
+{
+    static const char *const fields[] = {"begun", "timed_out", "evicted", "deleted", "refused_full", "refused_port"};
+    json_t *then = json_object_get(before, "connections"), *now = json_object_get(after, "connections");
+    json_t *per_second = json_object();
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        json_object_set_new(per_second, fields[i], json_real(ratio(difference(then, now, fields[i]), seconds)));
+    if (now)
+        json_object_set(now, "per_second", per_second);
+    json_decref(per_second);
+}
+
+static void print_connections(json_t *tally)
+{
+    if (!tally)
+        return;
+    printf(
+        "\nconnections: %lld of %lld; a second: %.0f begun, %.0f timed out, %.0f evicted, %.0f refused (table full), "
+        "%.0f refused (port's limit)\n",
+        (long long)json_integer_value(json_object_get(tally, "live")),
+        (long long)json_integer_value(json_object_get(tally, "max")),
+        json_real_value(json_at(tally, "per_second.begun")), json_real_value(json_at(tally, "per_second.timed_out")),
+        json_real_value(json_at(tally, "per_second.evicted")),
+        json_real_value(json_at(tally, "per_second.refused_full")),
+        json_real_value(json_at(tally, "per_second.refused_port")));
+}
+
 json_t *fetch_workers(struct ctl *ctl, struct df_error *error)
 {
     json_t *before = ctl->before ? ctl->before : sample(ctl, error);
@@ -68,6 +96,7 @@ json_t *fetch_workers(struct ctl *ctl, struct df_error *error)
     json_array_foreach(json_object_get(after, "workers"), i, worker)
         json_object_set_new(worker, "now",
                             rates(json_array_get(json_object_get(before, "workers"), i), worker, seconds));
+    add_connection_rates(before, after, seconds);
     json_decref(before);
     ctl->before = json_incref(after);
     return after;
@@ -91,4 +120,5 @@ void print_workers(const struct ctl *ctl, json_t *json)
     };
     (void)ctl;
     print_table(columns, json_object_get(json, "workers"), "no worker runs");
+    print_connections(json_object_get(json, "connections"));
 }

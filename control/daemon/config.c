@@ -176,6 +176,29 @@ static int apply_item(struct df_config *config, struct df_config_item *item, str
     return 0;
 }
 
+static bool has_port(const struct df_config *config, const char *name)
+{
+    size_t len = strlen(name);
+    for (char **port = config->ports; *port; port++)
+        if (strncmp(*port, name, len) == 0 && (*port)[len] == '=')
+            return true;
+    return false;
+}
+
+/* What the keys of the underlay must be together. */
+static int check_underlay(const struct df_config *config, const char *path, struct df_error *error)
+{
+    struct df_underlay_config underlay = df_config_underlay(config);
+    struct df_underlay_port *made;
+    struct df_error why;
+    int rc = df_underlay_port_new(&underlay, NULL, &made, &why);
+    df_underlay_port_free(made);
+    if (rc == 0 && *underlay.port && !has_port(config, underlay.port))
+        rc = df_error_set(&why, -EINVAL, "[df] underlay_port %.60s is not one of [fastpath] ports; add it there",
+                          underlay.port);
+    return rc == 0 ? 0 : df_error_set(error, rc, "%s: %s", path ? path : "configuration", why.text);
+}
+
 static int fill_in_host(struct df_config *config)
 {
     if (*config->host) /* NOLINT(clang-analyzer-core.NullDereference): it has its default */
@@ -202,7 +225,9 @@ int df_config_load(const char *path, struct df_config **config, struct df_error 
         if (rc != 0)
             goto err;
     }
-    rc = fill_in_host(made);
+    rc = check_underlay(made, path, error);
+    if (rc == 0)
+        rc = fill_in_host(made);
     if (rc != 0)
         goto err;
     *config = made;
@@ -358,6 +383,32 @@ int df_config_lcores(const char *text, unsigned *lcores, unsigned max)
         at = *end ? end + 1 : end;
     }
     return (int)n;
+}
+
+struct df_underlay_config df_config_underlay(const struct df_config *config)
+{
+    return (struct df_underlay_config){.port = config->underlay_port,
+                                       .local_ip = config->local_ip,
+                                       .neighbours = (const char *const *)config->underlay_neighbours,
+                                       .mtu = (uint16_t)config->underlay_mtu};
+}
+
+struct df_conn_timeouts df_config_conn_timeouts(const struct df_config *config)
+{
+    static const struct {
+        enum df_conn_state state, as;
+    } shared[] = {
+        {DF_CONN_TCP_SYN_SENT2, DF_CONN_TCP_SYN_SENT},
+        {DF_CONN_ICMP_REPLIED, DF_CONN_ICMP},
+        {DF_CONN_OTHER_REPLIED, DF_CONN_OTHER},
+    };
+    struct df_conn_timeouts timeouts = df_conn_timeouts_default;
+    for (unsigned state = 0; state < DF_CONN_STATES; state++)
+        if (config->conn_timeout_s[state] != 0)
+            timeouts.ms[state] = config->conn_timeout_s[state] * 1000;
+    for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
+        timeouts.ms[shared[i].state] = timeouts.ms[shared[i].as];
+    return timeouts;
 }
 
 enum df_log_level df_config_log_level(const struct df_config *config)

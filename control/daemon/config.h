@@ -6,7 +6,9 @@
 #include <stdio.h>
 
 #include "control/log.h"
+#include "control/underlay/underlay.h"
 #include "dbsync/error.h"
+#include "fastpath/conn/conn.h"
 
 /*
  * The daemon's configuration: an INI file.
@@ -28,6 +30,9 @@ struct df_config {
     char **apps_list; /* ends with NULL */
     char *apps_dir;
     char *local_ip;
+    char *underlay_port;
+    char **underlay_neighbours; /* IP=MAC */
+    uint32_t underlay_mtu;
     char *vhost_sock_dir;
     char *log_level;
     /* [lmdb] */
@@ -49,6 +54,15 @@ struct df_config {
     uint32_t answers_per_second;
     uint32_t punts_per_second;
     uint32_t idle_us;
+    uint32_t connections_max;
+    uint32_t connections_per_port;
+    char *tcp_pick_up;           /* yes, no */
+    uint32_t fragment_datagrams; /* of each worker, as the three below */
+    uint32_t fragments_held;
+    uint32_t fragments_per_port;
+    uint32_t fragment_timeout; /* seconds */
+    /* [connections] */
+    uint32_t conn_timeout_s[DF_CONN_STATES]; /* a state that shares another one's key has 0 */
     /* [rpc] */
     char *rpc_socket;
 
@@ -88,6 +102,12 @@ void df_config_print(FILE *out);
  * @return how many were written to lcores, at most max; -EINVAL
  */
 int df_config_lcores(const char *text, unsigned *lcores, unsigned max);
+
+/** The underlay's keys of [df], as the controller wants them; strings are the configuration's. */
+struct df_underlay_config df_config_underlay(const struct df_config *config);
+
+/** [connections] as the connection table wants it: every state has its time. */
+struct df_conn_timeouts df_config_conn_timeouts(const struct df_config *config);
 
 /** log_level as df_log() wants it. */
 enum df_log_level df_config_log_level(const struct df_config *config);

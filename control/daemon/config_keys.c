@@ -8,6 +8,7 @@
 
 #include "control/daemon/build_info.h"
 #include "control/model/address.h"
+#include "control/underlay/underlay.h"
 #include "fastpath/eal.h"
 
 static const char *check_not_empty(const char *value)
@@ -68,17 +69,32 @@ static const char *check_port(const char *value)
         .fallback = fallback_, .help = help_, __VA_ARGS__                                                              \
     }
 
+/* Time is kept in milliseconds of 32 bits, which an idle time must not come near. */
+#define TIMEOUT_MAX_S (1000 * 1000)
+#define TIMEOUT(name_, state_, seconds_, help_)                                                                        \
+    KEY("connections", name_, DF_CONFIG_UINT, conn_timeout_s[state_], #seconds_, help_, .min = 1, .max = TIMEOUT_MAX_S)
+
 const struct df_config_key df_config_keys[] = {
     KEY("df", "host", DF_CONFIG_TEXT, host, "",
         "This node's name: ports whose binding.chassis is this are local. Empty: the host name."),
     KEY("df", "nb_db_class", DF_CONFIG_TEXT, nb_db_class, "lmdb",
         "Driver of the northbound database. `df-db drivers` lists them.", .check = check_not_empty),
-    KEY("df", "apps_list", DF_CONFIG_COMMAS, apps_list, "l2,l3,portsec,dhcp",
+    KEY("df", "apps_list", DF_CONFIG_COMMAS, apps_list, "l2,l3,portsec,dhcp,secgroup,tunneling",
         "Network services to load, separated by commas.", .check = check_app),
     KEY("df", "apps_dir", DF_CONFIG_TEXT, apps_dir, DF_APPS_DIR, "Where the services' df_app_NAME.so are.",
         .check = check_absolute),
-    KEY("df", "local_ip", DF_CONFIG_TEXT, local_ip, "", "This node's tunnel end point. Empty: none.",
-        .check = check_ip),
+    KEY("df", "local_ip", DF_CONFIG_TEXT, local_ip, "",
+        "This node's tunnel end point: an IPv4 address, on underlay_port. Empty: none.", .check = check_ip),
+    KEY("df", "underlay_port", DF_CONFIG_TEXT, underlay_port, "",
+        "The port of [fastpath] ports by which tunnels leave and arrive. It is the node's own, and all that comes in\n"
+        "by it and is no tunnel for local_ip is dropped. Empty: no tunnels."),
+    KEY("df", "underlay_neighbours", DF_CONFIG_COMMAS, underlay_neighbours, "",
+        "Where on the underlay other nodes are: IP=MAC, separated by commas; *=MAC is the gateway to all others. They\n"
+        "are permanent: nothing is resolved yet, and a node that is not here cannot be reached.",
+        .check = df_underlay_neighbour_error),
+    KEY("df", "underlay_mtu", DF_CONFIG_UINT, underlay_mtu, "1500",
+        "The longest IP packet that the underlay carries. A network's MTU and 50 bytes of outer headers must fit.",
+        .min = 576, .max = DF_MBUF_SIZE_MAX),
     KEY("df", "vhost_sock_dir", DF_CONFIG_TEXT, vhost_sock_dir, "/run/dragonflow",
         "Folder of the sockets of vhost-user and memif ports: a vif_name is a name below it, or a path into it.",
         .check = check_absolute),
@@ -131,6 +147,54 @@ const struct df_config_key df_config_keys[] = {
         "Packets (DHCP and such) that a worker hands to the controller from one port.", .max = 1000 * 1000),
     KEY("fastpath", "idle_us", DF_CONFIG_UINT, idle_us, "0",
         "Sleep that long after 1000 rounds without a packet. 0: poll always.", .max = 100 * 1000),
+    KEY("fastpath", "connections_max", DF_CONFIG_UINT, connections_max, "1048576",
+        "Connections of stateful security groups, of all ports. Each takes about 150 bytes when it is first used.\n"
+        "When the table is full, new ones are refused as conn_table_full and those that are there go on.",
+        .min = 1024, .max = DF_CONN_MAX),
+    KEY("fastpath", "connections_per_port", DF_CONFIG_UINT, connections_per_port, "262144",
+        "Connections of one port: a guest that floods has its own limit. More are refused as conn_port_limit.",
+        .min = 1, .max = DF_CONN_MAX),
+    KEY("fastpath", "tcp_pick_up", DF_CONFIG_CHOICE, tcp_pick_up, "yes",
+        "yes lets a TCP packet from the middle of a session begin a connection, so that sessions survive a restart of\n"
+        "the daemon and `df-ctl conn delete`; no wants a SYN, and drops the packet as conn_invalid.",
+        .choices = "yes|no"),
+    KEY("fastpath", "fragment_datagrams", DF_CONFIG_UINT, fragment_datagrams, "4096",
+        "Fragmented datagrams that a worker follows at a time, rounded up to a power of two.", .min = 16,
+        .max = 1024 * 1024),
+    KEY("fastpath", "fragments_held", DF_CONFIG_UINT, fragments_held, "1024",
+        "Fragments that wait on a worker for the first one of their datagram, which has the ports. Each keeps a\n"
+        "packet buffer of the mbufs. More are dropped as frag_limit.",
+        .max = 1024 * 1024),
+    KEY("fastpath", "fragments_per_port", DF_CONFIG_UINT, fragments_per_port, "64",
+        "Of these, fragments that came in by one port.", .max = 1024 * 1024),
+    KEY("fastpath", "fragment_timeout", DF_CONFIG_UINT, fragment_timeout, "30",
+        "Seconds that a datagram's fragments may take to come.", .min = 1, .max = 3600),
+
+    TIMEOUT("tcp_timeout_syn_sent", DF_CONN_TCP_SYN_SENT, 120,
+            "Seconds without a packet after which a connection of this protocol and state is forgotten. Names and\n"
+            "defaults are those of Linux (net.netfilter.nf_conntrack_*)."),
+    TIMEOUT("tcp_timeout_syn_recv", DF_CONN_TCP_SYN_RECV, 60, "SYN and SYN-ACK were seen."),
+    TIMEOUT("tcp_timeout_established", DF_CONN_TCP_ESTABLISHED, 432000, "Five days."),
+    TIMEOUT("tcp_timeout_unacknowledged", DF_CONN_TCP_PICKED_UP, 300,
+            "It was picked up in the middle of its session, and the other end sent nothing yet."),
+    TIMEOUT("tcp_timeout_fin_wait", DF_CONN_TCP_FIN_WAIT, 120, "One side sent its FIN."),
+    TIMEOUT("tcp_timeout_close_wait", DF_CONN_TCP_CLOSE_WAIT, 60, "The FIN was acknowledged."),
+    TIMEOUT("tcp_timeout_last_ack", DF_CONN_TCP_LAST_ACK, 30, "Both sides sent their FIN."),
+    TIMEOUT("tcp_timeout_time_wait", DF_CONN_TCP_TIME_WAIT, 120, "Both FINs were acknowledged."),
+    TIMEOUT("tcp_timeout_close", DF_CONN_TCP_CLOSE, 10, "It was reset."),
+    TIMEOUT("udp_timeout", DF_CONN_UDP_SINGLE, 30, "Nobody replied yet."),
+    TIMEOUT("udp_timeout_stream", DF_CONN_UDP_STREAM, 120, "There was a reply."),
+    TIMEOUT("icmp_timeout", DF_CONN_ICMP, 30, "Echoes of ICMP and ICMPv6."),
+    TIMEOUT("sctp_timeout_closed", DF_CONN_SCTP_CLOSED, 10, "It was aborted, or shut down."),
+    TIMEOUT("sctp_timeout_cookie_wait", DF_CONN_SCTP_COOKIE_WAIT, 3, "INIT was seen."),
+    TIMEOUT("sctp_timeout_cookie_echoed", DF_CONN_SCTP_COOKIE_ECHOED, 3, "COOKIE ECHO was seen."),
+    TIMEOUT("sctp_timeout_established", DF_CONN_SCTP_ESTABLISHED, 210, "Heartbeats keep it."),
+    TIMEOUT("sctp_timeout_shutdown_sent", DF_CONN_SCTP_SHUTDOWN_SENT, 3, "SHUTDOWN was seen."),
+    TIMEOUT("sctp_timeout_shutdown_recd", DF_CONN_SCTP_SHUTDOWN_RECD, 3, "SHUTDOWN of the other side was seen."),
+    TIMEOUT("sctp_timeout_shutdown_ack_sent", DF_CONN_SCTP_SHUTDOWN_ACK_SENT, 3, "SHUTDOWN ACK was seen."),
+    TIMEOUT("sctp_timeout_heartbeat_sent", DF_CONN_SCTP_HEARTBEAT_SENT, 30,
+            "A heartbeat of an association that was not seen to begin."),
+    TIMEOUT("generic_timeout", DF_CONN_OTHER, 600, "Any other protocol."),
 
     KEY("rpc", "socket", DF_CONFIG_TEXT, rpc_socket, "/run/dragonflow/df.sock", "Unix socket for df-ctl, mode 0600.",
         .check = check_socket),

@@ -43,6 +43,7 @@ struct df_daemon {
     struct event *watchdog; /* NULL: systemd wants none */
     struct event *punts;    /* the data plane has something for us */
     struct event *look;     /* at ports that change without telling */
+    struct event *age;      /* connections */
 
     uint64_t started_ms;
     bool ready;
@@ -56,6 +57,12 @@ void df_daemon_close_datapath(struct df_daemon *daemon);
 
 /** methods.c: what the RPC server offers. */
 extern const struct df_rpc_method df_daemon_methods[];
+
+/** conns.c: methods of the connection table, a page a call (fastpath_conns.h). */
+void df_daemon_conn_list(struct df_rpc_call *call, json_t *params, void *daemon);
+void df_daemon_conn_count(struct df_rpc_call *call, json_t *params, void *daemon);
+void df_daemon_conn_top(struct df_rpc_call *call, json_t *params, void *daemon);
+void df_daemon_conn_delete(struct df_rpc_call *call, json_t *params, void *daemon);
 
 /** reload.c: SIGHUP. */
 void df_daemon_reload(struct df_daemon *daemon);

@@ -100,6 +100,16 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
     end_work(daemon);
 }
 
+static void on_age(evutil_socket_t fd, short what, void *arg)
+{
+    struct df_daemon *daemon = arg;
+    (void)fd;
+    (void)what;
+    begin_work(daemon);
+    df_datapath_fastpath_age(daemon->dp);
+    end_work(daemon);
+}
+
 static void on_port_changed(void *arg, uint16_t port, const struct df_port_state *state)
 {
     struct df_daemon *daemon = arg;
@@ -209,11 +219,13 @@ static int start_controller(struct df_daemon *daemon)
     struct df_error error;
     if (list_apps(daemon) != 0)
         return -ENOMEM;
+    struct df_underlay_config underlay = df_config_underlay(config);
     struct df_controller_config controller = {
         .host = config->host,
         .apps_dir = config->apps_dir,
         .apps = daemon->apps,
         .vhost_sock_dir = config->vhost_sock_dir,
+        .underlay = &underlay,
         .dp = daemon->dp,
         .clock = &df_clock_monotonic,
         .option = df_config_option,
@@ -247,12 +259,16 @@ static int start_watchdog(struct df_daemon *daemon)
 static int start_fastpath_events(struct df_daemon *daemon)
 {
     static const struct timeval look_interval = {.tv_sec = 1};
+    static const struct timeval age_interval = {.tv_usec = 10000};
     daemon->punts =
         event_new(daemon->base, df_datapath_fastpath_fd(daemon->dp), EV_READ | EV_PERSIST, on_punts, daemon);
     daemon->look = event_new(daemon->base, -1, EV_PERSIST, on_look, daemon);
-    if (!daemon->punts || !daemon->look || event_add(daemon->punts, NULL) != 0)
+    daemon->age = event_new(daemon->base, -1, EV_PERSIST, on_age, daemon);
+    if (!daemon->punts || !daemon->look || !daemon->age)
         return -ENOMEM;
-    return event_add(daemon->look, &look_interval) == 0 ? 0 : -ENOMEM;
+    bool added = event_add(daemon->punts, NULL) == 0 && event_add(daemon->look, &look_interval) == 0 &&
+                 event_add(daemon->age, &age_interval) == 0;
+    return added ? 0 : -ENOMEM;
 }
 
 static int start_events(struct df_daemon *daemon)
@@ -337,6 +353,7 @@ static void stop(struct df_daemon *daemon)
     free_event(daemon->watchdog);
     free_event(daemon->punts);
     free_event(daemon->look);
+    free_event(daemon->age);
     if (daemon->controller)
         df_controller_free(daemon->controller);
     df_daemon_close_datapath(daemon);

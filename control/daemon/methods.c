@@ -83,6 +83,8 @@ static void show(struct df_rpc_call *call, json_t *params, void *arg)
     struct df_daemon *daemon = arg;
     struct df_error error;
     json_t *json = controller_report(daemon, "show", params, &error);
+    if (json && daemon->is_fastpath)
+        json_object_set_new(json, "connections", daemon->dp->ops->report(daemon->dp, "connections", NULL, &error));
     if (json)
         json_object_set_new(json, "daemon", daemon_json(daemon));
     reply(call, json, &error);
@@ -108,6 +110,16 @@ static void networks(struct df_rpc_call *call, json_t *params, void *arg)
 static void routers(struct df_rpc_call *call, json_t *params, void *arg)
 {
     pass_on(call, params, arg, "routers");
+}
+
+static void secgroups(struct df_rpc_call *call, json_t *params, void *arg)
+{
+    pass_on(call, params, arg, "secgroups");
+}
+
+static void secgroup(struct df_rpc_call *call, json_t *params, void *arg)
+{
+    pass_on(call, params, arg, "secgroup");
 }
 
 static void apps(struct df_rpc_call *call, json_t *params, void *arg)
@@ -212,6 +224,11 @@ static void flows(struct df_rpc_call *call, json_t *params, void *arg)
     report(call, params, arg, "flows");
 }
 
+static void connections(struct df_rpc_call *call, json_t *params, void *arg)
+{
+    report(call, params, arg, "connections");
+}
+
 /* ---- tables */
 
 static void tables(struct df_rpc_call *call, json_t *params, void *arg)
@@ -282,6 +299,19 @@ static void add_app_name(struct df_daemon *daemon, json_t *verdict)
     json_decref(list);
 }
 
+/* A port of the model, or the underlay. */
+static int find_trace_port(struct df_daemon *daemon, const char *text, uint16_t *port, const char **id,
+                           struct df_error *error)
+{
+    const struct df_underlay_end *underlay = df_controller_underlay(daemon->controller);
+    int rc = df_controller_find_port(daemon->controller, text, port, id, error);
+    if (rc != -ENOENT || !underlay || strcmp(underlay->name, text) != 0)
+        return rc;
+    *port = underlay->port;
+    *id = underlay->name;
+    return 0;
+}
+
 static void trace(struct df_rpc_call *call, json_t *params, void *arg)
 {
     struct df_daemon *daemon = arg;
@@ -301,7 +331,7 @@ static void trace(struct df_rpc_call *call, json_t *params, void *arg)
     struct df_error error;
     uint8_t frame[DF_WORDS_FRAME_MAX];
     size_t len = sizeof(frame);
-    int rc = df_controller_find_port(daemon->controller, port_text, &port, &resolver.lport, &error);
+    int rc = find_trace_port(daemon, port_text, &port, &resolver.lport, &error);
     struct df_words_names words = df_resolver_words(&resolver);
     if (rc == 0)
         rc = df_words_to_frame(packet, &words, frame, &len, &error);
@@ -310,7 +340,7 @@ static void trace(struct df_rpc_call *call, json_t *params, void *arg)
         return;
     }
     struct df_names names = df_resolver_names(&resolver);
-    json_t *json = df_trace_frame(&names, port, frame, (uint32_t)len);
+    json_t *json = df_trace_frame(&names, port, frame, (uint32_t)len, df_workers_now_ms());
     json_object_set_new(json, "lport", json_string(resolver.lport));
     json_object_set_new(json, "port", json_integer(port));
     add_app_name(daemon, json_object_get(json, "verdict"));
@@ -344,7 +374,26 @@ static void log_level(struct df_rpc_call *call, json_t *params, void *arg)
 }
 
 const struct df_rpc_method df_daemon_methods[] = {
-    {"show", show},       {"ports", ports},     {"networks", networks},  {"routers", routers},     {"apps", apps},
-    {"version", version}, {"workers", workers}, {"drops", drops},        {"flows", flows},         {"tables", tables},
-    {"table", table},     {"trace", trace},     {"wait", wait_for_port}, {"log_level", log_level}, {NULL, NULL},
+    {"show", show},
+    {"ports", ports},
+    {"networks", networks},
+    {"routers", routers},
+    {"secgroups", secgroups},
+    {"secgroup", secgroup},
+    {"apps", apps},
+    {"version", version},
+    {"workers", workers},
+    {"drops", drops},
+    {"flows", flows},
+    {"connections", connections},
+    {"conn_list", df_daemon_conn_list},
+    {"conn_count", df_daemon_conn_count},
+    {"conn_top", df_daemon_conn_top},
+    {"conn_delete", df_daemon_conn_delete},
+    {"tables", tables},
+    {"table", table},
+    {"trace", trace},
+    {"wait", wait_for_port},
+    {"log_level", log_level},
+    {NULL, NULL},
 };

@@ -122,12 +122,20 @@ static int open_fastpath(struct df_daemon *daemon)
                     .flow_cache_entries = config->flow_cache_entries,
                     .answers_per_second = config->answers_per_second,
                     .punts_per_second = config->punts_per_second,
+                    .fragments = {.datagrams_max = config->fragment_datagrams,
+                                  .held_max = config->fragments_held,
+                                  .held_per_port = config->fragments_per_port,
+                                  .timeout_ms = config->fragment_timeout * 1000},
                     .idle_us = config->idle_us,
                     .pool = daemon->eal.pool},
         .table_entries_max = config->table_entries_max,
         .devices = daemon->devices,
         .n_devices = daemon->n_devices,
         .allow_memif = *config->memif == 'y',
+        .conns = {.max = config->connections_max,
+                  .max_per_port = config->connections_per_port,
+                  .tcp_pick_up = *config->tcp_pick_up == 'y',
+                  .timeouts = df_config_conn_timeouts(config)},
     };
     for (unsigned i = 0; i < daemon->n_workers; i++)
         fastpath.workers.lcores[i] = df_eal_worker_lcore(i);

@@ -28,6 +28,7 @@ struct df_port_spec {
     const char *vif_name; /* socket path, device, or name of a configured ethdev */
     bool server;          /* vhostuser, memif: listen rather than connect */
     uint16_t mtu;
+    const struct df_ip *tunnel_ip; /* this node's tunnel end point, if the port is the underlay; else NULL */
 };
 
 struct df_port_stats {
@@ -38,6 +39,7 @@ struct df_port_state {
     bool attached;      /* link is up, a guest is behind it */
     bool gone;          /* in events: its device is not there any more; remove the port, and try to add it again */
     const char *detail; /* of the backend, valid until the port is removed or changes: "no guest yet" */
+    struct df_mac mac;  /* of the device; zero: it has none. Not in events */
 };
 
 struct df_datapath;
@@ -70,7 +72,7 @@ struct df_datapath_ops {
     int (*for_each)(struct df_datapath *dp, uint16_t table,
                     int (*cb)(const struct df_entry *entry, uint64_t hits, void *arg), void *arg);
     uint32_t (*count)(struct df_datapath *dp, uint16_t table);
-    /** The backend's own reports as JSON, by name: "workers", "drops", "flows"; NULL when it has none of that name. */
+    /** The backend's own reports as JSON, by name: "workers", "drops", "flows", "connections"; NULL when it has none of that name. */
     json_t *(*report)(struct df_datapath *dp, const char *what, json_t *params, struct df_error *error);
     void (*close)(struct df_datapath *dp);
 };

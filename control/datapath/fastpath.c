@@ -7,15 +7,31 @@
 #include <unistd.h>
 
 #include "control/datapath/fastpath_report.h"
+#include "fastpath/conn/conn.h"
 #include "fastpath/eal.h"
+#include "fastpath/rcu.h"
 #include "fastpath/tables/table.h"
+#include "fastpath/tunnel/tunnel.h"
 
 #define PUNTS_PER_POLL 256
+
+/* A port that went keeps its connections for so long: a device that comes back, or a container that restarts. */
+#define CONNS_KEPT_TICKS 60
+
+/* df_conns_age_budget() is for a call each 10 ms; a hundred of them see all connections. */
+#define AGE_SLICE_MS 10
+#define AGE_SLICES_MAX 100
 
 /* What the controller was told of a port. */
 struct told {
     bool attached, gone;
     const char *detail; /* compared by address, never read: the port may be another one by now */
+};
+
+/* Whose connections a port number's are. */
+struct owner {
+    char *lport;         /* NULL: nobody's */
+    unsigned ticks_away; /* since it was last open */
 };
 
 struct fastpath {
@@ -26,7 +42,9 @@ struct fastpath {
     bool allow_memif;
     int wake_fd;
     bool running;
+    uint32_t aged_ms; /* of df_workers_now_ms() */
     struct told told[DF_PORTS_MAX];
+    struct owner owners[DF_PORTS_MAX];
     /* Ports whose attachment changed; set on any thread, read by the poll. */
     _Atomic bool changed[DF_PORTS_MAX];
 };
@@ -152,6 +170,40 @@ static int port_error(const struct df_port_spec *spec, int code, struct df_error
     return df_error_set(error, code, "%s '%s': %s", spec->vif_type, spec->vif_name, remedy);
 }
 
+static void disown(struct fastpath *fp, uint16_t number)
+{
+    struct owner *owner = &fp->owners[number];
+    if (owner->lport == NULL)
+        return;
+    free(owner->lport);
+    *owner = (struct owner){NULL, 0};
+    if (df_conns_ready())
+        df_conn_zone_renew(number);
+}
+
+/* The number goes to that lport: connections of the one that had it before must not become its. */
+static int own(struct fastpath *fp, uint16_t number, const char *lport)
+{
+    struct owner *owner = &fp->owners[number];
+    const char *name = lport != NULL ? lport : "";
+    owner->ticks_away = 0;
+    if (owner->lport != NULL && strcmp(owner->lport, name) == 0)
+        return 0;
+    disown(fp, number);
+    owner->lport = strdup(name);
+    return owner->lport != NULL ? 0 : -ENOMEM;
+}
+
+static int publish(struct fastpath *fp, const struct df_port_spec *spec, struct df_port *port)
+{
+    int code = own(fp, spec->port, spec->lport);
+    if (code != 0)
+        return code;
+    if (spec->tunnel_ip != NULL)
+        df_underlay_set(&(struct df_underlay){spec->port, spec->tunnel_ip->word[3], port->mac});
+    return df_ports_publish(port);
+}
+
 static int port_add(struct df_datapath *dp, const struct df_port_spec *spec, struct df_error *error)
 {
     struct fastpath *fp = of(dp);
@@ -183,7 +235,7 @@ static int port_add(struct df_datapath *dp, const struct df_port_spec *spec, str
     int code = df_port_open(&config, &port);
     if (code != 0)
         return port_error(spec, code, error);
-    code = df_ports_publish(port);
+    code = publish(fp, spec, port);
     if (code != 0) {
         df_port_close(port);
         return df_error_set(error, code, "port %u of '%s' cannot be polled: %s", spec->port, spec->name,
@@ -219,7 +271,7 @@ static int port_state(struct df_datapath *dp, uint16_t number, struct df_port_st
         return -ENODEV;
     const char *detail = "";
     bool attached = port->ops->attached(port, &detail);
-    *state = (struct df_port_state){.attached = attached, .detail = detail};
+    *state = (struct df_port_state){.attached = attached, .detail = detail, .mac = port->mac};
     tell(of(dp), number, state);
     return 0;
 }
@@ -282,8 +334,12 @@ static void fastpath_close(struct df_datapath *dp)
     struct fastpath *fp = of(dp);
     if (fp->running)
         df_workers_stop();
-    for (uint16_t number = 1; number < DF_PORTS_MAX; number++)
+    for (uint16_t number = 1; number < DF_PORTS_MAX; number++) {
         port_del(dp, number);
+        disown(fp, number);
+    }
+    df_rcu_barrier();
+    df_conns_fini();
     df_workers_fini();
     df_tables_fini();
     close(fp->wake_fd);
@@ -306,6 +362,29 @@ static const struct df_datapath_ops fastpath_ops = {
     .close = fastpath_close,
 };
 
+/* Tables, connections, workers: in the order in which one uses the other. */
+static int start_parts(const struct fastpath *fp, const struct df_fastpath_config *config, struct df_error *error)
+{
+    struct df_conns_config conns = config->conns;
+    conns.n_workers = config->workers.n_workers;
+    int code = df_tables_init(config->table_entries_max);
+    if (code != 0)
+        return df_error_set(error, code, "no memory for the pipeline's tables");
+    code = conns.max != 0 ? df_conns_init(&conns) : 0;
+    if (code != 0) {
+        df_error_set(error, code, "no memory for connections: lower [fastpath] connections_max");
+        goto err_tables;
+    }
+    code = df_workers_init(&fp->workers);
+    if (code == 0)
+        return 0;
+    df_error_set(error, code, "no memory for flow caches: lower [fastpath] flow_cache_entries");
+    df_conns_fini();
+err_tables:
+    df_tables_fini();
+    return code;
+}
+
 int df_datapath_fastpath_open(const struct df_fastpath_config *config, struct df_datapath **dp, struct df_error *error)
 {
     struct fastpath *fp = calloc(1, sizeof(*fp));
@@ -319,18 +398,13 @@ int df_datapath_fastpath_open(const struct df_fastpath_config *config, struct df
     fp->workers.wake = wake;
     fp->workers.wake_arg = fp;
     fp->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    int code = fp->wake_fd < 0 ? -errno : df_tables_init(config->table_entries_max);
-    if (code != 0)
-        goto err;
-    code = df_workers_init(&fp->workers);
-    if (code != 0) {
-        df_tables_fini();
-        goto err;
+    int code = fp->wake_fd < 0 ? df_error_set(error, -errno, "no eventfd for the workers: %s", strerror(errno))
+                               : start_parts(fp, config, error);
+    if (code == 0) {
+        fp->aged_ms = df_workers_now_ms();
+        *dp = &fp->dp;
+        return 0;
     }
-    *dp = &fp->dp;
-    return 0;
-err:
-    df_error_set(error, code, "no memory for tables and flow caches: lower [fastpath] flow_cache_entries");
     if (fp->wake_fd >= 0)
         close(fp->wake_fd);
     free(fp);
@@ -377,13 +451,35 @@ static void look(struct fastpath *fp, const struct df_port *port)
         dp->events.port_changed(dp->events.arg, port->number, &state);
 }
 
+static void count_absence(struct fastpath *fp, uint16_t number)
+{
+    struct owner *owner = &fp->owners[number];
+    if (owner->lport != NULL && ++owner->ticks_away > CONNS_KEPT_TICKS)
+        disown(fp, number);
+}
+
 void df_datapath_fastpath_tick(struct df_datapath *dp)
 {
     for (uint16_t number = 1; number < DF_PORTS_MAX; number++) {
         const struct df_port *port = df_ports_get(number);
         if (port != NULL)
             look(of(dp), port);
+        else
+            count_absence(of(dp), number);
     }
+}
+
+/* A loop that stood still catches up, with one look at each connection at most. */
+void df_datapath_fastpath_age(struct df_datapath *dp)
+{
+    struct fastpath *fp = of(dp);
+    uint32_t now_ms = df_workers_now_ms();
+    uint32_t slices = (now_ms - fp->aged_ms) / AGE_SLICE_MS;
+    fp->aged_ms += slices * AGE_SLICE_MS;
+    if (slices > AGE_SLICES_MAX)
+        slices = AGE_SLICES_MAX;
+    if (df_conns_ready() && slices != 0)
+        df_conns_age(now_ms, slices * df_conns_age_budget());
 }
 
 void df_datapath_fastpath_poll(struct df_datapath *dp)

@@ -21,7 +21,8 @@ struct df_fastpath_config {
     uint32_t table_entries_max;      /* per table */
     const struct df_fastpath_device *devices;
     size_t n_devices;
-    bool allow_memif; /* its peers are trusted as this process itself (fastpath/ports/ethdev.h) */
+    struct df_conns_config conns; /* n_workers is set by the backend; max 0: nothing is tracked */
+    bool allow_memif;             /* its peers are trusted as this process itself (fastpath/ports/ethdev.h) */
 };
 
 /** Makes tables and workers; df_datapath_fastpath_start() lets them run. -ENOMEM and others, with the remedy. */
@@ -34,10 +35,13 @@ int df_datapath_fastpath_start(struct df_datapath *dp, struct df_error *error);
 int df_datapath_fastpath_fd(const struct df_datapath *dp);
 
 /**
- * Looks at ports that change without telling, and hands what changed to dp->events. Once a second: a device that went
- * is found by the second look.
+ * Looks at ports that change without telling, and hands what changed to dp->events; ends the connections of ports that
+ * have been away for long. Once a second: a device that went is found by the second look.
  */
 void df_datapath_fastpath_tick(struct df_datapath *dp);
+
+/** Ages a hundredth of the connections for each 10 ms that passed: to be called about so often. */
+void df_datapath_fastpath_age(struct df_datapath *dp);
 
 /**
  * Hands punted packets and port changes to dp->events; at most a few hundred packets a call, so that the loop goes

@@ -5,7 +5,9 @@
 #include <rte_cycles.h>
 #include <string.h>
 
+#include "control/datapath/fastpath_conns.h"
 #include "control/model/address.h"
+#include "fastpath/tables/security_group.h"
 #include "fastpath/worker/worker.h"
 
 #define FLOWS_MAX 10000
@@ -29,7 +31,8 @@ static json_t *report_workers(void)
     json_t *list = json_array();
     for (unsigned i = 0; i < df_workers_count(); i++)
         json_array_append_new(list, describe_worker(df_worker(i), i));
-    return json_pack("{sI so}", "cycles_per_second", (json_int_t)rte_get_tsc_hz(), "workers", list);
+    return json_pack("{sI so so*}", "cycles_per_second", (json_int_t)rte_get_tsc_hz(), "workers", list, "connections",
+                     df_conns_tally_json());
 }
 
 static void add_drops(json_t *list, uint16_t number)
@@ -89,6 +92,13 @@ static json_t *report_flows(json_t *params)
     return json_pack("{sI so}", "total", total, "flows", out.list);
 }
 
+/* Of one rule, by its number in table entries. */
+static json_t *report_rule_hits(json_t *params)
+{
+    uint32_t rule = (uint32_t)json_integer_value(json_object_get(params, "rule"));
+    return json_pack("{sI}", "hits", (json_int_t)df_security_group_hits(rule));
+}
+
 json_t *df_fastpath_report(const char *what, json_t *params, struct df_error *error)
 {
     if (strcmp(what, "workers") == 0)
@@ -97,6 +107,10 @@ json_t *df_fastpath_report(const char *what, json_t *params, struct df_error *er
         return report_drops();
     if (strcmp(what, "flows") == 0)
         return report_flows(params);
+    if (strcmp(what, "connections") == 0 && df_conns_ready())
+        return df_conns_tally_json();
+    if (strcmp(what, "rule_hits") == 0)
+        return report_rule_hits(params);
     df_error_set(error, -ENOENT, "the fast path has no report '%s'", what);
     return NULL;
 }

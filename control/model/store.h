@@ -21,7 +21,9 @@
  * - Whoever watches an aspect of an object is made due by the change itself, in set and unset:
  *     read       any change of the object
  *     key        it appeared, went, or its unique_key changed
- *     needed_by  this node began or ceased to need the network (fired by compile/relevance)
+ *     needed_by  this node began or ceased to need the network, or the rules of the secgroup (fired by
+ *                compile/relevance, as the next)
+ *     members_needed_by  this node began or ceased to need the members of the secgroup or address_group
  *     referrers  one of the objects that refer to it by a field appeared, went, or changed
  *
  * Control thread. Out of memory ends the process (alloc.h).
@@ -53,13 +55,14 @@ struct df_object {
 
     struct df_reference *refers; /* what it refers to */
     struct df_referrers *referrers;
-    struct df_watched read, key, needed_by;
+    struct df_watched read, key, needed_by, members_needed_by;
 
     struct df_units *units; /* compile/: what the apps made of it */
 
-    /* compile/relevance, of networks and routers. */
+    /* compile/relevance, of networks and routers; of a secgroup local_ports, of a group that is a remote remote_of. */
     uint32_t local_ports;
-    uint32_t reached; /* number of the search that found it last */
+    uint32_t remote_of; /* rules in force that name it */
+    uint32_t reached;   /* number of the search that found it last */
     bool needed;
 
     char id[];

@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <string.h>
 
-#define FRAGMENT_OFFSET 1480 /* bytes; of the later fragment */
+#include "fastpath/packet/sctp.h"
+
+#define FRAGMENT_MORE 1 /* of IPv6's fragment header; its offset counts bytes beside that */
 
 /* The frame so far; too long a packet only counts, and is refused at the end. */
 struct writer {
@@ -112,35 +115,63 @@ static void put_arp(struct writer *writer, const struct df_packet_spec *spec)
 
 static void put_tcp(struct writer *writer, const struct df_packet_spec *spec)
 {
+    bool wscale = spec->given & DF_SPEC_TCP_WSCALE;
     put16(writer, spec->tp_src);
     put16(writer, spec->tp_dst);
-    put32(writer, 1); /* sequence */
-    put32(writer, spec->tcp_flags & 0x10 ? 1 : 0);
-    put8(writer, 5 << 4);
+    put32(writer, spec->tcp_seq);
+    put32(writer, spec->tcp_ack);
+    put8(writer, wscale ? 6 << 4 : 5 << 4);
     put8(writer, spec->tcp_flags);
-    put16(writer, 65535); /* window */
-    put32(writer, 0);     /* checksum, urgent */
+    put16(writer, spec->tcp_window);
+    put32(writer, 0); /* checksum, urgent */
+    if (wscale)
+        put32(writer, 0x01030300u | spec->tcp_wscale); /* NOP, window scale: RFC 7323 section 2.2 */
 }
 
-/*
- * A DATA chunk when there is a payload, otherwise an empty COOKIE-ACK: the shortest chunk there is (RFC 9260
- * section 3.3.12).
- */
+/* Bytes of a chunk between its header and what may be of any length (RFC 9260 section 3.3). */
+static unsigned sctp_fixed_len(uint8_t chunk)
+{
+    switch (chunk) {
+    case DF_SCTP_DATA:
+    case DF_SCTP_SACK:
+        return 12;
+    case DF_SCTP_INIT:
+    case DF_SCTP_INIT_ACK:
+        return 16;
+    case DF_SCTP_SHUTDOWN:
+        return 4;
+    default:
+        return 0;
+    }
+}
+
+/* One chunk, which has the payload. */
 static void put_sctp(struct writer *writer, const struct df_packet_spec *spec)
 {
+    unsigned fixed = sctp_fixed_len(spec->sctp_chunk);
     put16(writer, spec->tp_src);
     put16(writer, spec->tp_dst);
-    put32(writer, 1); /* verification tag */
+    put32(writer, spec->sctp_tag);
     put32(writer, 0); /* checksum */
-    if (spec->payload == 0) {
-        put32(writer, 0x0b000004);
+    put8(writer, spec->sctp_chunk);
+    put8(writer, spec->sctp_chunk == DF_SCTP_DATA ? 3 : 0); /* first and last fragment */
+    put16(writer, DF_SCTP_CHUNK_HEADER_LEN + fixed + spec->payload);
+    if (fixed == 0)
         return;
-    }
-    put16(writer, 0x0003); /* DATA, first and last fragment */
-    put16(writer, 16u + spec->payload);
-    put32(writer, 1);
+    bool begins = spec->sctp_chunk == DF_SCTP_INIT || spec->sctp_chunk == DF_SCTP_INIT_ACK;
+    put32(writer, begins ? spec->sctp_init_tag : 1); /* else a transmission sequence number */
+    put(writer, NULL, fixed - 4);
+}
+
+static void build_ip(struct writer *writer, const struct df_packet_spec *spec);
+
+static void put_quote(struct writer *writer, const struct df_packet_spec *spec)
+{
     put32(writer, 0);
-    put32(writer, 0);
+    size_t end = writer->len + spec->quote_len;
+    build_ip(writer, spec->quote);
+    if (writer->len > end && writer->len <= writer->room)
+        writer->len = end;
 }
 
 static void put_icmp(struct writer *writer, const struct df_packet_spec *spec)
@@ -156,8 +187,11 @@ static void put_icmp(struct writer *writer, const struct df_packet_spec *spec)
             put8(writer, 1); /* in units of 8 bytes */
             put(writer, &spec->nd_lladdr, sizeof(spec->nd_lladdr));
         }
+    } else if (spec->quote) {
+        put_quote(writer, spec);
     } else {
-        put32(writer, 0x00010001); /* echo: identifier 1, sequence 1 */
+        put16(writer, spec->icmp_id);
+        put16(writer, spec->icmp_seq);
     }
 }
 
@@ -208,12 +242,13 @@ static void fill_in_checksum(const struct df_packet_spec *spec, uint8_t *l4, siz
 
 static void put_ipv4(struct writer *writer, const struct df_packet_spec *spec)
 {
-    static const uint16_t fragment_bits[] = {0x4000, 0x2000, FRAGMENT_OFFSET / 8};
+    unsigned fragment =
+        spec->fragment == DF_SPEC_WHOLE ? IP_DF : (unsigned)(spec->frag_more ? IP_MF : 0) | spec->frag_offset / 8u;
     put8(writer, 0x45);
     put8(writer, spec->tos);
     put16(writer, 0); /* total length */
-    put16(writer, 1); /* identification */
-    put16(writer, fragment_bits[spec->fragment]);
+    put16(writer, spec->ip_id);
+    put16(writer, fragment);
     put8(writer, spec->ttl);
     put8(writer, spec->proto);
     put16(writer, 0); /* checksum */
@@ -234,8 +269,8 @@ static void put_ipv6(struct writer *writer, const struct df_packet_spec *spec)
         return;
     put8(writer, spec->proto);
     put8(writer, 0);
-    put16(writer, spec->fragment == DF_SPEC_FIRST_FRAGMENT ? 1 : FRAGMENT_OFFSET);
-    put32(writer, 1); /* identification */
+    put16(writer, spec->frag_offset | (spec->frag_more ? FRAGMENT_MORE : 0u));
+    put32(writer, spec->ip_id);
 }
 
 static void build_ip(struct writer *writer, const struct df_packet_spec *spec)

@@ -6,6 +6,10 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "fastpath/packet/sctp.h"
+
+#define LATER_FRAGMENT_OFFSET 1480 /* bytes; the first one filled an Ethernet frame */
+
 /* What was left out of the words: filled in as the guest behind the port would. */
 
 struct filler {
@@ -39,10 +43,57 @@ static int missing(const struct filler *filler, const char *name, const char *wh
     return df_error_set(filler->error, -EINVAL, "%s is missing: %s", name, why);
 }
 
+struct df_packet_spec df_spec_default(void)
+{
+    return (struct df_packet_spec){.arp_op = 1,
+                                   .tcp_flags = 0x02, /* SYN */
+                                   .tcp_seq = 1,
+                                   .tcp_window = 65535,
+                                   .sctp_init_tag = 1,
+                                   .icmp_id = 1,
+                                   .icmp_seq = 1,
+                                   .ip_id = 1,
+                                   .quote_len = UINT16_MAX};
+}
+
+/* nw_frag=first and nw_frag=later are short for an offset and whether more follow. */
+static void fill_in_fragment(struct df_packet_spec *spec)
+{
+    if (!(spec->given & DF_SPEC_FRAG_OFFSET))
+        spec->frag_offset = spec->fragment == DF_SPEC_LATER_FRAGMENT ? LATER_FRAGMENT_OFFSET : 0;
+    if (!(spec->given & DF_SPEC_FRAG_MORE))
+        spec->frag_more = spec->fragment == DF_SPEC_FIRST_FRAGMENT;
+    if (spec->frag_offset != 0)
+        spec->fragment = DF_SPEC_LATER_FRAGMENT;
+    else
+        spec->fragment = spec->frag_more ? DF_SPEC_FIRST_FRAGMENT : DF_SPEC_WHOLE;
+}
+
+/* An association begins with INIT, whose packet has no tag yet (RFC 9260 section 8.5.1). */
+static void fill_in_sctp(struct df_packet_spec *spec)
+{
+    if (!(spec->given & DF_SPEC_SCTP_CHUNK))
+        spec->sctp_chunk = spec->payload == 0 ? DF_SCTP_INIT : DF_SCTP_DATA;
+    if (!(spec->given & DF_SPEC_SCTP_TAG))
+        spec->sctp_tag = spec->sctp_chunk == DF_SCTP_INIT ? 0 : 1;
+}
+
+/* Destination unreachable if it quotes a packet, else an echo request. */
+static uint8_t default_icmp_type(const struct df_packet_spec *spec)
+{
+    if (spec->proto == IPPROTO_ICMPV6)
+        return spec->quote ? 1 : 128;
+    return spec->quote ? 3 : 8;
+}
+
 static void fill_in_numbers(struct df_packet_spec *spec)
 {
+    fill_in_fragment(spec);
+    fill_in_sctp(spec);
     if (!(spec->given & DF_SPEC_ICMP_TYPE))
-        spec->icmp_type = spec->proto == IPPROTO_ICMPV6 ? 128 : 8; /* echo request */
+        spec->icmp_type = default_icmp_type(spec);
+    if (!(spec->given & DF_SPEC_TCP_ACK))
+        spec->tcp_ack = spec->tcp_flags & 0x10 ? 1 : 0;
     if (!(spec->given & DF_SPEC_TTL))
         spec->ttl = df_spec_is_nd(spec) ? 255 : 64; /* RFC 4861 section 7.1 */
     if (!(spec->given & DF_SPEC_TP_SRC))
@@ -149,6 +200,16 @@ static int fill_in_next_hop(struct filler *filler, const struct df_words_station
     return missing(filler, "dl_dst", "give dl_dst=MAC");
 }
 
+static int check_numbers(const struct filler *filler)
+{
+    const struct df_packet_spec *spec = filler->spec;
+    if (spec->frag_offset % 8 != 0)
+        return df_error_set(filler->error, -EINVAL, "frag_offset=%u: must be a multiple of 8", spec->frag_offset);
+    if (spec->dl_type == 0x0800 && spec->ip_id > UINT16_MAX)
+        return df_error_set(filler->error, -EINVAL, "ip_id=%u: IPv4 has 16 bits for it", spec->ip_id);
+    return 0;
+}
+
 static int check_families(struct filler *filler)
 {
     const struct df_packet_spec *spec = filler->spec;
@@ -164,7 +225,41 @@ static int check_families(struct filler *filler)
                             wants4 ? "IPv6" : "IPv4");
     if (df_spec_is_nd(spec) && !(spec->given & DF_SPEC_ND_TARGET))
         return missing(filler, "nd_target", "a neighbour solicitation or advertisement has one");
-    return 0;
+    return check_numbers(filler);
+}
+
+/* A quoted packet went the other way than the message that quotes it. */
+static int fill_in_quote(struct filler *filler, const struct df_packet_spec *outer)
+{
+    struct df_packet_spec *spec = filler->spec;
+    if (outer->proto != IPPROTO_ICMP && outer->proto != IPPROTO_ICMPV6)
+        return df_error_set(filler->error, -EINVAL, "quote: only ICMP and ICMPv6 messages quote a packet");
+    if (*spec->src || *spec->dst || (spec->given & (DF_SPEC_DL_SRC | DF_SPEC_DL_DST | DF_SPEC_VLAN)))
+        return df_error_set(filler->error, -EINVAL,
+                            "quote: a quoted packet has neither ports' names nor MACs nor tags");
+    if (!spec->dl_type)
+        spec->dl_type = outer->dl_type;
+    if (!is_ip(spec))
+        return df_error_set(filler->error, -EINVAL, "quote: a quoted packet is an IP packet");
+    if (!spec->proto && !(spec->given & DF_SPEC_PROTO))
+        spec->proto = spec->dl_type == 0x86dd ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+    if (!(spec->given & DF_SPEC_IP_SRC))
+        spec->ip_src = outer->ip_dst;
+    if (!(spec->given & DF_SPEC_IP_DST))
+        spec->ip_dst = outer->ip_src;
+    spec->given |= DF_SPEC_IP_SRC | DF_SPEC_IP_DST;
+    fill_in_numbers(spec);
+    return check_families(filler);
+}
+
+static int fill_in_quotes(const struct filler *filler)
+{
+    int rc = 0;
+    for (const struct df_packet_spec *outer = filler->spec; rc == 0 && outer->quote; outer = outer->quote) {
+        struct filler inner = {outer->quote, NULL, filler->error};
+        rc = fill_in_quote(&inner, outer);
+    }
+    return rc;
 }
 
 int df_spec_fill_in(struct df_packet_spec *spec, const struct df_words_names *names, struct df_error *error)
@@ -178,6 +273,8 @@ int df_spec_fill_in(struct df_packet_spec *spec, const struct df_words_names *na
         rc = fill_in_destination(&filler, &destination);
     if (rc == 0)
         rc = check_families(&filler);
+    if (rc == 0)
+        rc = fill_in_quotes(&filler);
     if (rc == 0)
         rc = fill_in_next_hop(&filler, &destination);
     return rc;

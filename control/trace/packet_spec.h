@@ -24,7 +24,16 @@ enum df_spec_given {
     DF_SPEC_DL_TYPE = 1 << 10,
     DF_SPEC_VLAN = 1 << 11,
     DF_SPEC_PROTO = 1 << 12,
+    DF_SPEC_FRAG_OFFSET = 1 << 13,
+    DF_SPEC_FRAG_MORE = 1 << 14,
+    DF_SPEC_TCP_ACK = 1 << 15,
+    DF_SPEC_TCP_WSCALE = 1 << 16,
+    DF_SPEC_SCTP_CHUNK = 1 << 17,
+    DF_SPEC_SCTP_TAG = 1 << 18,
+    DF_SPEC_QUOTE_LEN = 1 << 19,
 };
+
+#define DF_SPEC_QUOTES_MAX 2 /* an ICMP error quotes a packet, which may be an ICMP error */
 
 enum df_spec_fragment { DF_SPEC_WHOLE, DF_SPEC_FIRST_FRAGMENT, DF_SPEC_LATER_FRAGMENT };
 
@@ -36,9 +45,19 @@ struct df_packet_spec {
     struct df_ip ip_src, ip_dst;
     uint8_t proto, ttl, tos;
     uint8_t fragment; /* enum df_spec_fragment */
+    uint8_t frag_more;
+    uint16_t frag_offset; /* bytes */
+    uint32_t ip_id;
     uint16_t tp_src, tp_dst;
-    uint8_t tcp_flags;
+    uint8_t tcp_flags, tcp_wscale;
+    uint16_t tcp_window;
+    uint32_t tcp_seq, tcp_ack;
+    uint8_t sctp_chunk; /* type of the only chunk */
+    uint32_t sctp_tag, sctp_init_tag;
     uint8_t icmp_type, icmp_code;
+    uint16_t icmp_id, icmp_seq;
+    struct df_packet_spec *quote; /* what an ICMP error is about, from its IP header on; NULL: nothing */
+    uint16_t quote_len;           /* bytes of it */
     uint16_t arp_op;
     struct df_ip arp_spa, arp_tpa; /* mapped */
     struct df_mac arp_sha, arp_tha;
@@ -47,6 +66,9 @@ struct df_packet_spec {
     uint16_t payload;
     char src[DF_SPEC_WORD_MAX], dst[DF_SPEC_WORD_MAX]; /* names of ports; "" is none */
 };
+
+/** What the words need not say and is the same for all packets. */
+struct df_packet_spec df_spec_default(void);
 
 /** Adds what the words left out: protocol, addresses, next hop. -EINVAL, or what a name's function returned. */
 int df_spec_fill_in(struct df_packet_spec *spec, const struct df_words_names *names, struct df_error *error);

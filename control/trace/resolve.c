@@ -24,6 +24,21 @@ static const char *router_name(void *arg, uint32_t key)
     return df_controller_router_name(((struct df_resolver *)arg)->controller, key);
 }
 
+static const char *group_name(void *arg, uint32_t number)
+{
+    return df_controller_group_name(((struct df_resolver *)arg)->controller, number);
+}
+
+static const char *rule_name(void *arg, uint32_t number)
+{
+    return df_controller_rule_name(((struct df_resolver *)arg)->controller, number);
+}
+
+static json_t *rule_words(void *arg, uint32_t number)
+{
+    return df_controller_rule(((struct df_resolver *)arg)->controller, number);
+}
+
 struct port_search {
     uint16_t port;
     uint32_t lport;
@@ -44,6 +59,9 @@ static const char *port_name(void *arg, uint16_t number)
 {
     struct df_resolver *resolver = arg;
     struct port_search search = {.port = number};
+    const struct df_underlay_end *underlay = df_controller_underlay(resolver->controller);
+    if (underlay && underlay->port == number)
+        return underlay->name;
     if (resolver->dp->ops->for_each(resolver->dp, DF_TABLE_DISPATCH, match_dispatch, &search) <= 0)
         return NULL;
     return lport_name(resolver, search.lport);
@@ -51,8 +69,14 @@ static const char *port_name(void *arg, uint16_t number)
 
 struct df_names df_resolver_names(struct df_resolver *resolver)
 {
-    return (struct df_names){
-        .lport = lport_name, .network = network_name, .router = router_name, .port = port_name, .arg = resolver};
+    return (struct df_names){.lport = lport_name,
+                             .network = network_name,
+                             .router = router_name,
+                             .port = port_name,
+                             .group = group_name,
+                             .rule = rule_name,
+                             .rule_words = rule_words,
+                             .arg = resolver};
 }
 
 /* ---- stations */
@@ -127,7 +151,8 @@ static int station(void *arg, const char *name, struct df_words_station *out, st
         return rc;
     const Df__LogicalPort *lport = get_lport(id);
     if (!lport)
-        return df_error_set(error, -ENOENT, "%s: the port is not in the model any more", name ? name : id);
+        return df_error_set(error, -ENOENT, "%s: no port of the model; give the frame in hexadecimal, or another port",
+                            name ? name : id);
     station_of_lport(lport, out);
     return 0;
 }

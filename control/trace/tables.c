@@ -96,6 +96,10 @@ static const char *name_of(const struct df_names *names, const char *what, uint3
         return names->router ? names->router(names->arg, key) : NULL;
     if (strcmp(what, "port") == 0)
         return names->port ? names->port(names->arg, (uint16_t)key) : NULL;
+    if (strcmp(what, "group") == 0 || strcmp(what, "set") == 0)
+        return names->group ? names->group(names->arg, key) : NULL;
+    if (strcmp(what, "rule") == 0)
+        return names->rule ? names->rule(names->arg, key) : NULL;
     return NULL;
 }
 

@@ -20,6 +20,9 @@ struct df_names {
     const char *(*network)(void *arg, uint32_t key);
     const char *(*router)(void *arg, uint32_t key);
     const char *(*port)(void *arg, uint16_t number);
+    const char *(*group)(void *arg, uint32_t number); /* a secgroup or address_group */
+    const char *(*rule)(void *arg, uint32_t number);
+    json_t *(*rule_words)(void *arg, uint32_t number); /* df_controller_rule() */
     void *arg;
 };
 
@@ -31,5 +34,6 @@ json_t *df_table_key_json(const struct df_table_desc *desc, const void *key, siz
 json_t *df_table_entry_json(const struct df_table_desc *desc, const struct df_entry *entry,
                             const struct df_names *names);
 
-/** Adds `what` and, if it has a name, `what_name` to json; what is lport, network, router or port. */
+/** Adds `what` and, if it has a name, `what_name` to json; what is lport, network, router, port, group,
+ * set (a group) or rule. */
 void df_names_add(const struct df_names *names, json_t *json, const char *field, const char *what, uint32_t key);

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "control/model/address.h"
+#include "control/trace/judgement.h"
 #include "fastpath/tables/table.h"
+#include "fastpath/tunnel/tunnel.h"
 #include "fastpath/walk.h"
 
 #define OUTPUTS_MAX 1024
@@ -100,12 +102,12 @@ static json_t *changes(const struct df_names *names, const struct registers *was
 static void leave(struct df_trace *trace, uint16_t table, uint16_t next, const struct df_walk *walk)
 {
     struct recorder *recorder = (struct recorder *)trace;
-    (void)table;
     if (recorder->depth == 0 || --recorder->depth >= DEPTH_MAX)
         return;
     struct step *step = &recorder->open[recorder->depth];
     struct registers after = registers_of(walk);
     json_object_set_new(step->json, "set", changes(recorder->names, &step->before, &after));
+    df_trace_add_judgement(step->json, recorder->names, table, walk);
     json_object_set_new(step->json, "next", json_string(next == DF_TABLE_END ? "end" : table_name(next)));
 }
 
@@ -124,6 +126,13 @@ static json_t *rewrite_json(const struct df_walk *walk, const struct df_packet *
     return json;
 }
 
+static json_t *tunnel_json(uint32_t key, const struct df_ip *peer)
+{
+    char text[DF_IP_TEXT];
+    return json_pack("{s:s, s:I, s:s}", "type", df_tunnel_type_names[DF_TUNNEL_VXLAN], "key", (json_int_t)key, "peer",
+                     df_ip_text(peer, text));
+}
+
 static json_t *outputs_json(const struct df_names *names, const struct df_walk *walk)
 {
     json_t *list = json_array();
@@ -131,6 +140,8 @@ static json_t *outputs_json(const struct df_names *names, const struct df_walk *
         json_t *json = json_object();
         df_names_add(names, json, "port", "port", walk->outputs[i].port);
         json_object_set_new(json, "vlan", json_integer(walk->outputs[i].vlan));
+        if (walk->outputs[i].peer)
+            json_object_set_new(json, "tunnel", tunnel_json(walk->outputs[i].tunnel_key, &walk->tunnel_peer));
         json_array_append_new(list, json);
     }
     return list;
@@ -185,6 +196,9 @@ static json_t *verdict_json(const struct df_names *names, const struct df_walk *
         json_object_set_new(json, "kind", json_string("punt"));
         json_object_set_new(json, "app", json_integer(verdict->punt_app));
         break;
+    case DF_VERDICT_HOLD:
+        json_object_set_new(json, "kind", json_string("hold"));
+        break;
     default:
         json_object_set_new(json, "kind", json_string("drop"));
         add_reason(json, verdict->drop);
@@ -221,15 +235,21 @@ static json_t *packet_json(const struct df_packet *packet)
     return json;
 }
 
-json_t *df_trace_frame(const struct df_names *names, uint16_t in_port, const uint8_t *frame, uint32_t len)
+json_t *df_trace_frame(const struct df_names *names, uint16_t in_port, const uint8_t *frame, uint32_t len,
+                       uint32_t now_ms)
 {
     struct df_output outputs[OUTPUTS_MAX];
     struct recorder recorder = {
         .hooks = {.enter = enter, .lookup = lookup, .leave = leave}, .names = names, .steps = json_array()};
-    struct df_walk walk = {.outputs = outputs, .outputs_max = OUTPUTS_MAX, .trace = &recorder.hooks};
-    struct df_packet parsed = {0};
-    df_packet_parse(frame, len, &parsed); /* a malformed frame's reason is in the verdict */
-    df_walk_frame(&walk, in_port, frame, len);
-    return json_pack("{s:o, s:o, s:o}", "packet", packet_json(&parsed), "steps", recorder.steps, "verdict",
-                     verdict_json(names, &walk, &parsed));
+    struct df_walk walk = {.outputs = outputs,
+                           .outputs_max = OUTPUTS_MAX,
+                           .trace = &recorder.hooks,
+                           .worker = DF_WALK_NOBODY,
+                           .now_ms = now_ms};
+    df_walk_frame(&walk, in_port, frame, len); /* a malformed frame's reason is in the verdict */
+    json_t *packet = packet_json(&walk.parsed);
+    if (walk.outer_len)
+        json_object_set_new(packet, "tunnel", tunnel_json(walk.tunnel_key, &walk.tunnel_peer));
+    return json_pack("{s:o, s:o, s:o}", "packet", packet, "steps", recorder.steps, "verdict",
+                     verdict_json(names, &walk, &walk.parsed));
 }

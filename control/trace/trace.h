@@ -19,9 +19,12 @@
  * Walks the frame as if it came in by in_port. Control thread, between two quiescent states.
  *
  * @param names may be NULL
+ * @param now_ms df_workers_now_ms(); without connections any
  * @return {"steps": [...], "verdict": {...}, "packet": {...}}, which is the caller's
  *         steps, in order: table, name, upstream, depth (copies of a flood are deeper), lookups ({key, match: entry or
- *         null}), set (registers and headers that the table changed), next (table name) or "end"
- *         verdict: kind (drop, output, answer, punt), and by kind: reason and help; outputs and rewrite; answer; app
+ *         null}), set (registers and headers that the table changed), next (table name) or "end"; connection and rule
+ *         (judgement.h)
+ *         verdict: kind (drop, output, answer, punt, hold), and by kind: reason and help; outputs and rewrite; answer; app
  */
-json_t *df_trace_frame(const struct df_names *names, uint16_t in_port, const uint8_t *frame, uint32_t len);
+json_t *df_trace_frame(const struct df_names *names, uint16_t in_port, const uint8_t *frame, uint32_t len,
+                       uint32_t now_ms);

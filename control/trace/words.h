@@ -15,10 +15,13 @@
  *     tcp,src=web1,dst=db1,tp_dst=5432,tcp_flags=syn
  *     arp,arp_op=1,arp_spa=10.0.0.1,arp_tpa=10.0.0.2
  *     icmp6,icmp_type=135,nd_target=2001:db8::2
+ *     udp,nw_dst=10.0.0.2,ip_id=7,frag_offset=1480,frag_more=1,len=1480
+ *     sctp,nw_dst=10.0.0.2,sctp_chunk=init_ack,sctp_tag=7,sctp_init_tag=8
+ *     icmp,nw_dst=10.0.0.2,icmp_type=3,icmp_code=3,quote=[udp,tp_src=53,tp_dst=4000]
  *
  * Invariant: the frame depends on the words and on what the names say, nothing else, and an error names the word that
  * is wrong. What is left out is filled in as the guest behind the port would: its own MAC and address, the MAC of the
- * next hop for the destination, TTL 64.
+ * next hop for the destination, TTL 64. A packet that an ICMP error quotes went the other way than the error.
  */
 
 #define DF_WORDS_FRAME_MAX 9216 /* bytes of the longest frame */

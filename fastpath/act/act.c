@@ -4,6 +4,7 @@
 #include <rte_ether.h>
 
 #include "fastpath/answer/answer.h"
+#include "fastpath/tunnel/tunnel.h"
 #include "fastpath/worker/internal.h"
 
 static void write_macs(uint8_t *frame, const struct df_packet *to)
@@ -38,35 +39,53 @@ static void strip_tags(struct rte_mbuf *mbuf, const struct df_packet *from, cons
     rte_pktmbuf_adj(mbuf, gone);
 }
 
-static struct rte_mbuf *tagged_copy(struct df_worker *worker, const struct rte_mbuf *mbuf, uint16_t vlan)
+static bool put_tag(struct rte_mbuf *mbuf, uint16_t vlan)
 {
-    struct rte_mbuf *copy = rte_pktmbuf_copy(mbuf, worker->pool, 0, UINT32_MAX);
-    if (copy == NULL)
-        return NULL;
-    uint8_t *frame = (uint8_t *)rte_pktmbuf_prepend(copy, RTE_VLAN_HLEN);
-    if (frame == NULL) {
-        rte_pktmbuf_free(copy);
-        return NULL;
-    }
+    uint8_t *frame = (uint8_t *)rte_pktmbuf_prepend(mbuf, RTE_VLAN_HLEN);
+    if (frame == NULL)
+        return false;
     memmove(frame, frame + RTE_VLAN_HLEN, 2 * RTE_ETHER_ADDR_LEN);
     uint16_t tag[2] = {RTE_BE16(RTE_ETHER_TYPE_VLAN), rte_cpu_to_be_16(vlan)};
     memcpy(frame + 2 * RTE_ETHER_ADDR_LEN, tag, sizeof(tag));
-    return copy;
+    return true;
+}
+
+/* What a delivery puts in front of the packet. False: there is no room. */
+static bool dress(struct rte_mbuf *mbuf, const struct df_output *output)
+{
+    if (output->vlan != 0 && !put_tag(mbuf, output->vlan))
+        return false;
+    return output->peer == 0 || df_tunnel_push(mbuf, output->peer, output->tunnel_key, output->entropy);
+}
+
+static bool is_plain(const struct df_output *output)
+{
+    return output->vlan == 0 && output->peer == 0;
+}
+
+static struct rte_mbuf *dressed_copy(struct df_worker *worker, const struct rte_mbuf *mbuf,
+                                     const struct df_output *output)
+{
+    struct rte_mbuf *copy = rte_pktmbuf_copy(mbuf, worker->pool, 0, UINT32_MAX);
+    if (copy == NULL || dress(copy, output))
+        return copy;
+    rte_pktmbuf_free(copy);
+    return NULL;
 }
 
 /*
- * Deliveries without a tag share one buffer by its reference count, because no port writes into what it transmits; a
- * tagged one gets a copy of its own.
+ * Plain deliveries share one buffer by its reference count, because no port writes into what it transmits; one with
+ * something in front gets a copy of its own.
  */
 static void deliver(struct df_worker *worker, struct rte_mbuf *mbuf, uint16_t in_port, const struct df_walk *walk)
 {
     for (unsigned i = 0; i < walk->verdict.n_outputs; i++) {
         const struct df_output *output = &walk->outputs[i];
         struct rte_mbuf *copy = mbuf;
-        if (output->vlan != 0)
-            copy = tagged_copy(worker, mbuf, output->vlan);
-        else
+        if (is_plain(output))
             rte_mbuf_refcnt_update(mbuf, 1);
+        else
+            copy = dressed_copy(worker, mbuf, output);
         if (copy == NULL)
             worker->ports[in_port].drops[DF_DROP_NO_MBUF]++;
         else
@@ -79,14 +98,18 @@ static void deliver(struct df_worker *worker, struct rte_mbuf *mbuf, uint16_t in
 
 static void output(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_walk *walk)
 {
+    const struct df_output *first = &walk->outputs[0];
+    rte_pktmbuf_adj(mbuf, walk->outer_len);
     uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
     write_macs(frame, &walk->packet);
     write_ttl(frame, &walk->parsed, &walk->packet);
     strip_tags(mbuf, &walk->parsed, &walk->packet);
-    if (walk->verdict.n_outputs == 1 && walk->outputs[0].vlan == 0)
-        df_tx_put(worker, walk->outputs[0].port, mbuf);
-    else
+    if (walk->verdict.n_outputs > 1)
         deliver(worker, mbuf, walk->in_port, walk);
+    else if (dress(mbuf, first))
+        df_tx_put(worker, first->port, mbuf);
+    else
+        df_worker_drop(worker, walk->in_port, DF_DROP_NO_MBUF, mbuf);
 }
 
 static void answer(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_walk *walk)

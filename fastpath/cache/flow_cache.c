@@ -54,29 +54,27 @@ uint32_t df_flow_sum(const struct df_flow_cache *cache, const struct df_flow *fl
 {
     const struct df_flow_rest *rest = df_flow_rest(cache, flow);
     uint32_t sum = 0;
-    for (unsigned i = 0; i < flow->n_stamps; i++)
+    for (unsigned i = 0; i < rest->n_stamps; i++)
         sum += atomic_load_explicit(&df_stamp_array[rest->stamp[i]].value, memory_order_acquire);
     return sum;
 }
 
-static int find_way(const struct df_flow_cache *cache, const struct df_flow_key *key, uint64_t hash, unsigned kind,
-                    const uint8_t *frame)
+static int find_way(const struct df_flow_cache *cache, const struct df_flow_probe *probe)
 {
-    const struct df_flow_bucket *bucket = df_flow_bucket(cache, hash);
-    uint32_t match = df_flow_match(bucket, df_flow_signature(hash));
+    const struct df_flow_bucket *bucket = df_flow_bucket(cache, probe->hash);
+    uint32_t match = df_flow_match(bucket, df_flow_signature(probe->hash));
     for (; match != 0; match &= match - 1) {
         int way = __builtin_ctz(match);
-        if (df_flow_is(cache, &bucket->flow[way], key, kind, frame))
+        if (df_flow_is(cache, &bucket->flow[way], probe))
             return way;
     }
     return -1;
 }
 
-struct df_flow *df_flow_find(const struct df_flow_cache *cache, const struct df_flow_key *key, uint64_t hash,
-                             unsigned kind, const uint8_t *frame)
+struct df_flow *df_flow_find(const struct df_flow_cache *cache, const struct df_flow_probe *probe)
 {
-    int way = find_way(cache, key, hash, kind, frame);
-    return way < 0 ? NULL : &df_flow_bucket(cache, hash)->flow[way];
+    int way = find_way(cache, probe);
+    return way < 0 ? NULL : &df_flow_bucket(cache, probe->hash)->flow[way];
 }
 
 static int oldest_way(const struct df_flow_bucket *bucket, uint16_t tick)
@@ -93,16 +91,16 @@ static int oldest_way(const struct df_flow_bucket *bucket, uint16_t tick)
     return oldest;
 }
 
-struct df_flow *df_flow_place(const struct df_flow_cache *cache, const struct df_flow_key *key, uint64_t hash,
-                              unsigned kind, const uint8_t *frame, uint16_t tick, bool may_evict, bool *evicted)
+struct df_flow *df_flow_place(const struct df_flow_cache *cache, const struct df_flow_probe *probe, uint16_t tick,
+                              bool may_evict, bool *evicted)
 {
-    struct df_flow_bucket *bucket = df_flow_bucket(cache, hash);
+    struct df_flow_bucket *bucket = df_flow_bucket(cache, probe->hash);
     *evicted = false;
-    int way = find_way(cache, key, hash, kind, frame);
+    int way = find_way(cache, probe);
     if (way < 0) {
         uint32_t vacant = df_flow_match(bucket, 0);
-        if (vacant & 1u << df_flow_preferred(hash)) {
-            way = (int)df_flow_preferred(hash);
+        if (vacant & 1u << df_flow_preferred(probe->hash)) {
+            way = (int)df_flow_preferred(probe->hash);
         } else if (vacant != 0) {
             way = __builtin_ctz(vacant);
         } else if (may_evict) {
@@ -112,7 +110,7 @@ struct df_flow *df_flow_place(const struct df_flow_cache *cache, const struct df
             return NULL;
         }
     }
-    bucket->signature[way] = df_flow_signature(hash);
+    bucket->signature[way] = df_flow_signature(probe->hash);
     bucket->flow[way].used = tick;
     return &bucket->flow[way];
 }

@@ -9,13 +9,14 @@
 
 #include "fastpath/cache/flow_key.h"
 #include "fastpath/cache/stamps.h"
+#include "fastpath/conn/conn.h"
 #include "fastpath/walk.h"
 
 /*
  * The flow cache: finished decisions by exact key.
  *
  * Invariant: a flow in the cache says what a walk of the tables would decide now for a packet that has its key and
- * its head, as long as its stamps hold (stamps.h). It is a cache: losing a flow costs a walk and changes nothing
+ * its MACs, as long as its stamps hold (stamps.h) and its connections live and are steady (conn.h). It is a cache: losing a flow costs a walk and changes nothing
  * else.
  *
  * One per worker, private to it: no atomics, memory of the worker's own NUMA node (pages are touched by the worker
@@ -33,35 +34,56 @@
  */
 
 #define DF_FLOW_WAYS 15
-#define DF_FLOW_LINES 16      /* of a bucket */
-#define DF_FLOW_STAMPS_MAX 12 /* a decision with more is not cached */
+#define DF_FLOW_LINES 16                 /* of a bucket */
+#define DF_FLOW_STAMPS_MAX DF_STAMPS_MAX /* a decision with more is not cached */
 
-enum df_flow_action { DF_FLOW_FREE, DF_FLOW_OUTPUT, DF_FLOW_DROP };
+/*
+ * A flow of a connection that was idle for longer walks. So its reference to the connection cannot have become one to
+ * another: the generation would have to come round within that time, and each life of an entry lasts a grace period.
+ */
+#define DF_FLOW_IDLE_TICKS_MAX 8
+
+/* What to do (two bits), and how, or-ed. */
+enum df_flow_action {
+    DF_FLOW_FREE,
+    DF_FLOW_OUTPUT,
+    DF_FLOW_DROP,
+    DF_FLOW_ACTION = 3,
+    DF_FLOW_ENCAP = 1 << 2,  /* send it in the outer headers of peer */
+    DF_FLOW_TCP = 1 << 3,    /* tell the connections what is acknowledged */
+    DF_FLOW_REPLY = 1 << 4,  /* is the reply direction of conn */
+    DF_FLOW_SECOND = 1 << 5, /* has a second connection: the receiver's */
+    DF_FLOW_REPLY2 = 1 << 6, /* is the reply direction of that */
+};
 
 /* All that an established IPv4 flow needs. */
 struct df_flow {
     struct df_flow_key key;
-    uint64_t head[2]; /* the frame's first 16 bytes, masked */
-    uint8_t macs[12]; /* destination, source, as they leave */
-    uint16_t out_port;
-    uint8_t ttl_less; /* routers crossed; 0: the frame is not touched */
-    uint8_t action;   /* enum df_flow_action */
-    uint32_t changes; /* change counter at which the sum was last good */
-    uint32_t sum;
-    uint8_t n_stamps;
-    uint8_t drop;  /* enum df_drop */
-    uint16_t used; /* tick of the last packet */
-    uint8_t pad[4];
+    uint8_t in_macs[12]; /* of the frame: with the key, all that the decision depends on */
+    uint8_t macs[12];    /* destination, source, as they leave */
+    uint32_t tunnel_key; /* DF_FLOW_ENCAP: of the outer headers; kind DF_FLOW_TUNNEL: the outer source it came from */
+    uint32_t changes;    /* change counter at which the sum was last good */
+    df_conn_ref conn;    /* 0: belongs to no connection */
+    uint32_t acked;      /* DF_FLOW_TCP: the acknowledgement that the connections were told last */
+    uint16_t out_port;   /* DF_FLOW_ENCAP: source port of the outer headers; DF_FLOW_DROP: enum df_drop */
+    uint16_t peer;       /* DF_FLOW_ENCAP; kind DF_FLOW_TUNNEL: the upper bits of the key it came with */
+    uint16_t used;       /* tick of the last packet */
+    uint8_t ttl_less;    /* routers crossed; 0: the frame is not touched */
+    _Atomic uint8_t action; /* enum df_flow_action; another thread may set it to DF_FLOW_FREE (df_conn_set_flow()) */
 };
 _Static_assert(sizeof(struct df_flow) == 64, "a flow is one cache line");
 
 /* The rest of it. */
 struct df_flow_rest {
     uint64_t ip6[4]; /* IPv6: source and destination */
+    uint32_t sum;    /* of its stamps, when it was decided */
+    uint16_t n_stamps;
+    uint16_t pad;
+    df_conn_ref second; /* DF_FLOW_SECOND: the receiver's connection */
     uint16_t stamp[DF_FLOW_STAMPS_MAX];
-    uint8_t pad[8];
+    uint8_t pad2[4];
 };
-_Static_assert(sizeof(struct df_flow_rest) == 64, "one cache line");
+_Static_assert(sizeof(struct df_flow_rest) == 128, "two cache lines");
 
 struct df_flow_bucket {
     uint16_t signature[DF_FLOW_LINES]; /* 0: free; the last is not a way */
@@ -122,22 +144,31 @@ static inline struct df_flow_rest *df_flow_rest(const struct df_flow_cache *cach
     return &cache->rest[flow - (const struct df_flow *)cache->buckets];
 }
 
-static inline uint64_t df_flow_head_mask(unsigned kind)
-{
-    return kind & DF_FLOW_IP4 ? DF_FLOW_HEAD_MASK_IP4 : DF_FLOW_HEAD_MASK_IP6;
-}
+/* A packet as the cache sees it. */
+struct df_flow_probe {
+    struct df_flow_key key;
+    uint64_t hash; /* of the key */
+    const uint8_t *frame;
+    /* kind DF_FLOW_TUNNEL: outer source, and the upper bits of the tunnel key; the lower ones are the key's port */
+    uint32_t outer_src;
+    uint16_t outer_key_high;
+    uint8_t kind; /* enum df_flow_kind */
+};
 
-/* Does the flow speak of this frame? */
+/* Does the flow speak of this packet? */
 static inline bool df_flow_is(const struct df_flow_cache *cache, const struct df_flow *flow,
-                              const struct df_flow_key *key, unsigned kind, const uint8_t *frame)
+                              const struct df_flow_probe *probe)
 {
-    uint64_t differ = (flow->key.word[0] ^ key->word[0]) | (flow->key.word[1] ^ key->word[1]) |
-                      (flow->head[0] ^ df_load64(frame)) |
-                      (flow->head[1] ^ (df_load64(frame + 8) & df_flow_head_mask(kind)));
+    uint64_t differ = (flow->key.word[0] ^ probe->key.word[0]) | (flow->key.word[1] ^ probe->key.word[1]) |
+                      (df_load64(flow->in_macs) ^ df_load64(probe->frame)) |
+                      (df_load32(flow->in_macs + 8) ^ df_load32(probe->frame + 8));
+    if (probe->kind & DF_FLOW_TUNNEL)
+        differ |= (flow->tunnel_key ^ probe->outer_src) | (flow->peer ^ probe->outer_key_high);
     if (differ)
         return false;
-    return !(kind & DF_FLOW_IP6) || memcmp(df_flow_rest(cache, flow)->ip6, frame + RTE_ETHER_HDR_LEN + 8,
-                                           sizeof(((struct df_flow_rest *)0)->ip6)) == 0;
+    return !(probe->kind & DF_FLOW_IP6) ||
+           memcmp(df_flow_rest(cache, flow)->ip6, probe->frame + RTE_ETHER_HDR_LEN + 8,
+                  sizeof(((struct df_flow_rest *)0)->ip6)) == 0;
 }
 
 /** The sum of the flow's stamps now; slow half of df_flow_holds(). */
@@ -148,23 +179,22 @@ static inline bool df_flow_holds(const struct df_flow_cache *cache, struct df_fl
 {
     if (likely(flow->changes == changes))
         return true;
-    if (!df_stamps_remembered(flow->changes) || df_flow_sum(cache, flow) != flow->sum)
+    if (!df_stamps_remembered(flow->changes) || df_flow_sum(cache, flow) != df_flow_rest(cache, flow)->sum)
         return false;
     flow->changes = changes;
     return true;
 }
 
-/** The flow for a key, after a batch's first passes missed; NULL when there is none. */
-struct df_flow *df_flow_find(const struct df_flow_cache *cache, const struct df_flow_key *key, uint64_t hash,
-                             unsigned kind, const uint8_t *frame);
+/** The flow for a packet, after a batch's first passes missed; NULL when there is none. */
+struct df_flow *df_flow_find(const struct df_flow_cache *cache, const struct df_flow_probe *probe);
 
 /**
- * A place for a new flow: the one that already has the key and head, a free one, or the oldest. Marked used and with
+ * A place for a new flow: the one that already has the key and the MACs, a free one, or the oldest. Marked used and with
  * its signature.
  *
  * @param may_evict false: only take a free place
  * @param evicted   set when another flow had to go
  * @return NULL: no place
  */
-struct df_flow *df_flow_place(const struct df_flow_cache *cache, const struct df_flow_key *key, uint64_t hash,
-                              unsigned kind, const uint8_t *frame, uint16_t tick, bool may_evict, bool *evicted);
+struct df_flow *df_flow_place(const struct df_flow_cache *cache, const struct df_flow_probe *probe, uint16_t tick,
+                              bool may_evict, bool *evicted);

@@ -4,12 +4,16 @@
 #include <netinet/in.h>
 #include <rte_byteorder.h>
 #include <rte_ether.h>
+#include <rte_tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "fastpath/conn/conn.h"
 #include "fastpath/lookup/hash.h"
+#include "fastpath/packet/icmp.h"
 #include "fastpath/packet/nd.h"
+#include "fastpath/packet/sctp.h"
 #include "fastpath/tables/services.h"
 
 /*
@@ -18,20 +22,23 @@
  * Only plain packets have a key: untagged IPv4 without options or IPv6 without extension headers, no fragment, with
  * lengths and header checksum right and a whole transport header, and no neighbour discovery. All others walk the
  * tables each time: what the parser refuses must have no key, or the flow of a well-formed packet would carry it.
+ * Where ports are part of the key, what moves a connection on or belongs to the one that it quotes walks too: TCP with
+ * SYN, FIN, RST or without ACK, SCTP with more than data, SACK and heartbeats, and ICMP errors.
  *
  * Word 0: ingress port, protocol, kind, and the transport ports, if they are part of the key. Word 1: the IPv4
  * addresses, or the IPv6 addresses folded (the flow then holds them in full).
  *
  * The ports are part of the key only where a decision can read them: on an ingress that a decision read ports for,
- * for packets that a service may want, and for ICMP (type and code). So a million flows between a thousand address
- * pairs are a thousand entries.
+ * for packets that a service may want, and for ICMP (type and code, of an echo its identifier). So a million flows
+ * between a thousand address pairs are a thousand entries.
  */
 
 enum df_flow_kind {
     DF_FLOW_NONE = 0, /* no key: walk */
     DF_FLOW_IP4 = 1,
     DF_FLOW_IP6 = 2,
-    DF_FLOW_BY_L4 = 4, /* or-ed: the ports are part of the key */
+    DF_FLOW_BY_L4 = 4,  /* or-ed: the ports are part of the key */
+    DF_FLOW_TUNNEL = 8, /* or-ed: came by a tunnel; the key's port is the lower half of the tunnel key */
 };
 
 struct df_flow_key {
@@ -40,13 +47,6 @@ struct df_flow_key {
 
 /* Shorter frames have no key: Ethernet, the shortest IPv4 header, and eight bytes of a transport header. */
 #define DF_FLOW_FRAME_MIN (RTE_ETHER_HDR_LEN + 28)
-
-/*
- * Bytes at the start of the frame that a cached decision also depends on: MACs, EtherType, and for IPv4 version and
- * length.
- */
-#define DF_FLOW_HEAD_MASK_IP4 0x00ffffffffffffffULL
-#define DF_FLOW_HEAD_MASK_IP6 0x0000ffffffffffffULL
 
 static inline uint16_t df_load16(const uint8_t *at)
 {
@@ -74,14 +74,30 @@ static inline uint64_t df_flow_hash(const struct df_flow_key *key)
     return df_hash_mix(key->word[0] ^ df_hash_secret[0], key->word[1] ^ df_hash_secret[1]);
 }
 
+#define DF_FLOW_KIND_SHIFT 24
+
 static inline uint64_t df_flow_word0(uint16_t port, uint8_t proto, unsigned kind, uint32_t l4)
 {
-    return (uint64_t)port | (uint64_t)proto << 16 | (uint64_t)kind << 24 | (uint64_t)l4 << 32;
+    return (uint64_t)port | (uint64_t)proto << 16 | (uint64_t)kind << DF_FLOW_KIND_SHIFT | (uint64_t)l4 << 32;
 }
 
 static inline unsigned df_flow_key_kind(const struct df_flow_key *key)
 {
-    return (key->word[0] >> 24) & 0xff;
+    return (key->word[0] >> DF_FLOW_KIND_SHIFT) & 0xff;
+}
+
+/* The hash of the connection (conn.h) of a packet whose key is IPv4 by ports, in a zone: of TCP, UDP and SCTP. */
+static inline uint64_t df_flow_conn_hash4(const struct df_flow_key *key, uint32_t zone)
+{
+    struct df_conn_key conn = {
+        .src = df_ip_from4((uint32_t)key->word[1]),
+        .dst = df_ip_from4((uint32_t)(key->word[1] >> 32)),
+        .l4_src = rte_be_to_cpu_16((uint16_t)(key->word[0] >> 32)),
+        .l4_dst = rte_be_to_cpu_16((uint16_t)(key->word[0] >> 48)),
+        .zone = zone,
+        .ip_proto = (uint8_t)(key->word[0] >> 16),
+    };
+    return df_conn_hash(&conn);
 }
 
 /* Can the length that a whole TCP or UDP header tells be right, with l4_len bytes from its start on? */
@@ -99,8 +115,38 @@ static inline bool df_icmp6_is_nd(uint8_t type)
 }
 
 /*
+ * Returns false for neighbour discovery, and for errors where a decision may depend on what they quote. l4: a whole
+ * header of ICMP or ICMPv6.
+ */
+static inline bool df_flow_key_icmp(const uint8_t *l4, uint8_t proto, bool by_l4, uint32_t *ports)
+{
+    uint32_t id = df_icmp_is_echo(proto, l4[0]) ? df_load16(l4 + 4) : 0;
+    *ports = df_load16(l4) | id << 16;
+    return !(by_l4 && df_icmp_is_error(proto, l4[0])) && !(proto == IPPROTO_ICMPV6 && df_icmp6_is_nd(l4[0]));
+}
+
+/* Is the first chunk everyday traffic, and no control chunk behind it (RFC 9260 section 6.10: DATA comes last)? */
+static inline bool df_flow_key_sctp_is_steady(const uint8_t *l4, uint32_t l4_len)
+{
+    if (l4_len < 12 + DF_SCTP_CHUNK_HEADER_LEN || !df_sctp_is_steady(l4[12]))
+        return false;
+    uint32_t second = 12 + ((rte_be_to_cpu_16(df_load16(l4 + 14)) + 3u) & ~3u);
+    return l4[12] == DF_SCTP_DATA || second >= l4_len || l4[second] == DF_SCTP_DATA;
+}
+
+/* May a packet of a connection be served without a walk? What begins, ends or resets one, or cannot be, may not. */
+static inline bool df_flow_key_is_steady(const uint8_t *l4, uint32_t l4_len, uint8_t proto)
+{
+    if (proto == IPPROTO_TCP)
+        return (l4[13] & (RTE_TCP_ACK_FLAG | RTE_TCP_SYN_FLAG | RTE_TCP_FIN_FLAG | RTE_TCP_RST_FLAG)) ==
+               RTE_TCP_ACK_FLAG;
+    return proto != IPPROTO_SCTP || df_flow_key_sctp_is_steady(l4, l4_len);
+}
+
+/*
  * Reads what of the transport header belongs to the key.
- * Returns false when the header is not whole or well formed: l4_len bytes of the packet are left for it.
+ * Returns false when the header is not whole or well formed, or the packet has to walk: l4_len bytes of the packet are
+ * left for it.
  */
 static inline bool df_flow_key_l4(const uint8_t *l4, uint32_t l4_len, uint8_t proto, bool by_l4, uint32_t *ports,
                                   unsigned *kind)
@@ -119,9 +165,9 @@ static inline bool df_flow_key_l4(const uint8_t *l4, uint32_t l4_len, uint8_t pr
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6:
         *kind |= DF_FLOW_BY_L4;
-        *ports = l4_len >= 8 ? df_load16(l4) : 0;
-        return l4_len >= 8 && !(proto == IPPROTO_ICMPV6 && df_icmp6_is_nd(l4[0]));
-    default:
+        return l4_len >= 8 && df_flow_key_icmp(l4, proto, by_l4, ports);
+    default: /* has no ports to tell apart */
+        *kind |= by_l4 ? DF_FLOW_BY_L4 : 0;
         return true;
     }
     if (l4_len < need || (proto != IPPROTO_SCTP && !df_flow_key_l4_fits(l4, l4_len, proto)))
@@ -131,6 +177,7 @@ static inline bool df_flow_key_l4(const uint8_t *l4, uint32_t l4_len, uint8_t pr
         df_services_is_special(proto, rte_be_to_cpu_16((uint16_t)both), rte_be_to_cpu_16((uint16_t)(both >> 16)))) {
         *kind |= DF_FLOW_BY_L4;
         *ports = both;
+        return df_flow_key_is_steady(l4, l4_len, proto);
     }
     return true;
 }

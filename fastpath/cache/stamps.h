@@ -35,7 +35,7 @@
  */
 
 #define DF_STAMP_SLOTS 65536
-#define DF_STAMPS_MAX 16
+#define DF_STAMPS_MAX 40
 
 struct df_stamps {
     uint32_t counter; /* of changes, when the walk began */

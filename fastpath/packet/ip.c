@@ -5,12 +5,6 @@
 #include <rte_ip.h>
 #include <netinet/in.h>
 
-/* No sender uses more than four; RFC 8504 section 5.3 lets a node draw a line. */
-#define EXTENSIONS_MAX 8
-
-/* The shortest extension header, and the unit of their lengths. */
-#define EXTENSION_UNIT 8
-
 /*
  * offset: of the fragment's first byte in the datagram; len: of the fragment; both in bytes.
  * RFC 791 section 3.2 and RFC 8200 section 4.5.
@@ -20,21 +14,33 @@ static enum df_drop note_fragment(struct df_packet *packet, uint32_t offset, boo
     if ((more && len % 8 != 0) || offset + len > UINT16_MAX)
         return DF_DROP_BAD_IP;
     packet->bits |= DF_PACKET_FRAGMENT;
+    if (more)
+        packet->bits |= DF_PACKET_MORE_FRAGMENTS;
     if (offset != 0)
         packet->bits |= DF_PACKET_LATER_FRAGMENT;
-    /* It would overwrite the flags of a TCP header that was already judged (RFC 3128). */
+    packet->fragment_offset = (uint16_t)offset;
+    packet->fragment_len = (uint16_t)len;
+    /* It would bring the flags of a TCP header, of which the first fragment was too short (RFC 1858 section 3.2.2). */
     if (offset == 8 && packet->ip_proto == IPPROTO_TCP)
-        return DF_DROP_BAD_L4;
+        return DF_DROP_FRAG_TINY;
     return DF_DROP_NONE;
 }
 
-static enum df_drop parse_ip4_fragment(const struct frame *frame, struct df_packet *packet, rte_be16_t field)
+/* A first fragment holds all headers up to the transport's (RFC 1858 section 3.2.1, RFC 7112 section 5). */
+static enum df_drop of_first_fragment(const struct df_packet *packet, enum df_drop drop)
 {
-    uint16_t fragment = rte_be_to_cpu_16(field);
+    return drop == DF_DROP_TRUNCATED && (packet->bits & DF_PACKET_FRAGMENT) ? DF_DROP_FRAG_TINY : drop;
+}
+
+static enum df_drop parse_ip4_fragment(const struct frame *frame, struct df_packet *packet,
+                                       const struct rte_ipv4_hdr *ip)
+{
+    uint16_t fragment = rte_be_to_cpu_16(ip->fragment_offset);
     bool more = fragment & RTE_IPV4_HDR_MF_FLAG;
     uint32_t offset = (uint32_t)(fragment & RTE_IPV4_HDR_OFFSET_MASK) * RTE_IPV4_HDR_OFFSET_UNITS;
     if (!more && offset == 0)
         return DF_DROP_NONE;
+    packet->fragment_id = rte_be_to_cpu_16(ip->packet_id);
     return note_fragment(packet, offset, more, frame->end - packet->l4_offset);
 }
 
@@ -73,10 +79,10 @@ enum df_drop df_parse_ip4(struct frame *frame, struct df_packet *packet)
     packet->ip_dst = df_ip_from4(ip->dst_addr);
     if (df_ip_is_never_source(&packet->ip_src))
         return DF_DROP_BAD_IP_SOURCE;
-    drop = parse_ip4_fragment(frame, packet, ip->fragment_offset);
+    drop = parse_ip4_fragment(frame, packet, ip);
     if (drop != DF_DROP_NONE || (packet->bits & DF_PACKET_LATER_FRAGMENT))
         return drop;
-    return df_parse_l4(frame, packet);
+    return of_first_fragment(packet, df_parse_l4(frame, packet));
 }
 
 static enum df_drop parse_ip6_fragment(struct frame *frame, struct df_packet *packet, uint32_t offset)
@@ -89,28 +95,8 @@ static enum df_drop parse_ip6_fragment(struct frame *frame, struct df_packet *pa
     frame->fragment_header = true;
     if (!more && first == 0) /* whole after all (RFC 6946) */
         return DF_DROP_NONE;
+    packet->fragment_id = frame_u32(frame, offset + 4);
     return note_fragment(packet, first, more, frame->end - offset - EXTENSION_UNIT);
-}
-
-/* Bytes of the extension header at offset, of which the first EXTENSION_UNIT are there; 0: it is none. */
-static uint32_t extension_len(const struct frame *frame, uint8_t type, uint32_t offset)
-{
-    switch (type) {
-    case IPPROTO_HOPOPTS:
-    case IPPROTO_ROUTING:
-    case IPPROTO_DSTOPTS:
-        return (frame->data[offset + 1] + 1u) * EXTENSION_UNIT;
-    case IPPROTO_AH:
-        return (frame->data[offset + 1] + 2u) * 4; /* RFC 4302 section 2.2 */
-    default:
-        return EXTENSION_UNIT;
-    }
-}
-
-static bool is_extension(uint8_t type)
-{
-    return type == IPPROTO_HOPOPTS || type == IPPROTO_ROUTING || type == IPPROTO_FRAGMENT || type == IPPROTO_DSTOPTS ||
-           type == IPPROTO_AH;
 }
 
 /* Goes behind the extension headers: sets ip_proto and l4_offset. Of a later fragment only those in front are there. */
@@ -118,7 +104,7 @@ static enum df_drop parse_extensions(struct frame *frame, struct df_packet *pack
 {
     uint32_t offset = packet->l3_offset + (uint32_t)sizeof(struct rte_ipv6_hdr);
     enum df_drop drop = DF_DROP_NONE;
-    for (unsigned n = 0; is_extension(packet->ip_proto) && !(packet->bits & DF_PACKET_LATER_FRAGMENT); n++) {
+    for (unsigned n = 0; extension_is(packet->ip_proto) && !(packet->bits & DF_PACKET_LATER_FRAGMENT); n++) {
         uint8_t type = packet->ip_proto;
         if (n == EXTENSIONS_MAX)
             return DF_DROP_TOO_MANY_HEADERS;
@@ -170,7 +156,7 @@ enum df_drop df_parse_ip6(struct frame *frame, struct df_packet *packet)
     if (df_ip_is4(&packet->ip_dst))
         return DF_DROP_BAD_IP;
     drop = parse_extensions(frame, packet);
-    if (drop != DF_DROP_NONE || (packet->bits & DF_PACKET_LATER_FRAGMENT))
-        return drop;
-    return df_parse_l4(frame, packet);
+    if (drop == DF_DROP_NONE && !(packet->bits & DF_PACKET_LATER_FRAGMENT))
+        drop = df_parse_l4(frame, packet);
+    return of_first_fragment(packet, drop);
 }

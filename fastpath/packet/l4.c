@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/packet/icmp.h"
 #include "fastpath/packet/nd.h"
 #include "fastpath/packet/parse.h"
 
-#include <rte_icmp.h>
 #include <rte_sctp.h>
 #include <rte_tcp.h>
 #include <rte_udp.h>
 #include <netinet/in.h>
 
+#define ICMP_HEADER_LEN 8u /* RFC 792, of all messages that are known here */
 #define ICMP6_HEADER_LEN 4 /* RFC 4443 section 2.1; a body need not follow */
 
 /* Ports lie at the same place in all three protocols that have them. */
@@ -30,7 +31,18 @@ static enum df_drop parse_tcp(const struct frame *frame, struct df_packet *packe
     uint32_t header = (tcp->data_off >> 4) * 4u;
     if (header < sizeof(*tcp))
         return DF_DROP_BAD_L4;
-    return frame_has(frame, packet->l4_offset, header) ? DF_DROP_NONE : DF_DROP_TRUNCATED;
+    if (!frame_has(frame, packet->l4_offset, header))
+        return DF_DROP_TRUNCATED;
+    df_parse_tcp(frame, packet, header);
+    return DF_DROP_NONE;
+}
+
+static enum df_drop parse_sctp(const struct frame *frame, struct df_packet *packet)
+{
+    enum df_drop drop = parse_ports(frame, packet, sizeof(struct rte_sctp_hdr));
+    if (drop == DF_DROP_NONE)
+        df_parse_sctp(frame, packet);
+    return drop;
 }
 
 static enum df_drop parse_udp(const struct frame *frame, struct df_packet *packet)
@@ -52,9 +64,17 @@ static enum df_drop parse_icmp(const struct frame *frame, struct df_packet *pack
 {
     if (!frame_has(frame, packet->l4_offset, header))
         return DF_DROP_TRUNCATED;
-    packet->l4_dst = frame->data[packet->l4_offset];
+    uint8_t type = frame->data[packet->l4_offset];
+    packet->l4_dst = type;
     packet->icmp_code = frame->data[packet->l4_offset + 1];
     packet->bits |= DF_PACKET_L4;
+    if (df_icmp_is_echo(packet->ip_proto, type) && frame_has(frame, packet->l4_offset, ICMP_HEADER_LEN)) {
+        packet->bits |= DF_PACKET_ICMP_ECHO;
+        packet->icmp_id = frame_u16(frame, packet->l4_offset + 4u);
+    } else if (df_icmp_is_error(packet->ip_proto, type)) {
+        packet->bits |= DF_PACKET_ICMP_ERROR;
+        df_parse_quoted(frame, packet, packet->l4_offset + ICMP_HEADER_LEN);
+    }
     return DF_DROP_NONE;
 }
 
@@ -74,9 +94,9 @@ enum df_drop df_parse_l4(const struct frame *frame, struct df_packet *packet)
     case IPPROTO_UDP:
         return parse_udp(frame, packet);
     case IPPROTO_SCTP:
-        return parse_ports(frame, packet, sizeof(struct rte_sctp_hdr));
+        return parse_sctp(frame, packet);
     case IPPROTO_ICMP: /* each of the two belongs to its own IP, and is just a number in the other */
-        return packet->bits & DF_PACKET_IP4 ? parse_icmp(frame, packet, sizeof(struct rte_icmp_hdr)) : DF_DROP_NONE;
+        return packet->bits & DF_PACKET_IP4 ? parse_icmp(frame, packet, ICMP_HEADER_LEN) : DF_DROP_NONE;
     case IPPROTO_ICMPV6:
         return packet->bits & DF_PACKET_IP6 ? parse_icmp6(frame, packet) : DF_DROP_NONE;
     default:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <netinet/in.h>
 #include <rte_mbuf.h>
 
 #include "fastpath/drop.h"
@@ -23,6 +24,9 @@ enum df_packet_bits {
     DF_PACKET_OPTIONS = 1 << 5,        /* IPv4 options or IPv6 extension headers */
     DF_PACKET_L4 = 1 << 6,             /* ports (or ICMP type and code) are set */
     DF_PACKET_ND = 1 << 7,             /* nd is set: a solicitation or advertisement that passed RFC 4861 section 7.1 */
+    DF_PACKET_MORE_FRAGMENTS = 1 << 8, /* a fragment, and not the last one */
+    DF_PACKET_ICMP_ERROR = 1 << 9,     /* quoted is set */
+    DF_PACKET_ICMP_ECHO = 1 << 10,     /* echo request or reply: icmp_id is set */
 };
 
 #define DF_PACKET_VLANS_MAX 2
@@ -49,7 +53,14 @@ struct df_packet {
     uint16_t l4_src; /* ICMP: 0 */
     uint16_t l4_dst; /* ICMP, ICMPv6: type */
     uint8_t icmp_code;
+    uint16_t icmp_id; /* of an echo request or reply (RFC 792, RFC 4443) */
 
+    /* Of a fragment. */
+    uint32_t fragment_id;     /* as on the wire, host order; IPv4 has 16 bits */
+    uint16_t fragment_offset; /* bytes, of the first byte of this fragment's payload in the datagram */
+    uint16_t fragment_len;    /* bytes of payload */
+
+    /* Not all of a frame can be set at once: each is there with the bit or protocol that says so. */
     union {
         struct {
             uint16_t op;
@@ -62,8 +73,53 @@ struct df_packet {
             uint8_t has_lladdr;
             uint8_t flags; /* R S O of an advertisement, as on the wire */
         } nd;
+        struct { /* ip_proto TCP and DF_PACKET_L4 */
+            uint32_t seq, ack;
+            uint16_t window;
+            uint16_t payload_len; /* bytes behind the header; of a fragment: in this one */
+            uint8_t flags;        /* FIN SYN RST PSH ACK URG, as on the wire */
+            uint8_t window_shift; /* of a SYN's window scale option (RFC 7323), at most 14; 0xff: has none */
+        } tcp;
+        struct {                   /* ip_proto SCTP and DF_PACKET_L4 */
+            uint32_t tag;          /* verification tag */
+            uint32_t initiate_tag; /* of INIT and INIT ACK */
+            uint8_t chunk; /* type of the first chunk that is not DATA, SACK or HEARTBEAT (ACK), else of the first */
+            bool has_chunk;
+        } sctp;
+        struct { /* DF_PACKET_ICMP_ERROR: the packet that an ICMP error is about, as its sender sent it */
+            struct df_ip src, dst;
+            uint16_t l4_src, l4_dst; /* ICMP echo: the identifier in both; 0 where the protocol has no ports */
+            uint8_t ip_proto;
+            bool whole;    /* ports (or identifier) were there, if the protocol has any, and it is no later fragment */
+            bool is_error; /* is an ICMP error itself */
+        } quoted;
     };
 };
+
+/**
+ * Is it a later fragment of which only its datagram's first fragment can tell the ports? No more once it was told
+ * (fastpath/fragment): then DF_PACKET_L4 is set, also where the protocol turned out to have no ports.
+ *
+ * In IPv6 the next header of a later fragment says nothing for certain (RFC 8200 section 4.5); one that is an extension
+ * header says that the transport is in the first fragment.
+ */
+static inline bool df_packet_needs_first(const struct df_packet *packet)
+{
+    if ((packet->bits & (DF_PACKET_LATER_FRAGMENT | DF_PACKET_L4)) != DF_PACKET_LATER_FRAGMENT)
+        return false;
+    switch (packet->ip_proto) {
+    case IPPROTO_TCP:
+    case IPPROTO_UDP:
+    case IPPROTO_SCTP:
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+        return true;
+    default:
+        return (packet->bits & DF_PACKET_IP6) &&
+               (packet->ip_proto == IPPROTO_HOPOPTS || packet->ip_proto == IPPROTO_ROUTING ||
+                packet->ip_proto == IPPROTO_DSTOPTS || packet->ip_proto == IPPROTO_AH);
+    }
+}
 
 /**
  * Parses a frame. Any thread; no side effect.

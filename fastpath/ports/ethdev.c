@@ -92,6 +92,7 @@ static int ethdev_open(struct df_port *port, const struct df_port_config *config
     err = df_ethdev_start(dev->id, config, port, &dev->own);
     if (err)
         goto err_plug;
+    rte_eth_macaddr_get(dev->id, (struct rte_ether_addr *)port->mac.byte);
     port->priv = dev;
     return 0;
 

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fastpath/packet/addr.h"
+
 /*
  * Ports: where workers get packets from and put them.
  *
@@ -69,7 +71,8 @@ struct df_port {
     uint16_t n_rxq;
     uint16_t n_txq;
     uint16_t mtu;
-    bool tx_shared; /* fewer transmit queues than workers: take the lock */
+    struct df_mac mac; /* the device's own, for the underlay; zero: it has none */
+    bool tx_shared;    /* fewer transmit queues than workers: take the lock */
     rte_spinlock_t tx_lock[DF_PORT_QUEUES_MAX];
     char name[64];
     char vif_type[16];

@@ -2,8 +2,19 @@
 #include <errno.h>
 
 #include "fastpath/tables/builtin.h"
+#include "fastpath/tunnel/tunnel.h"
 
-/* The way to a port. */
+/* The way to a port: on this node, or by a tunnel to the node it is on. */
+
+/* What came by a tunnel never goes into one again: two nodes that take the port for the other's would play with it. */
+static uint16_t to_peer(struct df_walk *walk, const struct df_egress_value *value)
+{
+    if (walk->tunnel_type != 0)
+        return df_walk_drop(walk, DF_DROP_EGRESS_NO_PATH);
+    walk->tunnel_key = value->tunnel_key;
+    walk->tunnel_peer = value->peer;
+    return DF_TABLE_PEERS;
+}
 
 static uint16_t decide(void *state, struct df_walk *walk)
 {
@@ -11,18 +22,25 @@ static uint16_t decide(void *state, struct df_walk *walk)
     const struct df_egress_value *value = df_exact_find(state, walk, &key, NULL);
     if (value == NULL)
         return df_walk_drop(walk, DF_DROP_EGRESS_NO_PATH);
-    return DF_TABLE_DISPATCH;
+    return value->kind == DF_EGRESS_TUNNEL ? to_peer(walk, value) : DF_TABLE_INGRESS_CONNTRACK;
+}
+
+static bool is_good(const struct df_egress_value *value)
+{
+    if (value->kind == DF_EGRESS_LOCAL)
+        return true;
+    return value->kind == DF_EGRESS_TUNNEL && value->tunnel_type == DF_TUNNEL_VXLAN &&
+           value->tunnel_key <= DF_VXLAN_VNI_MAX && df_ip_is4(&value->peer);
 }
 
 static int put(void *state, const struct df_entry *entry)
 {
-    if (!df_table_entry_fits(&df_table_egress.desc, entry))
+    if (!df_table_entry_fits(&df_table_egress.desc, entry) || !is_good(entry->value))
         return -EINVAL;
-    const struct df_egress_value *value = entry->value;
-    return value->kind == DF_EGRESS_LOCAL ? df_exact_put(state, entry) : -EINVAL;
+    return df_exact_put(state, entry);
 }
 
-static const char *const kinds[] = {[0] = "none", [DF_EGRESS_LOCAL] = "local", NULL};
+static const char *const kinds[] = {[0] = "none", [DF_EGRESS_LOCAL] = "local", [DF_EGRESS_TUNNEL] = "tunnel", NULL};
 
 static const struct df_field key_fields[] = {
     DF_FIELD(df_egress_key, lport, DF_FIELD_UINT),
@@ -31,6 +49,9 @@ static const struct df_field key_fields[] = {
 
 static const struct df_field value_fields[] = {
     DF_FIELD_NAMES(df_egress_value, kind, kinds),
+    DF_FIELD_NAMES(df_egress_value, tunnel_type, df_tunnel_type_names),
+    DF_FIELD(df_egress_value, tunnel_key, DF_FIELD_UINT),
+    DF_FIELD(df_egress_value, peer, DF_FIELD_IP),
     DF_FIELD_END,
 };
 

@@ -215,6 +215,10 @@ static void finish(struct df_walk *walk, enum df_drop nobody)
 {
     struct df_verdict *verdict = &walk->verdict;
     walk->out_lport = 0;
+    if (verdict->kind == DF_VERDICT_HOLD) { /* all copies: they are made anew when the ports are known */
+        verdict->n_outputs = 0;
+        return;
+    }
     if (verdict->n_outputs > 0) {
         verdict->kind = DF_VERDICT_OUTPUT;
         if (verdict->drop != DF_DROP_NO_MBUF)
@@ -225,20 +229,28 @@ static void finish(struct df_walk *walk, enum df_drop nobody)
     }
 }
 
+static enum df_drop nobody_hears(const struct df_walk *walk, bool unknown)
+{
+    if (!unknown)
+        return DF_DROP_L2_NO_MEMBER;
+    return walk->tunnel_type != 0 ? DF_DROP_TUNNEL_UNKNOWN_MAC : DF_DROP_L2_UNKNOWN;
+}
+
 static uint16_t decide(void *state, struct df_walk *walk)
 {
     struct df_groups *networks = state;
     bool unknown = !df_mac_is_group(&walk->packet.eth_dst);
     const struct members *members = members_find(networks, walk);
+    walk->flooded = true;
     for (uint32_t i = 0; members != NULL && i < members->n; i++) {
         const struct member *member = &members->member[i];
         if (member->lport == walk->in_lport || (unknown && !member->unknown))
             continue;
         copy_to(networks, walk, member);
-        if (walk->verdict.drop == DF_DROP_NO_MBUF)
+        if (walk->verdict.drop == DF_DROP_NO_MBUF || walk->verdict.kind == DF_VERDICT_HOLD)
             break;
     }
-    finish(walk, unknown ? DF_DROP_L2_UNKNOWN : DF_DROP_L2_NO_MEMBER);
+    finish(walk, nobody_hears(walk, unknown));
     return DF_TABLE_END;
 }
 

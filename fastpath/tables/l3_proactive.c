@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/tables/builtin.h"
+
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
-
-#include "fastpath/tables/builtin.h"
 
 /*
  * Who has the next hop's address on the network that the router sends to: a port, or another router, which routes

@@ -145,7 +145,7 @@ static uint16_t decide(void *state, struct df_walk *walk)
     if (ports == NULL)
         return df_walk_drop(walk, DF_DROP_PORT_NOT_PROGRAMMED);
     enum df_drop drop = ports->enabled ? check(ports, walk) : DF_DROP_NONE;
-    return drop == DF_DROP_NONE ? DF_TABLE_SERVICES : df_walk_drop(walk, drop);
+    return drop == DF_DROP_NONE ? DF_TABLE_EGRESS_CONNTRACK : df_walk_drop(walk, drop);
 }
 
 /* The value's count is what the walk trusts: it must be that of the pairs that are there. */

@@ -11,6 +11,8 @@
 static const struct df_table_ops *registered[DF_TABLE_MAX + 1] = {
     [DF_TABLE_CLASSIFICATION] = &df_table_classification,
     [DF_TABLE_PORT_SECURITY] = &df_table_port_security,
+    [DF_TABLE_EGRESS_CONNTRACK] = &df_table_egress_conntrack,
+    [DF_TABLE_EGRESS_SECURITY_GROUP] = &df_table_egress_security_group,
     [DF_TABLE_SERVICES] = &df_table_services,
     [DF_TABLE_ARP] = &df_table_arp,
     [DF_TABLE_ND] = &df_table_nd,
@@ -20,7 +22,13 @@ static const struct df_table_ops *registered[DF_TABLE_MAX + 1] = {
     [DF_TABLE_L3] = &df_table_l3,
     [DF_TABLE_L3_PROACTIVE] = &df_table_l3_proactive,
     [DF_TABLE_EGRESS] = &df_table_egress,
+    [DF_TABLE_INGRESS_LOOKUP] = &df_table_ingress_lookup,
+    [DF_TABLE_INGRESS_CONNTRACK] = &df_table_ingress_conntrack,
+    [DF_TABLE_INGRESS_SECURITY_GROUP] = &df_table_ingress_security_group,
     [DF_TABLE_DISPATCH] = &df_table_dispatch,
+    [DF_TABLE_ADDRESS_SET] = &df_table_address_set,
+    [DF_TABLE_TUNNEL] = &df_table_tunnel,
+    [DF_TABLE_PEERS] = &df_table_peers,
 };
 
 /* Those that are made: between df_tables_init() and df_tables_fini(). ops NULL: not. */

@@ -6,6 +6,7 @@
 #include <rte_ring.h>
 
 #include "fastpath/cache/flow_cache.h"
+#include "fastpath/fragment/fragment.h"
 #include "fastpath/worker/worker.h"
 
 /*
@@ -42,11 +43,12 @@ struct df_allowance {
 struct df_worker {
     unsigned index;
     unsigned lcore;
-    uint16_t tick;    /* of the flow cache's ages: cycles >> tick_shift */
+    uint32_t now_ms;  /* of this round: df_workers_now_ms() */
+    uint16_t tick;    /* of the flow cache's ages: now_ms >> DF_TICK_SHIFT */
     uint32_t window;  /* of allowances: cycles >> window_shift */
     uint32_t changes; /* of the model, as seen since the last quiescent state */
-    unsigned tick_shift, window_shift;
-    uint32_t tick_ms; /* what a tick lasts */
+    uint32_t random;  /* which packet of a batch stands for it in the estimates of connections */
+    unsigned window_shift;
     uint16_t answers_per_window, punts_per_window;
     uint64_t (*cycles)(void);
     uint32_t idle_us;
@@ -58,6 +60,7 @@ struct df_worker {
     struct df_worker_tally tally;
     struct df_polls *polls; /* RCU: one of poll_lists */
     struct rte_ring *injected, *punted;
+    struct df_fragments *fragments;
     struct df_walk walk; /* scratch of the packet that is walking */
     struct df_output outputs[DF_PORTS_MAX];
 
@@ -70,6 +73,8 @@ struct df_worker {
     struct df_polls poll_lists[2]; /* the control thread's */
     _Atomic bool stop;
 } __attribute__((aligned(64)));
+
+#define DF_TICK_SHIFT 10 /* a tick of the flow cache lasts 1.024 s */
 
 extern int df_punt_info_offset; /* dynamic field of an mbuf, of struct df_punt_info */
 
@@ -108,6 +113,15 @@ static inline void df_worker_drop(struct df_worker *worker, uint16_t port, enum 
     worker->ports[port].drops[reason]++;
     rte_pktmbuf_free(mbuf);
 }
+
+/**
+ * Walks the tables with a packet that came in by port, and does what they decide; the mbuf is gone afterwards.
+ *
+ * @param probe  how the cache saw it; of kind DF_FLOW_NONE: it is not cached
+ * @param weight for how many packets it stands in the estimates of its connections; 0: none
+ */
+void df_worker_walk(struct df_worker *worker, uint16_t port, struct rte_mbuf *mbuf, const struct df_flow_probe *probe,
+                    uint32_t weight);
 
 /** Gives a packet to the controller, within the port's allowance. */
 void df_punt(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_punt_info *info);

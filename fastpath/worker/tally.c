@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/tunnel/tunnel.h"
 #include "fastpath/worker/internal.h"
 
 /*
@@ -27,19 +28,25 @@ void df_worker_tally(const struct df_worker *worker, struct df_worker_tally *tal
 
 static struct df_flow_info describe(const struct df_flow *flow, const struct df_flow_rest *rest, unsigned kind)
 {
-    const uint8_t *head = (const uint8_t *)flow->head;
     struct df_flow_info info = {
         .in_port = (uint16_t)flow->key.word[0],
-        .out_port = flow->out_port,
+        .out_port = flow->action & DF_FLOW_ENCAP ? df_underlay.port : flow->out_port,
         .eth_type = kind & DF_FLOW_IP4 ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6,
         .ip_proto = (uint8_t)(flow->key.word[0] >> 16),
         .by_address_pair = !(kind & DF_FLOW_BY_L4),
         .l4_src = rte_be_to_cpu_16((uint16_t)(flow->key.word[0] >> 32)),
         .l4_dst = rte_be_to_cpu_16((uint16_t)(flow->key.word[0] >> 48)),
-        .drop = flow->action == DF_FLOW_DROP ? flow->drop : DF_DROP_NONE,
     };
-    memcpy(info.eth_dst.byte, head, sizeof(info.eth_dst));
-    memcpy(info.eth_src.byte, head + RTE_ETHER_ADDR_LEN, sizeof(info.eth_src));
+    if (kind & DF_FLOW_TUNNEL) {
+        info.tunnel_key = (uint32_t)info.in_port | (uint32_t)flow->peer << 16;
+        info.in_port = df_underlay.port;
+    }
+    if ((flow->action & DF_FLOW_ACTION) == DF_FLOW_DROP) {
+        info.drop = (uint8_t)flow->out_port;
+        info.out_port = 0;
+    }
+    memcpy(info.eth_dst.byte, flow->in_macs, sizeof(info.eth_dst));
+    memcpy(info.eth_src.byte, flow->in_macs + RTE_ETHER_ADDR_LEN, sizeof(info.eth_src));
     if (kind & DF_FLOW_IP4) {
         info.ip_src = df_ip_from4((uint32_t)flow->key.word[1]);
         info.ip_dst = df_ip_from4((uint32_t)(flow->key.word[1] >> 32));
@@ -71,7 +78,7 @@ void df_worker_flows_each(const struct df_worker *worker, int (*cb)(const struct
             continue;
         struct df_flow_info info =
             describe(&flow, df_flow_rest(cache, &bucket->flow[way]), df_flow_key_kind(&flow.key));
-        info.idle_ms = (uint32_t)(uint16_t)(worker->tick - flow.used) * worker->tick_ms;
+        info.idle_ms = (uint32_t)(uint16_t)(worker->tick - flow.used) << DF_TICK_SHIFT;
         if (cb(&info, arg) != 0)
             return;
     }

@@ -13,13 +13,18 @@
 #define RING_SIZE 1024
 #define IDLE_ROUNDS 1000 /* before a worker that may sleep sleeps */
 
-/* A window of allowances lasts about 1/8 s, a tick of the flow cache about 1 s: the nearest power of two in cycles. */
-#define WINDOWS_PER_SECOND 8
-#define TICKS_PER_SECOND 1
+#define WINDOWS_PER_SECOND 8 /* of allowances, about: the nearest power of two in cycles */
 
 static struct df_worker *workers[RTE_MAX_LCORE];
 static unsigned n_workers;
+static uint64_t (*clock_cycles)(void);
+static uint64_t ms_per_cycle; /* in units of 2^-64 */
 int df_punt_info_offset = -1;
+
+uint32_t df_workers_now_ms(void)
+{
+    return (uint32_t)((__uint128_t)clock_cycles() * ms_per_cycle >> 64);
+}
 
 unsigned df_workers_count(void)
 {
@@ -50,13 +55,22 @@ static uint16_t per_window(uint32_t per_second, uint64_t hz, unsigned window_shi
     return limit != 0 ? (uint16_t)limit : 1;
 }
 
+static uint64_t hz_of(const struct df_worker_config *config)
+{
+    return config->cycles_per_second != 0 ? config->cycles_per_second : rte_get_tsc_hz();
+}
+
+static void set_common_clock(const struct df_worker_config *config)
+{
+    clock_cycles = config->cycles != NULL ? config->cycles : rte_rdtsc;
+    ms_per_cycle = (uint64_t)(((__uint128_t)1000 << 64) / hz_of(config));
+}
+
 static void set_clock(struct df_worker *worker, const struct df_worker_config *config)
 {
-    uint64_t hz = config->cycles_per_second != 0 ? config->cycles_per_second : rte_get_tsc_hz();
+    uint64_t hz = hz_of(config);
     worker->cycles = config->cycles != NULL ? config->cycles : rte_rdtsc;
-    worker->tick_shift = shift_of(hz / TICKS_PER_SECOND);
     worker->window_shift = shift_of(hz / WINDOWS_PER_SECOND);
-    worker->tick_ms = (uint32_t)((1000ull << worker->tick_shift) / hz);
     worker->answers_per_window = per_window(config->answers_per_second, hz, worker->window_shift);
     worker->punts_per_window = per_window(config->punts_per_second, hz, worker->window_shift);
 }
@@ -68,12 +82,19 @@ static struct rte_ring *ring_new(const char *what, unsigned index)
     return rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
+static void free_held(void *packet, void *arg)
+{
+    (void)arg;
+    rte_pktmbuf_free(packet);
+}
+
 static void worker_free(struct df_worker *worker)
 {
     if (worker == NULL)
         return;
     rte_ring_free(worker->injected);
     rte_ring_free(worker->punted);
+    df_fragments_free(worker->fragments, free_held, NULL);
     df_flow_cache_fini(&worker->cache);
     free(worker);
 }
@@ -96,7 +117,10 @@ static struct df_worker *worker_new(const struct df_worker_config *config, unsig
     set_clock(worker, config);
     worker->injected = ring_new("injected", index);
     worker->punted = ring_new("punted", index);
-    if (worker->injected == NULL || worker->punted == NULL ||
+    worker->fragments = df_fragments_new(&config->fragments);
+    worker->random = index + 1;
+    worker->walk.worker = index;
+    if (worker->injected == NULL || worker->punted == NULL || worker->fragments == NULL ||
         df_flow_cache_init(&worker->cache, config->flow_cache_entries) != 0) {
         worker_free(worker);
         return NULL;
@@ -116,6 +140,7 @@ int df_workers_init(const struct df_worker_config *config)
 {
     if (register_punt_info() != 0)
         return -ENOMEM;
+    set_common_clock(config);
     for (unsigned i = 0; i < config->n_workers; i++) {
         workers[i] = worker_new(config, i);
         if (workers[i] == NULL) {

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "fastpath/drop.h"
+#include "fastpath/fragment/fragment.h"
 #include "fastpath/ports/port.h"
 #include "fastpath/walk.h"
 
@@ -54,6 +55,7 @@ struct df_worker_config {
     uint32_t flow_cache_entries;    /* per worker, rounded up to a power of two; 0: no cache */
     uint32_t answers_per_second;    /* per port and worker, ARP, ND, ICMP together */
     uint32_t punts_per_second;      /* per port and worker */
+    struct df_fragments_config fragments; /* per worker */
     uint32_t idle_us;               /* sleep this long after 1000 idle rounds; 0: poll always */
     struct rte_mempool *pool;       /* for copies and answers */
     uint64_t (*cycles)(void);       /* the worker's clock; NULL: the TSC. Tests turn their own by hand */
@@ -72,6 +74,12 @@ void df_workers_fini(void);
 /** Starts and stops them on their lcores. */
 int df_workers_start(void);
 void df_workers_stop(void);
+
+/**
+ * Milliseconds of the workers' clock (df_worker_config.cycles), the clock of connections and fragments: wraps around.
+ * Any thread, after df_workers_init().
+ */
+uint32_t df_workers_now_ms(void);
 
 unsigned df_workers_count(void);
 struct df_worker *df_worker(unsigned index);
@@ -119,7 +127,8 @@ struct df_flow_info {
     struct df_ip ip_src, ip_dst;
     uint16_t l4_src, l4_dst;
     struct df_mac eth_src, eth_dst;
-    uint8_t drop;     /* enum df_drop */
+    uint8_t drop;        /* enum df_drop */
+    uint32_t tunnel_key; /* it came with; 0: from a local port */
     uint32_t idle_ms; /* since its last packet, in steps of the cache's tick */
 };
 void df_worker_flows_each(const struct df_worker *worker, int (*cb)(const struct df_flow_info *flow, void *arg),

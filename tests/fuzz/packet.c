@@ -75,6 +75,40 @@ static void check_answer(enum df_answer kind, const uint8_t *data, uint16_t len,
     free(mbuf.buf_addr);
 }
 
+/* Of an ICMP error, what it quotes is nowhere but in the frame, and is no IPv6 address in an IPv4 message. */
+static void check_quoted(const struct df_packet *parsed)
+{
+    check(!(parsed->bits & DF_PACKET_ICMP_ECHO) && (parsed->bits & DF_PACKET_L4));
+    if (!parsed->quoted.whole)
+        return;
+    bool ip4 = parsed->bits & DF_PACKET_IP4;
+    check(df_ip_is4(&parsed->quoted.src) == ip4 && df_ip_is4(&parsed->quoted.dst) == ip4);
+    check((uint32_t)(parsed->l4_offset - parsed->l3_offset) + 8 + (ip4 ? 20 : 40) <= parsed->l3_len);
+}
+
+static void check_fragment(const struct df_packet *parsed)
+{
+    bool fragment = parsed->bits & DF_PACKET_FRAGMENT;
+    check(fragment || !(parsed->bits & (DF_PACKET_LATER_FRAGMENT | DF_PACKET_MORE_FRAGMENTS)));
+    check(fragment == (parsed->fragment_offset != 0 || (parsed->bits & DF_PACKET_MORE_FRAGMENTS)));
+    check(parsed->fragment_offset + parsed->fragment_len <= UINT16_MAX && parsed->fragment_len <= parsed->l3_len);
+    check(!(parsed->bits & DF_PACKET_LATER_FRAGMENT) == (parsed->fragment_offset == 0));
+}
+
+static void check_transport(const struct df_packet *parsed)
+{
+    check_fragment(parsed);
+    if (parsed->bits & DF_PACKET_ICMP_ERROR)
+        check_quoted(parsed);
+    if (!(parsed->bits & DF_PACKET_L4))
+        return;
+    if (parsed->ip_proto == 6)
+        check((parsed->tcp.window_shift <= 14 || parsed->tcp.window_shift == 0xff) &&
+              parsed->tcp.payload_len + 20 <= parsed->l3_len);
+    if (parsed->ip_proto == 132)
+        check(parsed->sctp.has_chunk || (parsed->sctp.chunk == 0 && parsed->sctp.initiate_tag == 0));
+}
+
 static enum df_drop check_frame(const uint8_t *frame, uint16_t len, struct df_packet *parsed)
 {
     enum df_drop drop = df_packet_parse(frame, len, parsed);
@@ -83,6 +117,7 @@ static enum df_drop check_frame(const uint8_t *frame, uint16_t len, struct df_pa
     if (drop != DF_DROP_NONE)
         return drop;
     check(parsed->l3_offset + parsed->l3_len <= len);
+    check_transport(parsed);
     for (enum df_answer kind = DF_ANSWER_NONE; kind <= DF_ANSWER_ICMP_ERROR; kind++)
         if (may_be_asked(kind, parsed))
             check_answer(kind, frame, len, parsed);

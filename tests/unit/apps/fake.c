@@ -12,6 +12,7 @@ extern const struct df_app df_app; /* of the app under test */
 
 #define OBJECTS_MAX 64
 #define ENTRIES_MAX 512
+#define NUMBERS_MAX 4096
 #define NOTES_MAX 300
 #define NOTE_MAX 512
 
@@ -34,6 +35,13 @@ static size_t n_notes;
 static char refusal[NOTE_MAX];
 static const char *unneeded;
 static const char *remote;
+static const struct df_underlay_end *underlay;
+
+static struct {
+    enum df_nb_table table;
+    char id[64];
+} numbers[NUMBERS_MAX]; /* table DF_NB_TABLES: a part */
+static size_t n_numbers;
 
 struct fake_sent fake_sent;
 int fake_send_error;
@@ -43,9 +51,10 @@ void fake_reset(void)
 {
     for (size_t i = 0; i < n_entries; i++)
         free(entries[i]);
-    n_model = n_reads = n_entries = n_notes = fake_logged = 0;
+    n_model = n_reads = n_entries = n_notes = n_numbers = fake_logged = 0;
     refusal[0] = 0;
     unneeded = remote = NULL;
+    underlay = NULL;
     fake_sent.n = 0;
     fake_send_error = 0;
 }
@@ -65,6 +74,11 @@ void fake_set_unneeded(const char *lswitch_id)
 void fake_set_remote(const char *lport_id)
 {
     remote = lport_id;
+}
+
+void fake_set_underlay(const struct df_underlay_end *end)
+{
+    underlay = end;
 }
 
 void fake_compile(enum df_nb_table table, const void *object)
@@ -131,6 +145,25 @@ bool fake_was_read(enum df_nb_table table, const char *id)
     return false;
 }
 
+static uint32_t find_number(enum df_nb_table table, const char *id)
+{
+    for (size_t i = 0; i < n_numbers; i++) {
+        if (numbers[i].table == table && strcmp(numbers[i].id, id) == 0)
+            return (uint32_t)i + 1;
+    }
+    return 0;
+}
+
+uint32_t fake_number(enum df_nb_table table, const char *id)
+{
+    return find_number(table, id);
+}
+
+uint32_t fake_part_number(const char *part)
+{
+    return find_number(DF_NB_TABLES, part);
+}
+
 struct df_mac fake_mac(const char *text)
 {
     struct df_mac mac = {{0}};
@@ -189,6 +222,67 @@ bool df_compile_needs_network(struct df_compile *c, const char *lswitch_id)
 {
     (void)c;
     return !(unneeded && strcmp(unneeded, lswitch_id) == 0);
+}
+
+static uint32_t number_of(enum df_nb_table table, const char *id)
+{
+    uint32_t number = find_number(table, id);
+    if (number)
+        return number;
+    assert(n_numbers < NUMBERS_MAX);
+    numbers[n_numbers].table = table;
+    snprintf(numbers[n_numbers].id, sizeof(numbers[0].id), "%s", id);
+    return (uint32_t)++n_numbers;
+}
+
+uint32_t df_compile_number(struct df_compile *c, enum df_nb_table table, const char *id)
+{
+    (void)c;
+    return number_of(table, id);
+}
+
+uint32_t df_compile_part_number(struct df_compile *c, const char *part)
+{
+    (void)c;
+    return number_of(DF_NB_TABLES, part);
+}
+
+bool df_compile_needs_rules(struct df_compile *c, const char *secgroup_id)
+{
+    return df_compile_needs_network(c, secgroup_id);
+}
+
+bool df_compile_needs_members(struct df_compile *c, enum df_nb_table table, const char *id)
+{
+    (void)table;
+    return df_compile_needs_network(c, id);
+}
+
+uint16_t df_compile_port(struct df_compile *c, const Df__LogicalPort *lport)
+{
+    return df_compile_is_local(c, lport) ? 3 : 0;
+}
+
+const struct df_underlay_end *df_compile_underlay(struct df_compile *c)
+{
+    (void)c;
+    return underlay;
+}
+
+struct df_mac df_compile_underlay_mac(struct df_compile *c)
+{
+    (void)c;
+    return fake_mac(FAKE_UNDERLAY_MAC);
+}
+
+bool df_compile_neighbour(struct df_compile *c, const struct df_ip *ip, struct df_mac *mac)
+{
+    (void)c;
+    *mac = (struct df_mac){{0}};
+    if (ip->byte[15] == 99)
+        return false;
+    *mac = (struct df_mac){{2, 0, 0, 0, 1, ip->byte[15]}};
+    return true;
 }
 
 uint32_t df_compile_app_id(struct df_compile *c)

@@ -7,7 +7,7 @@
  * A compiler to test compile functions in isolation: objects in, entries out. It implements compile.h and what app.h
  * offers to punt handlers, over a model that the test fills, and records everything that the app does.
  *
- * Every network is needed and every bound lport is local unless the test says otherwise.
+ * Every network and group is needed and every bound lport is local unless the test says otherwise.
  */
 
 /** Forgets the model and all that was recorded. Use as Criterion's .init. */
@@ -16,11 +16,22 @@ void fake_reset(void);
 /** Puts an object into the model; it stays the caller's. */
 void fake_add(enum df_nb_table table, const void *object);
 
-void fake_set_unneeded(const char *lswitch_id);
+void fake_set_unneeded(const char *lswitch_id); /* or id of a secgroup or address_group */
 void fake_set_remote(const char *lport_id);
+
+/**
+ * The node's end of tunnels; it stays the caller's. Its MAC is FAKE_UNDERLAY_MAC, that of a neighbour 02:00:00:00:01:xx
+ * with xx the last byte of its address, and .99 is no neighbour.
+ */
+void fake_set_underlay(const struct df_underlay_end *end);
+#define FAKE_UNDERLAY_MAC "02:00:00:00:00:01"
 
 /** Calls every rule that the app has for the table. */
 void fake_compile(enum df_nb_table table, const void *object);
+
+/** The number that the app got for a group, and for a part of an object; 0: it asked for none. */
+uint32_t fake_number(enum df_nb_table table, const char *id);
+uint32_t fake_part_number(const char *part);
 
 /** The entry of lowest rank with this key, or NULL; its value is the key's winner. */
 struct fake_entry {
@@ -81,6 +92,10 @@ uint32_t fake_ip4(const char *text);
         .base = PROTOBUF_C_MESSAGE_INIT(&df__logical_switch__descriptor), .has_unique_key = 1, .enabled = 1,           \
         __VA_ARGS__                                                                                                    \
     }
+#define CHASSIS(...)                                                                                                   \
+    {                                                                                                                  \
+        .base = PROTOBUF_C_MESSAGE_INIT(&df__chassis__descriptor), __VA_ARGS__                                         \
+    }
 #define LSUBNET(...)                                                                                                   \
     {                                                                                                                  \
         .base = PROTOBUF_C_MESSAGE_INIT(&df__subnet__descriptor), __VA_ARGS__                                          \
@@ -104,6 +119,19 @@ uint32_t fake_ip4(const char *text);
     &(Df__HostRoute)                                                                                                   \
     {                                                                                                                  \
         .base = PROTOBUF_C_MESSAGE_INIT(&df__host_route__descriptor), .destination = to, .nexthop = via                \
+    }
+#define SECGROUP(...)                                                                                                  \
+    {                                                                                                                  \
+        .base = PROTOBUF_C_MESSAGE_INIT(&df__security_group__descriptor), .stateful = 1, __VA_ARGS__                   \
+    }
+#define SG_RULE(...)                                                                                                   \
+    &(Df__SecurityGroupRule)                                                                                           \
+    {                                                                                                                  \
+        .base = PROTOBUF_C_MESSAGE_INIT(&df__security_group_rule__descriptor), __VA_ARGS__                             \
+    }
+#define ADDRESS_GROUP(...)                                                                                             \
+    {                                                                                                                  \
+        .base = PROTOBUF_C_MESSAGE_INIT(&df__address_group__descriptor), __VA_ARGS__                                   \
     }
 #define PAIR(ip, mac)                                                                                                  \
     &(Df__AddressPair)                                                                                                 \

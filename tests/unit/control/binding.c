@@ -202,6 +202,31 @@ static void expect_with(const struct df_app *const *apps, const char *why)
     node_down(&node);
 }
 
+static const struct df_conntrack_value *conntrack(uint16_t table)
+{
+    struct df_conntrack_key key = {.lport = 7};
+    const struct df_entry *entry = node_entry(&node, table, &key, sizeof(key));
+    return entry ? entry->value : NULL;
+}
+
+Test(binding, where_no_app_provides_security_groups_ports_are_said_to_have_none)
+{
+    up();
+    port(PORT("p", "'vif_type': 'tap'", ""));
+    expect_open("p");
+    static const uint16_t tables[] = {DF_TABLE_EGRESS_CONNTRACK, DF_TABLE_INGRESS_CONNTRACK};
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert_not_null(conntrack(tables[i]));
+        cr_expect_eq(conntrack(tables[i])->enabled, 0);
+        cr_expect_eq(conntrack(tables[i])->port, 1);
+        cr_expect_eq(conntrack(tables[i])->n_groups, 0);
+    }
+    port(PORT("p", "'vif_type': 'tap'", ", 'security_groups': ['sg']"));
+    expect_refused("p", "has security groups");
+    cr_expect_null(conntrack(DF_TABLE_EGRESS_CONNTRACK), "refused, and nothing passes");
+    node_down(&node);
+}
+
 Test(binding, what_no_app_provides_refuses_the_port_by_name)
 {
     static const struct df_app groups = {.abi = DF_APP_ABI, .name = "groups", .provides = DF_APP_SECURITY_GROUPS};
@@ -215,6 +240,7 @@ Test(binding, what_no_app_provides_refuses_the_port_by_name)
     node_set(&node, DF_NB_LSWITCH, NETWORK);
     port(PORT("p", "'vif_type': 'tap'", ", 'security_groups': ['sg']"));
     expect_open("p");
+    cr_expect_eq(node_count(&node, DF_TABLE_EGRESS_CONNTRACK), 0, "that is the app's to say");
     node_down(&node);
 }
 
@@ -294,10 +320,10 @@ Test(binding, ports_beyond_the_last_number_wait_for_one)
             i, i, i >> 8, i & 255);
     node_settle(&node);
     cr_assert_eq(node_count(&node, DF_TABLE_CLASSIFICATION), DF_LOCAL_PORTS_MAX);
-    cr_assert_not_null(strstr(node_reason(&node, "p1024"), "no port number is left"));
+    cr_assert_not_null(strstr(node_reason(&node, "p1023"), "no port number is left"));
     node_delete(&node, DF_NB_LPORT, "p0500");
     node_settle(&node);
-    cr_assert_str_eq(node_reason(&node, "p1024"), "");
+    cr_assert_str_eq(node_reason(&node, "p1023"), "");
     cr_assert_eq(node_count(&node, DF_TABLE_CLASSIFICATION), DF_LOCAL_PORTS_MAX);
     node_down(&node);
 }

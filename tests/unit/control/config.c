@@ -40,11 +40,17 @@ Test(config, without_a_file_every_key_has_its_default)
     cr_expect_str_eq(config->nb_db_class, "lmdb");
     cr_expect_str_eq(config->apps_list[0], "l2");
     cr_expect_str_eq(config->apps_list[3], "dhcp");
-    cr_expect_null(config->apps_list[4]);
+    cr_expect_str_eq(config->apps_list[4], "secgroup");
+    cr_expect_str_eq(config->apps_list[5], "tunneling");
+    cr_expect_null(config->apps_list[6]);
     cr_expect_null(config->ports[0]);
     cr_expect_eq(config->flow_cache_entries, 131072);
     cr_expect_eq(config->mbuf_size, 2048);
     cr_expect_str_eq(config->memif, "no");
+    cr_expect_eq(config->connections_max, 1048576);
+    cr_expect_eq(config->connections_per_port, 262144);
+    cr_expect_str_eq(config->tcp_pick_up, "yes");
+    cr_expect_eq(config->fragment_timeout, 30);
     cr_expect_not(config->lmdb_create);
     cr_expect_str_eq(config->rpc_socket, "/run/dragonflow/df.sock");
     cr_expect_eq(df_config_log_level(config), DF_LOG_INFO);
@@ -111,6 +117,23 @@ ParameterizedTestParameters(config, a_bad_file_is_refused_with_its_line)
         {"[fastpath]\nmbuf_size = 2047\n", "must be a number from 2048 to 16384, not `2047'"},
         {"[fastpath]\nmbuf_size = 16385\n", "must be a number from 2048 to 16384"},
         {"[fastpath]\nmemif = true\n", "must be one of yes|no, not `true'"},
+        {"[fastpath]\nconnections_max = 0\n", "connections_max must be a number from 1024 to 16777215, not `0'"},
+        {"[fastpath]\nconnections_max = 16777216\n", "must be a number from 1024 to 16777215"},
+        {"[fastpath]\nconnections_per_port = 0\n", "connections_per_port must be a number from 1 to 16777215"},
+        {"[fastpath]\ntcp_pick_up = maybe\n", "tcp_pick_up must be one of yes|no, not `maybe'"},
+        {"[fastpath]\nfragment_timeout = 0\n", "fragment_timeout must be a number from 1 to 3600, not `0'"},
+        {"[connections]\nudp_timeout = 0\n", ":2: [connections] udp_timeout must be a number from 1 to 1000000"},
+        {"[connections]\nudp_timeout = 1000001\n", "must be a number from 1 to 1000000"},
+        {"[connections]\nudp_timeout = 30s\n", "must be a number from 1 to 1000000, not `30s'"},
+        {"[connections]\nudp_timeouts = 30\n", ":2: [connections] has no key `udp_timeouts'"},
+        {"[df]\nunderlay_neighbours = *=02:00:00:00:00:01,192.0.2.2\n",
+         ":2: [df] underlay_neighbours must be IP=MAC, or *=MAC for all others, not `192.0.2.2'"},
+        {"[df]\nunderlay_mtu = 575\n", "underlay_mtu must be a number from 576 to"},
+        {"[df]\nunderlay_port = up0\n[fastpath]\nports = up0=net_null0\n", "local_ip is not"},
+        {"[df]\nunderlay_port = up0\nlocal_ip = 2001:db8::1\n[fastpath]\nports = up0=net_null0\n",
+         "tunnels over IPv6 are not supported yet"},
+        {"[df]\nunderlay_port = up0\nlocal_ip = 192.0.2.1\n[fastpath]\nports = up=x up00=y\n",
+         "underlay_port up0 is not one of [fastpath] ports"},
         {"[fastpath]\nworkers = 3-1\n", "must be a list of CPUs"},
         {"[fastpath]\ncontrol_lcore = 0,1\n", "must be one CPU"},
         {"[fastpath]\nports = up0\n", "must be NAME=DEVARGS"},
@@ -175,6 +198,48 @@ Test(config, keys_of_apps_are_known_once_an_app_asks_for_them)
     cr_expect(strstr(error.text, ":3: no loaded app knows [df_dhcp_app] laese"), "%s", error.text);
     df_config_option(config, "df_dhcp_app", "laese");
     cr_expect_eq(df_config_unclaimed(config, &error), 0);
+    df_config_free(config);
+}
+
+Test(config, the_underlay_is_made_of_its_keys)
+{
+    struct df_config *config = load_good("[df]\nunderlay_port = up0\nlocal_ip = 192.0.2.1\nunderlay_mtu = 9000\n"
+                                         "underlay_neighbours = 192.0.2.2=02:00:00:00:00:02, *=02:00:00:00:00:fe\n"
+                                         "[fastpath]\nports = a=x up0=net_af_packet0,iface=eth1\n");
+    struct df_underlay_config underlay = df_config_underlay(config);
+    cr_expect_str_eq(underlay.port, "up0");
+    cr_expect_str_eq(underlay.local_ip, "192.0.2.1");
+    cr_expect_eq(underlay.mtu, 9000);
+    cr_expect_str_eq(underlay.neighbours[1], "*=02:00:00:00:00:fe");
+    cr_expect_null(underlay.neighbours[2]);
+    df_config_free(config);
+    config = load_good("[df]\nlocal_ip = 2001:db8::1\n"); /* nothing hangs on it yet */
+    df_config_free(config);
+}
+
+Test(config, timeouts_are_linux_s_unless_the_file_says_otherwise)
+{
+    struct df_config *config = load_good("");
+    struct df_conn_timeouts timeouts = df_config_conn_timeouts(config);
+    for (unsigned state = DF_CONN_DEAD + 1; state < DF_CONN_STATES; state++)
+        cr_expect_eq(timeouts.ms[state], df_conn_timeouts_default.ms[state], "%s has %u ms, and its key %u",
+                     df_conn_state_name(state), df_conn_timeouts_default.ms[state], timeouts.ms[state]);
+    df_config_free(config);
+}
+
+Test(config, a_key_of_several_states_sets_them_all)
+{
+    struct df_config *config = load_good("[connections]\ntcp_timeout_syn_sent = 7\nicmp_timeout = 1000000\n"
+                                         "generic_timeout = 5\nudp_timeout = 1\n");
+    struct df_conn_timeouts timeouts = df_config_conn_timeouts(config);
+    cr_expect_eq(timeouts.ms[DF_CONN_TCP_SYN_SENT], 7000);
+    cr_expect_eq(timeouts.ms[DF_CONN_TCP_SYN_SENT2], 7000);
+    cr_expect_eq(timeouts.ms[DF_CONN_ICMP], 1000000000);
+    cr_expect_eq(timeouts.ms[DF_CONN_ICMP_REPLIED], 1000000000);
+    cr_expect_eq(timeouts.ms[DF_CONN_OTHER], 5000);
+    cr_expect_eq(timeouts.ms[DF_CONN_OTHER_REPLIED], 5000);
+    cr_expect_eq(timeouts.ms[DF_CONN_UDP_SINGLE], 1000);
+    cr_expect_eq(timeouts.ms[DF_CONN_UDP_STREAM], 120000, "a key of its own");
     df_config_free(config);
 }
 

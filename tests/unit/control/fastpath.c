@@ -54,19 +54,31 @@ static void on_port_changed(void *arg, uint16_t port, const struct df_port_state
     df_controller_port_changed(arg, port, state);
 }
 
+/* The clock of the worker and of connections. */
+static uint64_t cycles(void)
+{
+    return node_now * 1000000;
+}
+
 static void up(bool allow_memif)
 {
-    static const struct df_fastpath_device devices[] = {{"null", "net_null0"}};
+    static const struct df_fastpath_device devices[] = {{"null", "net_null0"}, {"null1", "net_null1"}};
     struct df_datapath *dp;
     struct df_error error;
     node_init();
     df_hash_init();
     start_eal();
     struct df_fastpath_config config = {
-        .workers = {.n_workers = 1, .flow_cache_entries = 64, .pool = eal.pool},
+        .workers = {.n_workers = 1,
+                    .flow_cache_entries = 64,
+                    .fragments = {.datagrams_max = 16, .held_max = 4, .held_per_port = 4, .timeout_ms = 1000},
+                    .pool = eal.pool,
+                    .cycles = cycles,
+                    .cycles_per_second = 1000000000},
         .table_entries_max = 1024,
         .devices = devices,
-        .n_devices = 1,
+        .n_devices = 2,
+        .conns = {.max = 1024, .max_per_port = 1024, .timeouts = df_conn_timeouts_default},
         .allow_memif = allow_memif,
     };
     cr_assert_eq(df_datapath_fastpath_open(&config, &dp, &error), 0, "%s", error.text);
@@ -143,6 +155,114 @@ Test(fastpath, an_mtu_that_does_not_fit_names_the_key)
     node_now += 2000;
     node_settle(&node);
     expect_reason("q", "");
+    down();
+}
+
+/* ---- Connections and whose they are */
+
+/* One of the port's, of UDP: without a reply it lives 30 s. */
+static void begin_connection(uint16_t port)
+{
+    static uint16_t l4_src;
+    struct df_conn_key key = {.src = df_ip_from4(htonl(0x0a000001)),
+                              .dst = df_ip_from4(htonl(0x0a000002)),
+                              .l4_src = ++l4_src,
+                              .l4_dst = 53,
+                              .zone = df_conn_zone(port),
+                              .ip_proto = IPPROTO_UDP};
+    struct df_packet packet = {.bits = DF_PACKET_IP4 | DF_PACKET_L4, .ip_proto = IPPROTO_UDP};
+    struct df_conn *conn;
+    cr_assert_eq(df_conn_begin(0, &key, df_conn_hash(&key), &packet, df_workers_now_ms(), NULL, &conn), 0);
+}
+
+static void add(uint16_t number, const char *lport)
+{
+    struct df_port_spec spec = {.port = number,
+                                .name = lport,
+                                .lport = lport,
+                                .vif_type = "ethdev",
+                                .vif_name = number == 9 ? "null" : "null1",
+                                .mtu = 1500};
+    struct df_error error = {""};
+    cr_assert_eq(node.dp->ops->port_add(node.dp, &spec, &error), 0, "%s", error.text);
+}
+
+static void del(uint16_t number)
+{
+    cr_assert_eq(node.dp->ops->port_del(node.dp, number), 0);
+}
+
+static uint64_t ended(void)
+{
+    struct df_conns_tally tally;
+    df_conns_tally(&tally);
+    return tally.begun - tally.live;
+}
+
+Test(fastpath, a_port_that_comes_back_has_its_connections_and_another_one_has_none)
+{
+    up(false);
+    add(9, "a");
+    begin_connection(9);
+    uint32_t zone = df_conn_zone(9);
+    del(9);
+    add(9, "a");
+    cr_expect_eq(df_conn_zone(9), zone);
+    cr_expect_eq(df_conns_of_port(9), 1);
+    del(9);
+    add(9, "b");
+    cr_expect_neq(df_conn_zone(9), zone);
+    cr_expect_eq(df_conns_of_port(9), 0);
+    node_now += 1000;
+    df_datapath_fastpath_age(node.dp);
+    cr_expect_eq(ended(), 1, "and they give their room back");
+    down();
+}
+
+Test(fastpath, a_port_that_stays_away_loses_its_connections_after_a_minute)
+{
+    up(false);
+    add(9, "a");
+    add(10, "b");
+    begin_connection(9);
+    begin_connection(10);
+    uint32_t zone = df_conn_zone(9), other = df_conn_zone(10);
+    del(9);
+    for (unsigned i = 0; i < 60; i++)
+        tick();
+    cr_expect_eq(df_conn_zone(9), zone, "within the minute it may come back");
+    tick();
+    cr_expect_neq(df_conn_zone(9), zone);
+    zone = df_conn_zone(9);
+    for (unsigned i = 0; i < 100; i++)
+        tick();
+    cr_expect_eq(df_conn_zone(9), zone, "once is enough");
+    cr_expect_eq(df_conn_zone(10), other, "a port that is there keeps its own");
+    down();
+}
+
+Test(fastpath, aging_goes_with_the_clock)
+{
+    up(false);
+    add(9, "a");
+    for (unsigned i = 0; i < 200; i++)
+        begin_connection(9);
+    node_now += 30010;
+    df_datapath_fastpath_age(node.dp);
+    cr_expect_eq(ended(), 200, "a loop that stood still catches up");
+    for (unsigned i = 0; i < 200; i++)
+        begin_connection(9);
+    for (unsigned ms = 0; ms < 29990; ms += 10) {
+        node_now += 10;
+        df_datapath_fastpath_age(node.dp);
+    }
+    cr_expect_eq(ended(), 200);
+    for (unsigned ms = 0; ms < 1100; ms += 10) {
+        node_now += 10;
+        df_datapath_fastpath_age(node.dp);
+    }
+    cr_expect_eq(ended(), 400, "each was looked at within a second");
+    df_datapath_fastpath_age(node.dp);
     down();
 }
 

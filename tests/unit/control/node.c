@@ -221,19 +221,37 @@ static void hex(FILE *out, const void *bytes, size_t len)
         fprintf(out, "%02x", ((const uint8_t *)bytes)[i]);
 }
 
-/* The port number is left out of the key of classification and of the value of dispatch. */
+/* The bytes of a value that are a port number; size 0: none. */
+static struct part {
+    size_t offset, size;
+} port_in_value(uint16_t table)
+{
+    switch (table) {
+    case DF_TABLE_DISPATCH:
+        return (struct part){offsetof(struct df_dispatch_value, port), sizeof(uint16_t)};
+    case DF_TABLE_EGRESS_CONNTRACK:
+    case DF_TABLE_INGRESS_CONNTRACK:
+        return (struct part){offsetof(struct df_conntrack_value, port), sizeof(uint32_t)};
+    default:
+        return (struct part){0, 0};
+    }
+}
+
+/* The port number is left out of the key of classification, and of values. */
 static int dump_entry(const struct df_entry *entry, uint64_t hits, void *arg)
 {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
     size_t skip_key = entry->table == DF_TABLE_CLASSIFICATION ? 2 : 0;
-    size_t skip_value = entry->table == DF_TABLE_DISPATCH ? 2 : 0;
+    struct part port = port_in_value(entry->table);
+    size_t behind = port.offset + port.size;
     (void)hits;
     fprintf(out, "%u ", entry->table);
     hex(out, entry->key + skip_key, entry->key_len - skip_key);
     fprintf(out, " = ");
-    hex(out, (const uint8_t *)entry->value + skip_value, entry->value_len - skip_value);
+    hex(out, entry->value, port.offset);
+    hex(out, (const uint8_t *)entry->value + behind, entry->value_len - behind);
     const struct df_origin *origin = entry->origin;
     fprintf(out, " of %s %s %s v%lu", origin->app, origin->table, origin->id, (unsigned long)origin->version);
     fclose(out);

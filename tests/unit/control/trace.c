@@ -3,10 +3,12 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "control/model/address.h"
 #include "control/trace/words.h"
+#include "fastpath/conn/conn.h"
 #include "fastpath/lookup/hash.h"
 #include "fastpath/rcu.h"
 #include "fastpath/tables/table.h"
@@ -54,8 +56,23 @@ static struct df_mac mac_of(unsigned n)
     return (struct df_mac){{2, 0, 0, 0, 0, (uint8_t)n}};
 }
 
+/* What an lport sends, or gets, is not judged; or by the rules of group 7. */
+static void judge_nothing(uint16_t table, uint32_t lport, uint16_t port)
+{
+    PUT(table, ((struct df_conntrack_key){.lport = lport}), ((struct df_conntrack_value){.port = port}));
+}
+
+static void judge(uint16_t table, uint32_t lport, uint16_t port)
+{
+    struct df_conntrack_value value = {.enabled = 1, .port = port, .n_groups = 1};
+    struct df_conntrack_group group = {.group = 7};
+    PUT_WITH_ITEM(table, ((struct df_conntrack_key){.lport = lport}), value, group);
+}
+
 static void put_port(uint16_t port, uint32_t lport, unsigned n)
 {
+    judge_nothing(DF_TABLE_EGRESS_CONNTRACK, lport, port);
+    judge_nothing(DF_TABLE_INGRESS_CONNTRACK, lport, port);
     PUT(DF_TABLE_CLASSIFICATION, ((struct df_classification_key){.port = port}),
         ((struct df_classification_value){.lport = lport, .network = 1}));
     PUT(DF_TABLE_L2, ((struct df_l2_key){.network = 1, .mac = mac_of(n)}), ((struct df_l2_value){.lport = lport}));
@@ -105,7 +122,13 @@ static const char *port_name(void *arg, uint16_t number)
     return number == 2 ? "vm2" : NULL;
 }
 
-static const struct df_names names = {.lport = lport_name, .port = port_name};
+static json_t *rule_words(void *arg, uint32_t number)
+{
+    (void)arg;
+    return number == 33 ? json_pack("{s:s, s:s}", "group", "web", "id", "ping") : NULL;
+}
+
+static const struct df_names names = {.lport = lport_name, .port = port_name, .rule_words = rule_words};
 
 static json_t *trace(const char *words)
 {
@@ -113,7 +136,7 @@ static json_t *trace(const char *words)
     size_t len = sizeof(frame);
     struct df_error error;
     cr_assert_eq(df_words_to_frame(words, NULL, frame, &len, &error), 0, "%s", error.text);
-    return df_trace_frame(&names, 1, frame, (uint32_t)len);
+    return df_trace_frame(&names, 1, frame, (uint32_t)len, 0);
 }
 
 static json_t *step(json_t *report, const char *table)
@@ -142,14 +165,15 @@ static json_t *verdict(json_t *report)
 
 Test(trace, each_table_is_told_in_order_with_the_entry_and_its_origin)
 {
-    static const char *const order[] = {"classification", "port_security", "services", "l2", "egress", "dispatch"};
+    static const char *const order[] = {"classification", "port_security",     "egress_conntrack", "services", "l2",
+                                        "egress",         "ingress_conntrack", "dispatch"};
     json_t *report = trace("icmp,dl_dst=02:00:00:00:00:02,nw_dst=10.0.0.2," FROM_VM1);
     json_t *steps = json_object_get(report, "steps");
-    cr_assert_eq(json_array_size(steps), 6);
-    for (size_t i = 0; i < 6; i++) {
+    cr_assert_eq(json_array_size(steps), 8);
+    for (size_t i = 0; i < 8; i++) {
         json_t *one = json_array_get(steps, i);
         cr_expect_str_eq(text_in(one, "name"), order[i]);
-        cr_expect_str_eq(text_in(one, "next"), i == 5 ? "end" : order[i + 1]);
+        cr_expect_str_eq(text_in(one, "next"), i == 7 ? "end" : order[i + 1]);
         cr_expect_eq(json_integer_value(json_object_get(one, "depth")), 0);
     }
     json_t *match = json_object_get(json_array_get(json_object_get(step(report, "l2"), "lookups"), 0), "match");
@@ -204,6 +228,124 @@ Test(trace, a_miss_is_told_and_a_drop_has_its_reason)
     json_decref(report);
 }
 
+/* The rules of group 7 for what is sent: those of ICMP, with that number. */
+static void allow_icmp(uint16_t table, uint32_t number)
+{
+    struct df_security_group_value value = {.n_rules = 1};
+    struct df_security_group_rule rule = {.rule = number, .ip_version = 4, .ip_proto = IPPROTO_ICMP};
+    PUT_WITH_ITEM(table, ((struct df_security_group_key){.group = 7}), value, rule);
+}
+
+Test(trace, the_rule_that_allows_a_packet_is_named)
+{
+    judge(DF_TABLE_EGRESS_CONNTRACK, 11, 1);
+    allow_icmp(DF_TABLE_EGRESS_SECURITY_GROUP, 33);
+    json_t *report = trace("icmp,dl_dst=02:00:00:00:00:02,nw_dst=10.0.0.2," FROM_VM1);
+    json_t *rule = json_object_get(step(report, "egress_security_group"), "rule");
+    cr_expect_str_eq(text_in(rule, "id"), "ping");
+    cr_expect_str_eq(text_in(rule, "group"), "web");
+    cr_expect_null(json_object_get(step(report, "egress_conntrack"), "rule"), "it has none to name");
+    cr_expect_null(json_object_get(step(report, "egress_conntrack"), "connection"), "nothing is tracked here");
+    json_decref(report);
+
+    allow_icmp(DF_TABLE_EGRESS_SECURITY_GROUP, 34);
+    report = trace("icmp,dl_dst=02:00:00:00:00:02,nw_dst=10.0.0.2," FROM_VM1);
+    rule = json_object_get(step(report, "egress_security_group"), "rule");
+    cr_expect_eq(json_integer_value(json_object_get(rule, "number")), 34, "one without a name");
+    json_decref(report);
+}
+
+Test(trace, it_says_that_no_rule_matched)
+{
+    judge(DF_TABLE_INGRESS_CONNTRACK, 12, 2);
+    allow_icmp(DF_TABLE_INGRESS_SECURITY_GROUP, 33);
+    json_t *report = trace("udp,tp_dst=5,dl_dst=02:00:00:00:00:02,nw_dst=10.0.0.2," FROM_VM1);
+    json_t *rule = json_object_get(step(report, "ingress_security_group"), "rule");
+    cr_assert_not_null(rule);
+    cr_expect(json_is_null(rule));
+    cr_expect_str_eq(text_in(verdict(report), "reason"), "sg_ingress");
+    json_decref(report);
+}
+
+/* ---- connections */
+
+static void with_connections(void)
+{
+    const struct df_conns_config config = {
+        .max = 1024, .max_per_port = 1024, .n_workers = 1, .timeouts = df_conn_timeouts_default};
+    setup();
+    cr_assert_eq(df_conns_init(&config), 0);
+    judge(DF_TABLE_EGRESS_CONNTRACK, 11, 1);
+    struct df_security_group_value value = {.stateful = 1, .n_rules = 1};
+    struct df_security_group_rule any = {.rule = 33, .ip_version = 4, .any_proto = 1};
+    PUT_WITH_ITEM(DF_TABLE_EGRESS_SECURITY_GROUP, ((struct df_security_group_key){.group = 7}), value, any);
+}
+
+static void without_connections(void)
+{
+    teardown();
+    df_rcu_register();
+    df_rcu_barrier();
+    df_conns_fini();
+    df_rcu_unregister();
+}
+
+TestSuite(trace_connections, .init = with_connections, .fini = without_connections);
+
+/* Begins the connection of the packet of these words at port 1, as a worker would. */
+static void begin(const char *words)
+{
+    uint8_t frame[DF_WORDS_FRAME_MAX];
+    size_t len = sizeof(frame);
+    struct df_error error;
+    struct df_packet packet;
+    struct df_conn_key key;
+    struct df_conn *conn;
+    cr_assert_eq(df_words_to_frame(words, NULL, frame, &len, &error), 0, "%s", error.text);
+    cr_assert_eq(df_packet_parse(frame, (uint32_t)len, &packet), DF_DROP_NONE);
+    cr_assert(df_conn_key_of(&packet, df_conn_zone(1), &key));
+    cr_assert_eq(df_conn_begin(0, &key, df_conn_hash(&key), &packet, 0, NULL, &conn), 0);
+}
+
+static void expect_found(const char *words, const char *found, const char *state)
+{
+    json_t *report = trace(words);
+    json_t *connection = json_object_get(step(report, "egress_conntrack"), "connection");
+    cr_expect_str_eq(text_in(connection, "found"), found);
+    cr_expect_str_eq(text_in(connection, "state"), state);
+    cr_expect_str_eq(text_in(json_object_get(step(report, "egress_security_group"), "rule"), "id"), "ping");
+    json_decref(report);
+}
+
+#define UDP_FROM_VM1 "udp,tp_src=1000,tp_dst=53,dl_dst=02:00:00:00:00:02,nw_dst=10.0.0.2," FROM_VM1
+
+Test(trace_connections, a_new_one_has_no_state_and_a_trace_begins_none)
+{
+    expect_found(UDP_FROM_VM1, "new", "");
+    expect_found(UDP_FROM_VM1, "new", "");
+}
+
+Test(trace_connections, one_that_is_there_is_shown_with_its_state)
+{
+    begin(UDP_FROM_VM1);
+    expect_found(UDP_FROM_VM1, "established", df_conn_state_name(DF_CONN_UDP_SINGLE));
+    expect_found("udp,tp_src=1001,tp_dst=53,dl_dst=02:00:00:00:00:02,nw_dst=10.0.0.2," FROM_VM1, "new", "");
+}
+
+Test(trace_connections, a_reply_is_judged_by_what_it_replies_to)
+{
+    judge(DF_TABLE_INGRESS_CONNTRACK, 11, 1);
+    begin(
+        "udp,tp_src=53,tp_dst=1000,dl_src=02:00:00:00:00:02,dl_dst=02:00:00:00:00:01,nw_src=10.0.0.2,nw_dst=10.0.0.1");
+    json_t *report = trace("udp,tp_src=1000,tp_dst=53,dl_dst=02:00:00:00:00:02,nw_dst=10.0.0.2," FROM_VM1);
+    json_t *connection = json_object_get(step(report, "egress_conntrack"), "connection");
+    cr_expect_str_eq(text_in(connection, "found"), "reply");
+    json_t *of_egress = step(report, "egress_security_group");
+    cr_expect(json_is_null(json_object_get(of_egress, "rule")), "no ingress rule allows the other direction");
+    cr_expect_str_eq(text_in(verdict(report), "kind"), "drop");
+    json_decref(report);
+}
+
 Test(trace, an_answer_in_place_says_what_it_is)
 {
     json_t *report = trace("icmp,nw_ttl=1,dl_dst=02:00:00:00:00:fe,nw_dst=10.1.0.2," FROM_VM1);
@@ -228,7 +370,7 @@ Test(trace, the_copies_of_a_flood_are_deeper)
 Test(trace, a_malformed_frame_walks_nowhere)
 {
     static const uint8_t stub[] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45};
-    json_t *report = df_trace_frame(NULL, 1, stub, sizeof(stub));
+    json_t *report = df_trace_frame(NULL, 1, stub, sizeof(stub), 0);
     cr_expect_eq(json_array_size(json_object_get(report, "steps")), 0);
     cr_expect_str_eq(text_in(verdict(report), "reason"), "truncated");
     json_decref(report);

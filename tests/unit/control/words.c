@@ -165,6 +165,149 @@ Test(words, vlan_fragments_and_multicast)
     expect_mac(packet.eth_dst, "ff:ff:ff:ff:ff:ff");
 }
 
+Test(words, tcp_numbers)
+{
+    struct df_packet packet = make("tcp," V4 "tcp_flags=ack,tcp_seq=4294967295,tcp_ack=0x10,tcp_window=512,len=9");
+    cr_expect_eq(packet.tcp.seq, 4294967295u);
+    cr_expect_eq(packet.tcp.ack, 16);
+    cr_expect_eq(packet.tcp.window, 512);
+    cr_expect_eq(packet.tcp.flags, 0x10);
+    cr_expect_eq(packet.tcp.payload_len, 9);
+    cr_expect_eq(packet.tcp.window_shift, 0xff);
+    expect_ip4_checksums(&packet);
+    packet = make("tcp6," V6 "tcp_wscale=7,len=3");
+    cr_expect_eq(packet.tcp.flags, 0x02, "a SYN unless it is said");
+    cr_expect_eq(packet.tcp.seq, 1);
+    cr_expect_eq(packet.tcp.ack, 0);
+    cr_expect_eq(packet.tcp.window_shift, 7);
+    cr_expect_eq(packet.tcp.payload_len, 3);
+    expect_ip6_checksum(&packet);
+    packet = make("tcp," V4 "tcp_flags=syn|ack");
+    cr_expect_eq(packet.tcp.ack, 1);
+}
+
+Test(words, sctp_chunks)
+{
+    struct df_packet packet = make("sctp," V4 "sctp_init_tag=77");
+    cr_expect_eq(packet.sctp.chunk, 1, "an INIT unless it is said or has a payload");
+    cr_expect_eq(packet.sctp.tag, 0);
+    cr_expect_eq(packet.sctp.initiate_tag, 77);
+    cr_expect_eq(frame_len, 14 + 20 + 12 + 20);
+    packet = make("sctp6," V6 "sctp_chunk=init_ack,sctp_tag=77,sctp_init_tag=4294967295,len=5");
+    cr_expect_eq(packet.sctp.chunk, 2);
+    cr_expect_eq(packet.sctp.tag, 77);
+    cr_expect_eq(packet.sctp.initiate_tag, 4294967295u);
+    cr_expect_eq(frame_len, 14 + 40 + 12 + 20 + 8, "padded");
+    packet = make("sctp," V4 "len=5");
+    cr_expect_eq(packet.sctp.chunk, 0);
+    cr_expect_eq(packet.sctp.tag, 1);
+    static const struct {
+        const char *name;
+        unsigned type, len;
+    } chunks[] = {{"sack", 3, 16},       {"heartbeat", 4, 4},          {"heartbeat_ack", 5, 4}, {"abort", 6, 4},
+                  {"shutdown", 7, 8},    {"shutdown_ack", 8, 4},       {"error", 9, 4},         {"cookie_echo", 10, 4},
+                  {"cookie_ack", 11, 4}, {"shutdown_complete", 14, 4}, {"192", 192, 4}};
+    for (unsigned i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++) {
+        char words[200];
+        snprintf(words, sizeof(words), "sctp," V4 "sctp_chunk=%s", chunks[i].name);
+        packet = make(words);
+        cr_expect(packet.sctp.has_chunk);
+        cr_expect_eq(packet.sctp.chunk, chunks[i].type, "%s", words);
+        cr_expect_eq(frame_len, 14 + 20 + 12 + chunks[i].len, "%s", words);
+    }
+}
+
+Test(words, icmp_identifier)
+{
+    struct df_packet packet = make("icmp," V4 "icmp_id=65535,icmp_seq=258");
+    cr_expect(packet.bits & DF_PACKET_ICMP_ECHO);
+    cr_expect_eq(packet.icmp_id, 65535);
+    cr_expect_eq(frame[packet.l4_offset + 6], 1);
+    cr_expect_eq(frame[packet.l4_offset + 7], 2);
+    expect_ip4_checksums(&packet);
+    packet = make("icmp6," V6 "icmp_type=129,icmp_id=5");
+    cr_expect_eq(packet.icmp_id, 5);
+}
+
+static void expect_fragment(const char *words, uint32_t id, unsigned offset, unsigned len, bool more)
+{
+    struct df_packet packet = make(words);
+    cr_expect(packet.bits & DF_PACKET_FRAGMENT, "%s", words);
+    cr_expect_eq(!!(packet.bits & DF_PACKET_LATER_FRAGMENT), offset != 0, "%s", words);
+    cr_expect_eq(!!(packet.bits & DF_PACKET_MORE_FRAGMENTS), more, "%s", words);
+    cr_expect_eq(packet.fragment_id, id, "%s", words);
+    cr_expect_eq(packet.fragment_offset, offset, "%s", words);
+    cr_expect_eq(packet.fragment_len, len, "%s", words);
+}
+
+Test(words, fragments)
+{
+    expect_fragment("udp," V4 "nw_frag=first,len=8", 1, 0, 16, true);
+    expect_fragment("udp," V4 "nw_frag=later,len=9", 1, 1480, 9, false);
+    expect_fragment("udp," V4 "ip_id=65535,frag_more=1,len=8", 65535, 0, 16, true);
+    expect_fragment("udp," V4 "ip_id=7,frag_offset=16,frag_more=1,len=16", 7, 16, 16, true);
+    expect_fragment("udp," V4 "ip_id=7,frag_offset=32,len=3", 7, 32, 3, false);
+    expect_fragment("udp," V4 "nw_frag=later,frag_offset=65528,frag_more=0,len=7", 1, 65528, 7, false);
+    expect_fragment("tcp6," V6 "ip_id=4294967295,nw_frag=first,len=4", 4294967295u, 0, 24, true);
+    expect_fragment("tcp6," V6 "ip_id=9,frag_offset=24,frag_more=1,len=8", 9, 24, 8, true);
+    struct df_packet packet = make("udp," V4 "frag_more=0,frag_offset=0,ip_id=9");
+    cr_expect_not(packet.bits & DF_PACKET_FRAGMENT);
+}
+
+Test(words, an_icmp_error_quotes_a_packet)
+{
+    struct df_packet packet = make("icmp," V4 "icmp_type=11,icmp_code=1,quote=[udp,nw_src=10.0.0.3,nw_dst=10.0.0.4,"
+                                   "tp_src=1000,tp_dst=53,len=20],nw_ttl=9");
+    cr_expect_eq(packet.l4_dst, 11);
+    cr_expect_eq(packet.icmp_code, 1);
+    cr_expect_eq(packet.ip_ttl, 9, "what follows the quote is the message's own");
+    cr_assert(packet.quoted.whole);
+    cr_expect_eq(packet.quoted.ip_proto, 17);
+    expect_ip(packet.quoted.src, "10.0.0.3");
+    expect_ip(packet.quoted.dst, "10.0.0.4");
+    cr_expect_eq(packet.quoted.l4_src, 1000);
+    cr_expect_eq(packet.quoted.l4_dst, 53);
+    cr_expect_eq(frame_len, 14 + 20 + 8 + 20 + 8 + 20);
+    expect_ip4_checksums(&packet);
+    const struct rte_ipv4_hdr *quoted = (const void *)(frame + packet.l4_offset + 8);
+    cr_expect_eq(rte_raw_cksum(quoted, sizeof(*quoted)), 0xffff);
+    cr_expect_eq(quoted->total_length, RTE_BE16(48));
+}
+
+Test(words, what_a_quote_leaves_out_went_the_other_way)
+{
+    struct df_packet packet = make("icmp," V4 "quote=[tcp tp_dst=80]");
+    cr_expect_eq(packet.l4_dst, 3);
+    expect_ip(packet.quoted.src, "10.0.0.2");
+    expect_ip(packet.quoted.dst, "10.0.0.1");
+    cr_expect_eq(packet.quoted.ip_proto, 6);
+    packet = make("icmp6," V6 "quote=[]");
+    cr_expect_eq(packet.l4_dst, 1);
+    cr_assert(packet.quoted.whole);
+    cr_expect_eq(packet.quoted.ip_proto, IPPROTO_ICMPV6);
+    cr_expect_eq(packet.quoted.l4_src, 1);
+    expect_ip(packet.quoted.src, "2001:db8::2");
+    expect_ip6_checksum(&packet);
+}
+
+Test(words, a_quote_may_be_an_error_a_fragment_or_cut_off)
+{
+    struct df_packet packet = make("icmp," V4 "quote=[icmp,icmp_type=3,quote=[udp,tp_dst=5]]");
+    cr_expect(packet.quoted.whole);
+    cr_expect(packet.quoted.is_error);
+    cr_expect_eq(frame_len, 14 + 20 + 8 + 20 + 8 + 20 + 8);
+    packet = make("icmp," V4 "quote=[udp,frag_offset=8,len=8]");
+    cr_expect_not(packet.quoted.whole);
+    packet = make("icmp," V4 "quote=[udp,len=100],quote_len=28");
+    cr_expect(packet.quoted.whole);
+    cr_expect_eq(frame_len, 14 + 20 + 8 + 28);
+    expect_ip4_checksums(&packet);
+    packet = make("icmp," V4 "quote=[udp,len=100],quote_len=27");
+    cr_expect_not(packet.quoted.whole);
+    packet = make("icmp," V4 "icmp_type=3");
+    cr_expect(packet.bits & DF_PACKET_ICMP_ERROR);
+}
+
 Test(words, no_protocol_is_a_ping)
 {
     struct df_packet packet = make(V4);
@@ -276,6 +419,24 @@ ParameterizedTestParameters(words, an_error_names_the_word)
         {"icmp,dl_src=02:00:00:00:00:01,nw_src=10.0.0.1,nw_dst=10.0.0.2", "dl_dst is missing"},
         {"tcp6," V4, "ipv6 and an IPv4 address do not go together"},
         {"icmp6," V6 "icmp_type=135", "nd_target is missing"},
+        {"tcp," V4 "tcp_seq=4294967296", "tcp_seq=4294967296: must be a number from 0 to 4294967295"},
+        {"udp," V4 "frag_offset=12", "frag_offset=12: must be a multiple of 8"},
+        {"udp," V4 "frag_more=2", "frag_more=2: must be a number from 0 to 1"},
+        {"udp," V4 "ip_id=65536", "ip_id=65536: IPv4 has 16 bits"},
+        {"sctp," V4 "sctp_chunk=inti", "sctp_chunk=inti: must be a number, or a name"},
+        {"sctp," V4 "sctp_chunk=256", "sctp_chunk=256: must be a number from 0 to 255"},
+        {"icmp," V4 "quote=udp", "quote=udp: must be words in brackets"},
+        {"icmp," V4 "quote=[udp,tp_dst=1", "quote=[udp,tp_dst=1: must be words in brackets"},
+        {"icmp," V4 "quote=[udp]x", "quote=[udp]x: must be words in brackets"},
+        {"icmp," V4 "quote=[udp,bogus=1]", "bogus: there is no such field"},
+        {"icmp," V4 "quote=[udp],quote=[tcp]", "quote: a packet quotes one packet"},
+        {"icmp," V4 "quote=[icmp,quote=[icmp,quote=[udp]]]", "quote: a packet quotes one packet, and that"},
+        {"udp," V4 "quote=[udp]", "quote: only ICMP and ICMPv6 messages"},
+        {"icmp," V4 "quote=[udp,src=vm1]", "quote: a quoted packet has neither ports' names"},
+        {"icmp," V4 "quote=[udp,dl_vlan=1]", "quote: a quoted packet has neither ports' names"},
+        {"icmp," V4 "quote=[arp]", "quote: a quoted packet is an IP packet"},
+        {"icmp," V4 "quote=[udp6]", "ipv6 and an IPv4 address do not go together"},
+        {"icmp," V4 "quote=[udp,frag_offset=1]", "frag_offset=1: must be a multiple of 8"},
         {"icmp,dst=vm2," MACS, "vm2: names of ports are not known here"},
         {"icmp,src=", "src=: must be the name of a port"},
         {"udp," V4 "len=9200", "len=9200: the frame is longer than"},

@@ -209,8 +209,14 @@ Test(flow_key, no_byte_behind_the_frame_is_read)
 
 /* ---- Places */
 
+static struct df_flow_probe probe_of(unsigned kind)
+{
+    return (struct df_flow_probe){
+        .key = key, .hash = df_flow_hash(&key), .frame = frame.byte, .kind = (uint8_t)kind};
+}
+
 /* A flow by number: its frame is in frame, its key in key. */
-static uint64_t nth_flow(unsigned n)
+static struct df_flow_probe nth_flow(unsigned n)
 {
     char source[16];
     snprintf(source, sizeof(source), "10.1.%u.%u", n / 250, n % 250 + 1);
@@ -219,25 +225,31 @@ static uint64_t nth_flow(unsigned n)
     frame_fill(&frame, 0, 20);
     frame_close(&frame);
     cr_assert_eq(read_key(false), DF_FLOW_IP4);
-    return df_flow_hash(&key);
+    return probe_of(DF_FLOW_IP4);
+}
+
+static struct df_flow *place_probe(const struct df_flow_probe *probe, uint16_t tick, bool may_evict, bool *evicted)
+{
+    struct df_flow *flow = df_flow_place(&cache, probe, tick, may_evict, evicted);
+    if (flow == NULL)
+        return NULL;
+    flow->key = key;
+    memcpy(flow->in_macs, frame.byte, sizeof(flow->in_macs));
+    flow->tunnel_key = probe->outer_src;
+    flow->peer = probe->outer_key_high;
+    return flow;
 }
 
 static struct df_flow *place(unsigned n, uint16_t tick, bool may_evict, bool *evicted)
 {
-    uint64_t hash = nth_flow(n);
-    struct df_flow *flow = df_flow_place(&cache, &key, hash, DF_FLOW_IP4, frame.byte, tick, may_evict, evicted);
-    if (flow == NULL)
-        return NULL;
-    flow->key = key;
-    flow->head[0] = df_load64(frame.byte);
-    flow->head[1] = df_load64(frame.byte + 8) & DF_FLOW_HEAD_MASK_IP4;
-    return flow;
+    struct df_flow_probe probe = nth_flow(n);
+    return place_probe(&probe, tick, may_evict, evicted);
 }
 
 static struct df_flow *find(unsigned n)
 {
-    uint64_t hash = nth_flow(n);
-    return df_flow_find(&cache, &key, hash, DF_FLOW_IP4, frame.byte);
+    struct df_flow_probe probe = nth_flow(n);
+    return df_flow_find(&cache, &probe);
 }
 
 /* Fills the bucket with flows 0 to 14; flow n was used at tick 100 + n, but flow 9 before all others. */
@@ -311,11 +323,13 @@ Test(flow_cache, another_mac_is_another_flow)
 {
     bool evicted;
     place(0, 1, true, &evicted);
-    uint64_t hash = nth_flow(0);
-    frame.byte[11] ^= 1;
-    cr_assert_null(df_flow_find(&cache, &key, hash, DF_FLOW_IP4, frame.byte));
-    frame.byte[11] ^= 1;
-    cr_assert_not_null(df_flow_find(&cache, &key, hash, DF_FLOW_IP4, frame.byte));
+    struct df_flow_probe probe = nth_flow(0);
+    for (unsigned byte = 0; byte < 12; byte++) {
+        frame.byte[byte] ^= 1;
+        cr_assert_null(df_flow_find(&cache, &probe));
+        frame.byte[byte] ^= 1;
+    }
+    cr_assert_not_null(df_flow_find(&cache, &probe));
 }
 
 Test(flow_cache, ipv6_addresses_are_compared_in_full)
@@ -323,15 +337,28 @@ Test(flow_cache, ipv6_addresses_are_compared_in_full)
     bool evicted;
     udp6(1, 2);
     cr_assert_eq(read_key(false), DF_FLOW_IP6);
-    uint64_t hash = df_flow_hash(&key);
-    struct df_flow *flow = df_flow_place(&cache, &key, hash, DF_FLOW_IP6, frame.byte, 1, true, &evicted);
-    flow->key = key;
-    flow->head[0] = df_load64(frame.byte);
-    flow->head[1] = df_load64(frame.byte + 8) & DF_FLOW_HEAD_MASK_IP6;
+    struct df_flow_probe probe = probe_of(DF_FLOW_IP6);
+    struct df_flow *flow = place_probe(&probe, 1, true, &evicted);
     memcpy(df_flow_rest(&cache, flow)->ip6, frame.byte + frame.ip + 8, 32);
-    cr_assert_eq(df_flow_find(&cache, &key, hash, DF_FLOW_IP6, frame.byte), flow);
+    cr_assert_eq(df_flow_find(&cache, &probe), flow);
     frame.byte[frame.ip + 8 + 31] ^= 1; /* a frame whose folded key would be the same */
-    cr_assert_null(df_flow_find(&cache, &key, hash, DF_FLOW_IP6, frame.byte));
+    cr_assert_null(df_flow_find(&cache, &probe));
+}
+
+Test(flow_cache, another_outer_source_or_tunnel_key_is_another_flow)
+{
+    bool evicted;
+    struct df_flow_probe probe = nth_flow(0);
+    probe.kind |= DF_FLOW_TUNNEL;
+    probe.outer_src = 0x0100000a;
+    probe.outer_key_high = 7;
+    struct df_flow *flow = place_probe(&probe, 1, true, &evicted);
+    cr_assert_eq(df_flow_find(&cache, &probe), flow);
+    probe.outer_src ^= 1u << 31;
+    cr_assert_null(df_flow_find(&cache, &probe));
+    probe.outer_src ^= 1u << 31;
+    probe.outer_key_high ^= 0x80;
+    cr_assert_null(df_flow_find(&cache, &probe));
 }
 
 /* ---- Stamps */
@@ -346,9 +373,10 @@ static struct df_flow *decided_from(const uint32_t *marks, unsigned n)
         df_stamps_add(&stamps, marks[i]);
     struct df_flow *flow = place(0, 1, true, &evicted);
     flow->changes = stamps.counter;
-    flow->sum = stamps.sum;
-    flow->n_stamps = (uint8_t)n;
-    memcpy(df_flow_rest(&cache, flow)->stamp, stamps.slot, n * sizeof(stamps.slot[0]));
+    struct df_flow_rest *rest = df_flow_rest(&cache, flow);
+    rest->sum = stamps.sum;
+    rest->n_stamps = (uint16_t)n;
+    memcpy(rest->stamp, stamps.slot, n * sizeof(stamps.slot[0]));
     return flow;
 }
 

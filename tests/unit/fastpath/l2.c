@@ -15,6 +15,7 @@ static void attach(uint32_t n)
     struct df_dispatch_key dispatch = {.lport = 10 + n};
     struct df_dispatch_value out = {.port = (uint16_t)n, .vlan = 0};
     must_put(DF_TABLE_DISPATCH, &dispatch, &out);
+    groups_off(10 + n);
     must_put(DF_TABLE_EGRESS, &egress, &local);
 }
 
@@ -250,6 +251,26 @@ Test(flood, members_come_and_go)
     cr_assert_eq(del_len(DF_TABLE_FLOOD, &missing, sizeof(missing)), -ENOENT);
 }
 
+/* Port 3 is in no group: what it gets depends on ports, which a later fragment has not. Then no copy is made yet. */
+Test(flood, a_later_fragment_waits_when_one_copy_needs_its_ports)
+{
+    struct df_conntrack_key key = {.lport = 13};
+    struct df_conntrack_value no_group = {.enabled = 1};
+    must_put(DF_TABLE_INGRESS_CONNTRACK, &key, &no_group);
+    make_frame(BROADCAST);
+    walk.packet.bits |= DF_PACKET_FRAGMENT | DF_PACKET_LATER_FRAGMENT;
+    walk.packet.bits &= (uint16_t)~DF_PACKET_L4;
+    cr_assert_eq(visit(DF_TABLE_FLOOD), DF_TABLE_END);
+    cr_assert_eq(walk.verdict.kind, DF_VERDICT_HOLD);
+    cr_assert_eq(walk.verdict.n_outputs, 0);
+    cr_assert(walk.uncacheable);
+    walk.packet.bits |= DF_PACKET_L4;
+    cr_assert_eq(visit(DF_TABLE_FLOOD), DF_TABLE_END);
+    cr_assert_eq(walk.verdict.kind, DF_VERDICT_OUTPUT);
+    cr_assert_eq(walk.verdict.n_outputs, 1);
+    cr_assert_eq(outputs[0].port, 2);
+}
+
 Test(flood, networks_are_apart)
 {
     make_frame(BROADCAST);
@@ -344,7 +365,7 @@ Test(egress, a_local_port)
     attach(2);
     make_frame(TEST_ROUTER_MAC);
     walk.out_lport = 12;
-    expect_next(DF_TABLE_EGRESS, DF_TABLE_DISPATCH);
+    expect_next(DF_TABLE_EGRESS, DF_TABLE_INGRESS_CONNTRACK);
 }
 
 Test(egress, no_path)

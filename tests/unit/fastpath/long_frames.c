@@ -41,6 +41,7 @@ static void open_port(uint16_t number, const char *name)
     struct df_dispatch_value to = {.port = number};
     must_put(DF_TABLE_PORT_SECURITY, &open_key, &open);
     must_put(DF_TABLE_L2, &mac_key, &mac_value);
+    groups_off(10u + number);
     must_put(DF_TABLE_EGRESS, &egress, &local);
     must_put(DF_TABLE_DISPATCH, &out, &to);
     must_put(DF_TABLE_CLASSIFICATION, &in, &lport);

@@ -285,23 +285,35 @@ static void make_fragment4(unsigned proto, unsigned field, unsigned payload)
     frame_checksum4(&frame);
 }
 
+static void expect_fragment_(uint32_t id, unsigned offset, unsigned len, int line)
+{
+    cr_assert(packet.fragment_id == id && packet.fragment_offset == offset && packet.fragment_len == len,
+              "line %d: id %u, %u bytes at %u", line, packet.fragment_id, packet.fragment_len, packet.fragment_offset);
+}
+
+#define expect_fragment(id, offset, len) expect_fragment_(id, offset, len, __LINE__)
+
 Test(packet, ip4_fragments)
 {
     make_fragment4(17, 0x2000, 64);          /* the first */
     frame_set16(&frame, frame.l4 + 4, 1400); /* UDP says how long the whole datagram is */
     expect(NONE);
-    cr_assert_eq(packet.bits, DF_PACKET_IP4 | DF_PACKET_L4 | DF_PACKET_FRAGMENT);
+    cr_assert_eq(packet.bits, DF_PACKET_IP4 | DF_PACKET_L4 | DF_PACKET_FRAGMENT | DF_PACKET_MORE_FRAGMENTS);
     cr_assert_eq(packet.l4_dst, 53);
+    expect_fragment(0x1234, 0, 64);
     make_fragment4(17, 0x2008, 64); /* a middle one */
     expect(NONE);
-    cr_assert_eq(packet.bits, DF_PACKET_IP4 | DF_PACKET_FRAGMENT | DF_PACKET_LATER_FRAGMENT);
+    cr_assert_eq(packet.bits, DF_PACKET_IP4 | DF_PACKET_FRAGMENT | DF_PACKET_LATER_FRAGMENT | DF_PACKET_MORE_FRAGMENTS);
     cr_assert_eq(packet.l4_dst, 0);
+    expect_fragment(0x1234, 64, 64);
     make_fragment4(17, 0x0010, 3); /* the last */
     expect(NONE);
+    expect_fragment(0x1234, 128, 3);
     cr_assert_eq(packet.bits, DF_PACKET_IP4 | DF_PACKET_FRAGMENT | DF_PACKET_LATER_FRAGMENT);
     make_fragment4(17, 0x4000, 64); /* none: do not fragment */
     expect(NONE);
     cr_assert_eq(packet.bits, DF_PACKET_IP4 | DF_PACKET_L4);
+    expect_fragment(0, 0, 0);
 }
 
 Test(packet, ip4_fragments_malformed)
@@ -310,9 +322,46 @@ Test(packet, ip4_fragments_malformed)
     expect(BAD_IP);
     make_fragment4(17, 0x1fff, 64); /* past 65535 bytes */
     expect(BAD_IP);
-    make_fragment4(6, 0x0001, 64); /* on top of TCP's flags */
-    expect(BAD_L4);
     make_fragment4(17, 0x0001, 64);
+    expect(NONE);
+    make_fragment4(17, 0x2000, 64);
+    frame_set16(&frame, frame.l4 + 4, 7);
+    expect(BAD_L4); /* not for being short */
+}
+
+/* A first fragment of the protocol with so many bytes, of which byte 12 is right for TCP. */
+static void make_first_fragment(unsigned proto, unsigned len)
+{
+    frame_ethernet(&frame);
+    frame_ip4(&frame, proto, "10.0.0.1", "10.0.0.2", 0);
+    frame_fill(&frame, 0x50, len);
+    frame_close(&frame);
+    frame_set16(&frame, frame.ip + 6, 0x2000);
+    frame_checksum4(&frame);
+}
+
+/* RFC 1858, RFC 7112. */
+Test(packet, tiny_first_fragments)
+{
+    static const struct {
+        unsigned proto, len;
+        enum df_drop drop;
+    } cases[] = {{6, 0, DF_DROP_FRAG_TINY},   {6, 8, DF_DROP_FRAG_TINY},  {6, 16, DF_DROP_FRAG_TINY},
+                 {6, 24, DF_DROP_NONE},       {17, 0, DF_DROP_FRAG_TINY}, {17, 8, DF_DROP_NONE},
+                 {132, 8, DF_DROP_FRAG_TINY}, {132, 16, DF_DROP_NONE},    {1, 0, DF_DROP_FRAG_TINY},
+                 {1, 8, DF_DROP_NONE},        {47, 0, DF_DROP_NONE}};
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        make_first_fragment(cases[i].proto, cases[i].len);
+        expect_(parse(), cases[i].drop, (int)i);
+    }
+    make_first_fragment(6, 24);
+    frame.byte[frame.l4 + 12] = 0x70; /* options that go past the fragment */
+    expect(FRAG_TINY);
+    frame.byte[frame.l4 + 12] = 0x40; /* wrong in any packet */
+    expect(BAD_L4);
+    make_fragment4(6, 0x0001, 64); /* it would bring TCP's flags: RFC 1858 section 3.2.2 */
+    expect(FRAG_TINY);
+    make_fragment4(6, 0x0002, 64);
     expect(NONE);
 }
 
@@ -408,7 +457,7 @@ static void fragment_header(unsigned next, unsigned field)
     frame_8(&frame, next);
     frame_8(&frame, 0);
     frame_16(&frame, field);
-    frame_32(&frame, 0x1234);
+    frame_32(&frame, 0x12345678);
 }
 
 static void begin_ip6(unsigned next)
@@ -482,14 +531,46 @@ Test(packet, ip6_fragments)
     frame_set16(&frame, frame.len - 12, 1400);
     frame_close(&frame);
     expect(NONE);
-    cr_assert_eq(packet.bits, DF_PACKET_IP6 | DF_PACKET_L4 | DF_PACKET_OPTIONS | DF_PACKET_FRAGMENT);
+    cr_assert_eq(packet.bits,
+                 DF_PACKET_IP6 | DF_PACKET_L4 | DF_PACKET_OPTIONS | DF_PACKET_FRAGMENT | DF_PACKET_MORE_FRAGMENTS);
+    expect_fragment(0x12345678, 0, 16);
     begin_ip6(44);
     fragment_header(60, 16 | 1); /* what follows is not a header, though 60 says so */
     frame_fill(&frame, 0xff, 16);
     frame_close(&frame);
     expect(NONE);
-    cr_assert_eq(packet.bits, DF_PACKET_IP6 | DF_PACKET_OPTIONS | DF_PACKET_FRAGMENT | DF_PACKET_LATER_FRAGMENT);
+    cr_assert_eq(packet.bits, DF_PACKET_IP6 | DF_PACKET_OPTIONS | DF_PACKET_FRAGMENT | DF_PACKET_LATER_FRAGMENT |
+                                  DF_PACKET_MORE_FRAGMENTS);
     cr_assert_eq(packet.ip_proto, 60);
+    expect_fragment(0x12345678, 16, 16);
+}
+
+/* RFC 7112: all headers are in the first fragment. */
+Test(packet, ip6_headers_of_the_first_fragment_are_whole)
+{
+    begin_ip6(44);
+    fragment_header(60, 1);
+    extension(17, 3);
+    frame_udp(&frame, 7, 53, 0);
+    frame_close(&frame);
+    expect(NONE);
+    expect_fragment(0x12345678, 0, 32);
+    begin_ip6(44);
+    fragment_header(60, 1);
+    extension(17, 3);
+    frame_close(&frame);
+    expect(FRAG_TINY);
+    begin_ip6(44);
+    fragment_header(60, 1);
+    frame_16(&frame, 17 << 8 | 2);
+    frame_fill(&frame, 0, 14);
+    frame_close(&frame);
+    expect(FRAG_TINY);
+    begin_ip6(60); /* in front of the fragment header it is just cut off */
+    frame_16(&frame, 44 << 8 | 2);
+    frame_fill(&frame, 0, 14);
+    frame_close(&frame);
+    expect(TRUNCATED);
 }
 
 Test(packet, ip6_fragments_malformed)
@@ -498,8 +579,8 @@ Test(packet, ip6_fragments_malformed)
         unsigned next, field, payload;
         enum df_drop drop;
     } cases[] = {
-        {17, 16 | 1, 15, DF_DROP_BAD_IP}, {17, 0xfff8, 16, DF_DROP_BAD_IP}, {6, 8, 16, DF_DROP_BAD_L4},
-        {6, 1, 16, DF_DROP_TRUNCATED}, /* the first fragment lacks the header: RFC 7112 */
+        {17, 16 | 1, 15, DF_DROP_BAD_IP}, {17, 0xfff8, 16, DF_DROP_BAD_IP}, {6, 8, 16, DF_DROP_FRAG_TINY},
+        {6, 1, 16, DF_DROP_FRAG_TINY}, /* the first fragment lacks the header: RFC 7112 */
         {17, 0xfff0, 8, DF_DROP_NONE},
     };
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -521,6 +602,67 @@ Test(packet, tcp_malformed)
     make_tcp4();
     frame.byte[frame.l4 + 12] = 0x60; /* options past the end */
     expect(TRUNCATED);
+}
+
+/* A TCP header with options, and payload behind it. */
+static void make_tcp_with(unsigned flags, const void *options, unsigned len, unsigned payload)
+{
+    frame_ethernet(&frame);
+    frame_ip4(&frame, 6, "10.0.0.1", "10.0.0.2", 0);
+    frame_16(&frame, 1000);
+    frame_16(&frame, 80);
+    frame_32(&frame, 0xfedcba98);
+    frame_32(&frame, 0x89abcdef);
+    frame_8(&frame, (5 + len / 4) << 4);
+    frame_8(&frame, flags);
+    frame_16(&frame, 0xfff0);
+    frame_fill(&frame, 0, 4);
+    frame_bytes(&frame, options, len);
+    frame_fill(&frame, 0, payload);
+    frame_close(&frame);
+}
+
+Test(packet, tcp)
+{
+    make_tcp_with(0xd8, "", 0, 5); /* CWR, ECE, ACK, PSH */
+    frame_fill(&frame, 0xee, 9);   /* Ethernet padding */
+    expect(NONE);
+    cr_assert_eq(packet.tcp.seq, 0xfedcba98);
+    cr_assert_eq(packet.tcp.ack, 0x89abcdef);
+    cr_assert_eq(packet.tcp.window, 0xfff0);
+    cr_assert_eq(packet.tcp.payload_len, 5);
+    cr_assert_eq(packet.tcp.flags, 0x18);
+    cr_assert_eq(packet.tcp.window_shift, 0xff);
+    make_tcp_with(0x02, "\1\1\1\1", 4, 0);
+    expect(NONE);
+    cr_assert_eq(packet.tcp.payload_len, 0);
+}
+
+Test(packet, tcp_window_scale)
+{
+    static const struct {
+        unsigned flags, len;
+        const char *options;
+        unsigned shift;
+    } cases[] = {
+        {0x02, 4, "\3\3\7\0", 7},
+        {0x12, 4, "\1\3\3\16", 14},
+        {0x02, 4, "\1\3\3\17", 14},         /* RFC 7323 section 2.3 */
+        {0x02, 8, "\2\4\5\264\1\3\3\1", 1}, /* behind MSS */
+        {0x10, 4, "\3\3\7\0", 0xff},        /* not a SYN */
+        {0x02, 4, "\0\3\3\7", 0xff},        /* behind the end of options */
+        {0x02, 4, "\1\1\3\3", 0xff},        /* cut off */
+        {0x02, 4, "\1\1\1\3", 0xff},
+        {0x02, 4, "\3\4\7\0", 0xff},         /* of a wrong length */
+        {0x02, 8, "\2\0\3\3\3\3\7\0", 0xff}, /* behind one without length */
+        {0x02, 8, "\2\1\3\3\3\3\7\0", 0xff},
+        {0x02, 8, "\2\11\3\3\3\3\7\0", 0xff}, /* behind one that goes past the header */
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        make_tcp_with(cases[i].flags, cases[i].options, cases[i].len, 0);
+        expect(NONE);
+        cr_assert_eq(packet.tcp.window_shift, cases[i].shift, "case %u: %u", i, packet.tcp.window_shift);
+    }
 }
 
 static void make_udp4(unsigned payload)
@@ -557,10 +699,93 @@ Test(packet, sctp)
     expect(NONE);
     cr_assert_eq(packet.l4_src, 5000);
     cr_assert_eq(packet.l4_dst, 2905);
+    cr_assert_eq(packet.sctp.tag, 0x01010101);
+    cr_assert_not(packet.sctp.has_chunk);
     expect_no_prefix_passes();
     frame.len--;
     frame_close(&frame);
     expect(TRUNCATED);
+}
+
+static void begin_sctp(void)
+{
+    frame_ethernet(&frame);
+    frame_ip4(&frame, 132, "10.0.0.1", "10.0.0.2", 0);
+    frame_16(&frame, 5000);
+    frame_16(&frame, 2905);
+    frame_32(&frame, 0xfedcba98);
+    frame_32(&frame, 0);
+}
+
+/* len: of the chunk as it says; there: how much of it is. */
+static void chunk(unsigned type, unsigned len, unsigned there)
+{
+    frame_16(&frame, type << 8);
+    frame_16(&frame, len);
+    frame_fill(&frame, 0x22, there - 4);
+}
+
+static void expect_chunk_(unsigned type, uint32_t initiate_tag, int line)
+{
+    frame_close(&frame);
+    expect_(parse(), DF_DROP_NONE, line);
+    cr_assert(packet.sctp.has_chunk, "line %d", line);
+    cr_assert_eq(packet.sctp.chunk, type, "line %d: chunk %u", line, packet.sctp.chunk);
+    cr_assert_eq(packet.sctp.initiate_tag, initiate_tag, "line %d", line);
+    cr_assert_eq(packet.sctp.tag, 0xfedcba98);
+}
+
+#define expect_chunk(type, initiate_tag) expect_chunk_(type, initiate_tag, __LINE__)
+
+Test(packet, sctp_chunks)
+{
+    begin_sctp();
+    chunk(1, 20, 20);
+    expect_chunk(1, 0x22222222);
+    begin_sctp();
+    chunk(2, 20, 20);
+    expect_chunk(2, 0x22222222);
+    begin_sctp();
+    chunk(10, 8, 8); /* COOKIE ECHO with DATA behind it */
+    chunk(0, 20, 20);
+    expect_chunk(10, 0);
+    begin_sctp();
+    chunk(3, 16, 16); /* SACK, DATA padded, and what tells */
+    chunk(0, 17, 20);
+    chunk(7, 8, 8);
+    expect_chunk(7, 0);
+    begin_sctp();
+    chunk(3, 16, 16);
+    chunk(0, 17, 20);
+    expect_chunk(3, 0);
+}
+
+Test(packet, sctp_chunks_malformed)
+{
+    begin_sctp();
+    frame_fill(&frame, 1, 3); /* half a header */
+    frame_close(&frame);
+    expect(NONE);
+    cr_assert_not(packet.sctp.has_chunk);
+    begin_sctp();
+    chunk(1, 3, 20); /* a length that is none */
+    frame_close(&frame);
+    expect(NONE);
+    cr_assert_not(packet.sctp.has_chunk);
+    begin_sctp();
+    chunk(1, 20, 6); /* cut off in its tag */
+    expect_chunk(1, 0);
+    begin_sctp();
+    chunk(1, 4, 20); /* a tag that is not the chunk's */
+    expect_chunk(1, 0);
+    begin_sctp();
+    chunk(0, 65535, 16); /* DATA past the end */
+    expect_chunk(0, 0);
+    begin_sctp();
+    for (unsigned i = 0; i < 20; i++) /* more than are looked at */
+        chunk(0, 4, 4);
+    chunk(7, 8, 8);
+    expect_chunk(0, 0);
 }
 
 static void make_icmp(int family, unsigned proto)
@@ -578,7 +803,7 @@ Test(packet, icmp)
 {
     make_icmp(AF_INET, 1);
     expect(NONE);
-    cr_assert_eq(packet.bits, DF_PACKET_IP4 | DF_PACKET_L4);
+    cr_assert_eq(packet.bits, DF_PACKET_IP4 | DF_PACKET_L4 | DF_PACKET_ICMP_ERROR);
     cr_assert_eq(packet.l4_src, 0);
     cr_assert_eq(packet.l4_dst, 3);
     cr_assert_eq(packet.icmp_code, 4);
@@ -592,7 +817,7 @@ Test(packet, icmp6)
 {
     make_icmp(AF_INET6, 58);
     expect(NONE);
-    cr_assert_eq(packet.bits, DF_PACKET_IP6 | DF_PACKET_L4);
+    cr_assert_eq(packet.bits, DF_PACKET_IP6 | DF_PACKET_L4 | DF_PACKET_ICMP_ERROR);
     cr_assert_eq(packet.l4_dst, 1);
     cr_assert_eq(packet.icmp_code, 4);
     frame.len -= 4;
@@ -611,6 +836,231 @@ Test(packet, icmp_of_the_other_family_is_a_number)
     make_icmp(AF_INET6, 1);
     expect(NONE);
     cr_assert_eq(packet.bits, DF_PACKET_IP6);
+}
+
+Test(packet, icmp_of_which_kind)
+{
+    static const uint8_t errors[] = {3, 4, 5, 11, 12}, errors6[] = {1, 2, 3, 4};
+    for (unsigned type = 0; type < 256; type++) {
+        for (unsigned v6 = 0; v6 < 2; v6++) {
+            if (v6 && type >= 133 && type <= 137)
+                continue;
+            frame_ethernet(&frame);
+            v6 ? frame_ip6(&frame, 58, 64, "2001:db8::1", "2001:db8::2")
+               : frame_ip4(&frame, 1, "10.0.0.1", "10.0.0.2", 0);
+            frame_icmp(&frame, type, 0, 0);
+            frame_close(&frame);
+            expect(NONE);
+            bool echo = v6 ? type == 128 || type == 129 : type == 8 || type == 0;
+            bool error = memchr(v6 ? errors6 : errors, (int)type, v6 ? sizeof(errors6) : sizeof(errors)) != NULL;
+            cr_assert_eq((packet.bits & DF_PACKET_ICMP_ECHO) != 0, echo, "type %u", type);
+            cr_assert_eq((packet.bits & DF_PACKET_ICMP_ERROR) != 0, error, "type %u", type);
+            cr_assert_eq(packet.icmp_id, echo ? 0x7700 : 0);
+            cr_assert_not(packet.quoted.whole);
+        }
+    }
+}
+
+Test(packet, icmp6_echo_without_identifier)
+{
+    make_icmp(AF_INET6, 58);
+    frame.byte[frame.l4] = 128;
+    frame.len -= 1;
+    frame_close(&frame);
+    expect(NONE);
+    cr_assert_eq(packet.bits, DF_PACKET_IP6 | DF_PACKET_L4);
+    cr_assert_eq(packet.icmp_id, 0);
+}
+
+/* ---- What ICMP errors quote ---- */
+
+/* Begins an error; what it quotes comes behind it. */
+static void begin_error(int family)
+{
+    frame_ethernet(&frame);
+    if (family == AF_INET)
+        frame_ip4(&frame, 1, "10.0.0.254", "10.0.0.1", 0);
+    else
+        frame_ip6(&frame, 58, 64, "2001:db8::fe", "2001:db8::1");
+    frame_32(&frame, family == AF_INET ? 3 << 24 : 1 << 24);
+    frame_32(&frame, 0);
+}
+
+static void quote_ip4(unsigned proto, unsigned fragment, unsigned options)
+{
+    frame_32(&frame, 0x45000000u + (options / 4 << 24) + 1400); /* a packet of which most is not there */
+    frame_32(&frame, 0x12340000 + fragment);
+    frame_32(&frame, 0x40000000 + (proto << 16) + 0xbad);
+    frame_bytes(&frame, "\12\0\0\1\12\0\0\2", 8);
+    frame_fill(&frame, 1, options);
+}
+
+static void quote_ip6(unsigned next)
+{
+    frame_32(&frame, 0x60000000);
+    frame_32(&frame, 1400u << 16 | next << 8 | 64);
+    inet_pton(AF_INET6, "2001:db8::1", frame.byte + frame.len);
+    inet_pton(AF_INET6, "2001:db8::2", frame.byte + frame.len + 16);
+    frame.len += 32;
+}
+
+static void quote_ports(void)
+{
+    frame_16(&frame, 5000);
+    frame_16(&frame, 53);
+    frame_32(&frame, 0x05780000); /* UDP: its length is the whole datagram's */
+}
+
+static void expect_quoted_(int family, unsigned proto, unsigned src, unsigned dst, int line)
+{
+    frame_close(&frame);
+    expect_(parse(), DF_DROP_NONE, line);
+    cr_assert(packet.bits & DF_PACKET_ICMP_ERROR);
+    cr_assert(packet.quoted.whole, "line %d", line);
+    cr_assert_eq(packet.quoted.ip_proto, proto, "line %d: protocol %u", line, packet.quoted.ip_proto);
+    cr_assert(ip_is(&packet.quoted.src, family, family == AF_INET ? "10.0.0.1" : "2001:db8::1"));
+    cr_assert(ip_is(&packet.quoted.dst, family, family == AF_INET ? "10.0.0.2" : "2001:db8::2"));
+    cr_assert_eq(packet.quoted.l4_src, src, "line %d: %u", line, packet.quoted.l4_src);
+    cr_assert_eq(packet.quoted.l4_dst, dst, "line %d: %u", line, packet.quoted.l4_dst);
+}
+
+#define expect_quoted(family, proto, src, dst) expect_quoted_(family, proto, src, dst, __LINE__)
+
+static void expect_no_quote_(int line)
+{
+    frame_close(&frame);
+    expect_(parse(), DF_DROP_NONE, line);
+    cr_assert(packet.bits & DF_PACKET_ICMP_ERROR, "line %d", line);
+    cr_assert_not(packet.quoted.whole, "line %d", line);
+}
+
+#define expect_no_quote() expect_no_quote_(__LINE__)
+
+Test(packet, quoted_ip4)
+{
+    static const uint8_t with_ports[] = {6, 17, 132};
+    for (unsigned i = 0; i < sizeof(with_ports); i++) {
+        begin_error(AF_INET);
+        quote_ip4(with_ports[i], 0x2000, i * 8); /* a first fragment has ports */
+        quote_ports();
+        expect_quoted(AF_INET, with_ports[i], 5000, 53);
+        cr_assert_not(packet.quoted.is_error);
+        for (unsigned n = 0; n < 28 + i * 8; n++) {
+            frame.len--;
+            expect_no_quote();
+        }
+    }
+}
+
+Test(packet, quoted_ip6)
+{
+    begin_error(AF_INET6);
+    quote_ip6(0);
+    extension(60, 1);
+    extension(44, 2);
+    fragment_header(17, 1);
+    quote_ports();
+    expect_quoted(AF_INET6, 17, 5000, 53);
+    for (unsigned n = 0; n < 40 + 8 + 16 + 8 + 8; n++) {
+        frame.len--;
+        expect_no_quote();
+    }
+}
+
+Test(packet, quoted_icmp)
+{
+    static const struct {
+        unsigned type;
+        bool echo, error;
+    } cases[] = {{8, true, false}, {0, true, false}, {3, false, true}, {13, false, false}},
+      cases6[] = {{128, true, false}, {129, true, false}, {2, false, true}, {143, false, false}};
+    for (unsigned i = 0; i < 8; i++) {
+        bool v6 = i >= 4;
+        begin_error(v6 ? AF_INET6 : AF_INET);
+        v6 ? quote_ip6(58) : quote_ip4(1, 0, 0);
+        frame_32(&frame, (v6 ? cases6[i - 4].type : cases[i].type) << 24);
+        frame_32(&frame, 0x99880001);
+        unsigned id = (v6 ? cases6[i - 4].echo : cases[i].echo) ? 0x9988 : 0;
+        expect_quoted(v6 ? AF_INET6 : AF_INET, v6 ? 58 : 1, id, id);
+        cr_assert_eq(packet.quoted.is_error, v6 ? cases6[i - 4].error : cases[i].error);
+        frame.len--;
+        expect_no_quote();
+    }
+}
+
+Test(packet, quoted_protocols_without_ports)
+{
+    static const uint8_t protos[] = {47, 50, 58, 2};
+    for (unsigned i = 0; i < sizeof(protos); i++) {
+        begin_error(AF_INET);
+        quote_ip4(protos[i], 0, 0);
+        expect_quoted(AF_INET, protos[i], 0, 0);
+    }
+    begin_error(AF_INET6);
+    quote_ip6(1); /* of the other family: just a number */
+    expect_quoted(AF_INET6, 1, 0, 0);
+}
+
+Test(packet, quoted_malformed)
+{
+    begin_error(AF_INET);
+    quote_ip4(17, 1, 0); /* a later fragment */
+    quote_ports();
+    expect_no_quote();
+    begin_error(AF_INET);
+    quote_ip4(17, 0, 0);
+    quote_ports();
+    frame.byte[frame.len - 28] = 0x44; /* header length */
+    expect_no_quote();
+    frame.byte[frame.len - 28] = 0x65; /* version */
+    expect_no_quote();
+    frame.byte[frame.len - 28] = 0x4f; /* header past the end */
+    expect_no_quote();
+    begin_error(AF_INET6);
+    quote_ip4(17, 0, 0); /* of the other family */
+    quote_ports();
+    frame_fill(&frame, 0, 40);
+    expect_no_quote();
+    begin_error(AF_INET6);
+    quote_ip6(44);
+    fragment_header(17, 8);
+    quote_ports();
+    expect_no_quote();
+    begin_error(AF_INET6);
+    quote_ip6(17);
+    quote_ports();
+    memcpy(frame.byte + frame.len - 24, "\0\0\0\0\0\0\0\0\0\0\xff\xff\12\0\0\2", 16); /* mapped */
+    expect_no_quote();
+}
+
+Test(packet, quoted_extension_headers_are_counted)
+{
+    for (unsigned n = 8; n <= 9; n++) {
+        begin_error(AF_INET6);
+        quote_ip6(60);
+        for (unsigned i = 1; i < n; i++)
+            extension(60, 1);
+        extension(17, 1);
+        quote_ports();
+        if (n == 8)
+            expect_quoted(AF_INET6, 17, 5000, 53);
+        else
+            expect_no_quote();
+    }
+}
+
+Test(packet, an_error_in_a_first_fragment_quotes_too)
+{
+    begin_error(AF_INET);
+    quote_ip4(17, 0, 0);
+    quote_ports();
+    frame_fill(&frame, 0, 4);
+    frame_close(&frame);
+    frame_set16(&frame, frame.ip + 6, 0x2000);
+    frame_checksum4(&frame);
+    expect(NONE);
+    cr_assert(packet.quoted.whole);
+    cr_assert_eq(packet.quoted.l4_dst, 53);
 }
 
 Test(packet, unknown_transport)

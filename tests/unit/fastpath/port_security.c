@@ -117,7 +117,7 @@ static void make_arp(unsigned op, const char *sha, const char *spa)
     from_guest();
 }
 
-#define passes() expect_next(TABLE, DF_TABLE_SERVICES)
+#define passes() expect_next(TABLE, DF_TABLE_EGRESS_CONNTRACK)
 
 Test(port_security, a_port_that_is_not_programmed_sends_nothing)
 {

@@ -73,6 +73,15 @@ static inline int del_len(uint16_t number, const void *key, size_t key_len)
 #define must_put(table, key, value) cr_assert_eq(try_put(table, key, value), 0)
 #define must_del(table, key) cr_assert_eq(del_len(table, key, sizeof(*(key))), 0)
 
+/* A port whose security groups are off: whatever it sends and gets passes. */
+static inline void groups_off(uint32_t lport)
+{
+    struct df_conntrack_key key = {.lport = lport};
+    struct df_conntrack_value off = {.enabled = 0};
+    must_put(DF_TABLE_INGRESS_CONNTRACK, &key, &off);
+    must_put(DF_TABLE_EGRESS_CONNTRACK, &key, &off);
+}
+
 /* A walk that is about to begin; registers may be set. */
 static inline void walk_reset(void)
 {

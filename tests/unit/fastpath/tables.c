@@ -10,6 +10,8 @@ TestSuite(tables, .init = tables_setup, .fini = tables_teardown);
 static const uint16_t in_order_of_walk[] = {
     DF_TABLE_CLASSIFICATION,
     DF_TABLE_PORT_SECURITY,
+    DF_TABLE_EGRESS_CONNTRACK,
+    DF_TABLE_EGRESS_SECURITY_GROUP,
     DF_TABLE_SERVICES,
     DF_TABLE_ARP,
     DF_TABLE_ND,
@@ -19,7 +21,10 @@ static const uint16_t in_order_of_walk[] = {
     DF_TABLE_L3,
     DF_TABLE_L3_PROACTIVE,
     DF_TABLE_EGRESS,
+    DF_TABLE_INGRESS_CONNTRACK,
+    DF_TABLE_INGRESS_SECURITY_GROUP,
     DF_TABLE_DISPATCH,
+    DF_TABLE_ADDRESS_SET,
 };
 #define TABLES (sizeof(in_order_of_walk) / sizeof(in_order_of_walk[0]))
 
@@ -152,6 +157,7 @@ static void make_network(void)
         struct df_dispatch_key dispatch = {.lport = lport};
         struct df_dispatch_value out = {.port = port};
         must_put(DF_TABLE_DISPATCH, &dispatch, &out);
+        groups_off(lport);
         must_put(DF_TABLE_EGRESS, &egress, &local);
         must_put(DF_TABLE_PORT_SECURITY, &who, &free_port);
         must_put(DF_TABLE_CLASSIFICATION, &in, &at);
@@ -181,7 +187,8 @@ Test(tables, a_whole_walk)
     cr_assert_eq(outputs[0].vlan, 0);
     cr_assert_not(walk.read_l4, "no table has a reason to look at ports");
     cr_assert_not(walk.uncacheable);
-    cr_assert_eq(walk.stamps.n, 6, "classification, port security, set of services, L2, egress, dispatch");
+    cr_assert_eq(walk.stamps.n, 8,
+                 "classification, port security, conntrack out, services, L2, egress, conntrack in, dispatch");
 }
 
 Test(tables, a_parsed_packet_walks_as_its_frame_does)
@@ -252,7 +259,7 @@ Test(tables, a_trace_hears_each_step)
     walk_reset();
     walk.trace = &diary.trace;
     df_walk_frame(&walk, 1, frame.byte, frame.len);
-    cr_assert_str_eq(diary.text, "0:+201 201:+20 20:55 55:+75 75:+115 115:+255 ");
+    cr_assert_str_eq(diary.text, "0:+201 201:+10 10:+20 20:55 55:+75 75:+105 105:+115 115:+255 ");
 }
 
 Test(tables, a_trace_hears_each_copy_of_a_flood)
@@ -269,5 +276,5 @@ Test(tables, a_trace_hears_each_copy_of_a_flood)
     walk_reset();
     walk.trace = &diary.trace;
     df_walk_frame(&walk, 1, frame.byte, frame.len);
-    cr_assert_str_eq(diary.text, "0:+201 201:+20 20:55 55:56 56:+75:+115 115:+255 255 ");
+    cr_assert_str_eq(diary.text, "0:+201 201:+10 10:+20 20:55 55:56 56:+75:+105 105:+115 115:+255 255 ");
 }

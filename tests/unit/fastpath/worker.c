@@ -65,6 +65,7 @@ static void put_entries(void)
         struct df_dispatch_value to = {.port = n};
         must_put(DF_TABLE_PORT_SECURITY, &open_key, &open);
         must_put(DF_TABLE_L2, &mac_key, &mac_value);
+        groups_off(10u + n);
         must_put(DF_TABLE_EGRESS, &egress, &local);
         must_put(DF_TABLE_DISPATCH, &out, &to);
         must_put(DF_TABLE_CLASSIFICATION, &in, &lport);

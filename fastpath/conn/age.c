@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/conn/internal.h"
+#include "fastpath/rcu.h"
+
+/*
+ * The aging: a hand goes round the entries that were ever used. What is dead is unlinked and waits for a grace period;
+ * one batch of any size waits at a time, the next one is gathered meanwhile.
+ */
+
+#define CALLS_PER_SECOND 100
+
+static struct {
+    uint32_t hand;
+    uint32_t unlinked;          /* first of those that were unlinked since, by index */
+    _Atomic uint32_t returning; /* first of those whose grace period runs; 0: none */
+    struct rcu_head rcu;
+} aging;
+
+void df_conn_age_reset(void)
+{
+    aging.hand = 1;
+    aging.unlinked = 0;
+    atomic_store(&aging.returning, 0);
+}
+
+/* ---- giving back */
+
+static void make_free(struct df_conn *conn)
+{
+    uint32_t word = atomic_load_explicit(&conn->word, memory_order_relaxed);
+    uint32_t generation = (DF_CONN_GENERATION(word) + 1) & 0xff;
+    atomic_store_explicit(&conn->word, generation << 8 | DF_CONN_FREE, memory_order_relaxed);
+    df_conn_pool_give(conn);
+}
+
+/* A thread of liburcu. */
+static void grace_is_over(struct rcu_head *head)
+{
+    uint32_t index = atomic_load_explicit(&aging.returning, memory_order_acquire);
+    (void)head;
+    while (index != 0) {
+        struct df_conn *conn = &df_conn_array[index];
+        index = atomic_load_explicit(&conn->next, memory_order_relaxed);
+        make_free(conn);
+    }
+    atomic_store_explicit(&aging.returning, 0, memory_order_release);
+}
+
+static void give_back(void)
+{
+    if (aging.unlinked == 0 || atomic_load_explicit(&aging.returning, memory_order_acquire) != 0)
+        return;
+    atomic_store_explicit(&aging.returning, aging.unlinked, memory_order_release);
+    aging.unlinked = 0;
+    df_rcu_call(&aging.rcu, grace_is_over);
+}
+
+/* Nobody but the aging changes the word of a dead entry. */
+static void unlink_dead(struct df_conn *conn, uint32_t index, uint32_t word)
+{
+    struct df_conn_key key;
+    if (word & CONN_UNLINKED)
+        return;
+    df_conn_key(conn, &key);
+    df_conn_index_remove(conn, df_conn_hash(&key));
+    atomic_store_explicit(&conn->word, word | CONN_UNLINKED, memory_order_relaxed);
+    atomic_store_explicit(&conn->next, aging.unlinked, memory_order_relaxed);
+    aging.unlinked = index;
+}
+
+/* ---- deciding */
+
+/* How many more connections there is room for, and below how many each patience is at its end. */
+struct room {
+    uint32_t left, step;
+};
+
+static struct room room_now(void)
+{
+    uint32_t max = df_conn_table.config.max, live = df_conn_live();
+    return (struct room){.left = live < max ? max - live : 0, .step = max / 16 + 1};
+}
+
+/* timeout when there is room for more than least + step, and less and less of it down to nothing at least. */
+static uint32_t sink(uint32_t timeout, const struct room *room, uint32_t least)
+{
+    if (room->left >= least + room->step)
+        return timeout;
+    return room->left <= least ? 0 : (uint32_t)((uint64_t)timeout * (room->left - least) / room->step);
+}
+
+static bool has_to_go(const struct df_conn *conn, uint32_t word, uint32_t now_ms, const struct room *room)
+{
+    uint32_t timeout = df_conn_table.config.timeouts.ms[DF_CONN_STATE(word)];
+    uint32_t patience = timeout;
+    uint8_t is = df_conn_is(word);
+    if (is & DF_CONN_IS_UNREPLIED)
+        patience = sink(timeout, room, room->step);
+    else if (is & DF_CONN_IS_CLOSING)
+        patience = sink(timeout, room, 0);
+    uint32_t seen_ms = atomic_load_explicit(&conn->seen_ms, memory_order_relaxed);
+    return patience < timeout && conn_since(seen_ms, now_ms) >= patience;
+}
+
+static bool end_if_due(struct df_conn *conn, uint32_t word, uint32_t now_ms, struct room *room)
+{
+    struct conn_counts *counts = &df_conn_table.control;
+    struct df_conn_key key;
+    df_conn_key(conn, &key);
+    bool ended = false;
+    if (!df_conn_zone_is_current(key.zone))
+        ended = df_conn_take_down(conn, counts, CONN_KILLED);
+    else if (df_conn_timed_out(conn, word, now_ms))
+        ended = df_conn_take_down(conn, counts, CONN_TIMED_OUT);
+    else if (has_to_go(conn, word, now_ms, room))
+        ended = df_conn_take_down(conn, counts, CONN_EVICTED);
+    room->left += ended;
+    return ended;
+}
+
+/* Returns how many it took down: one or none. */
+static uint32_t look_at(uint32_t index, uint32_t now_ms, struct room *room)
+{
+    struct df_conn *conn = &df_conn_array[index];
+    uint32_t word = atomic_load_explicit(&conn->word, memory_order_acquire);
+    bool ended = conn_is_live(word) && end_if_due(conn, word, now_ms, room);
+    word = atomic_load_explicit(&conn->word, memory_order_acquire);
+    if (DF_CONN_STATE(word) == DF_CONN_DEAD)
+        unlink_dead(conn, index, word);
+    return ended;
+}
+
+uint32_t df_conns_age(uint32_t now_ms, uint32_t budget)
+{
+    uint32_t end = df_conn_pool_end(), ended = 0;
+    struct room room = room_now();
+    if (budget > end - 1)
+        budget = end - 1;
+    for (; budget > 0; budget--, aging.hand++) {
+        if (aging.hand >= end)
+            aging.hand = 1;
+        ended += look_at(aging.hand, now_ms, &room);
+    }
+    give_back();
+    return ended;
+}
+
+uint32_t df_conns_age_budget(void)
+{
+    return (df_conn_pool_end() - 1) / CALLS_PER_SECOND + 1;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/conn/internal.h"
+#include "fastpath/rcu.h"
+
+#include <errno.h>
+
+/*
+ * The index: buckets of one cache line, half of whose slots are used when the table is full.
+ *
+ * A slot holds 40 bits of the hash and the index of an entry, so that a look-up that finds nothing touches the bucket
+ * alone. A hash has a home bucket. What finds no slot there goes to one of the next buckets; how many did, and how far
+ * the farthest went, is noted at home, where every look-up sees it. With seven slots and 3.5 entries on average three
+ * buckets in a hundred are ever full, and the secret in the hash keeps guests from filling one on purpose.
+ *
+ * Slots are filled by compare-and-swap, since a neighbour's connections come without this bucket's lock, and emptied by
+ * the control thread alone.
+ */
+
+#define SLOTS 7
+#define INDEX_BITS 24
+#define REACH_MAX 1024 /* buckets; they cannot all be full */
+
+struct conn_bucket {
+    _Atomic uint32_t lock;
+    _Atomic uint32_t away; /* connections at home here that lie elsewhere; above 16 bits: up to how far */
+    _Atomic uint64_t slot[SLOTS];
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct conn_bucket) == 64, "one line");
+
+int df_conn_index_init(uint32_t max)
+{
+    struct conn_table *table = &df_conn_table;
+    table->n_buckets = (uint32_t)(((uint64_t)max * 2 + SLOTS - 1) / SLOTS);
+    table->bucket = df_conn_map(table->n_buckets * sizeof(*table->bucket));
+    return table->bucket != NULL ? 0 : -ENOMEM;
+}
+
+void df_conn_index_fini(void)
+{
+    struct conn_table *table = &df_conn_table;
+    df_conn_unmap(table->bucket, table->n_buckets * sizeof(*table->bucket));
+    table->bucket = NULL;
+}
+
+static struct conn_bucket *bucket_at(uint64_t hash, uint32_t distance)
+{
+    uint32_t n = df_conn_table.n_buckets;
+    uint32_t at = (uint32_t)((hash >> 32) * n >> 32) + distance;
+    return &df_conn_table.bucket[at < n ? at : at - n];
+}
+
+static uint32_t reach_max(void)
+{
+    return df_conn_table.n_buckets < REACH_MAX ? df_conn_table.n_buckets : REACH_MAX;
+}
+
+static uint64_t slot_word(uint64_t hash, uint32_t index)
+{
+    return hash << INDEX_BITS | index;
+}
+
+/* Bit n: slot n may be of that hash. */
+static inline unsigned slots_of(const struct conn_bucket *bucket, uint64_t hash)
+{
+    uint64_t tag = slot_word(hash, 0);
+    unsigned mask = 0;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        uint64_t slot = atomic_load_explicit(&bucket->slot[i], memory_order_relaxed);
+        mask |= (unsigned)((slot ^ tag) >> INDEX_BITS == 0) << i;
+    }
+    return mask;
+}
+
+void df_conn_prefetch(uint64_t hash)
+{
+    __builtin_prefetch(bucket_at(hash, 0));
+}
+
+/* ---- finding */
+
+/* A tuple as the words that an entry keeps. */
+struct words {
+    uint64_t word[6];
+};
+
+static inline struct words words_of(const struct df_conn_key *key)
+{
+    struct words words;
+    memcpy(&words, key, sizeof(words));
+    return words;
+}
+
+static inline struct words words_of_reverse(const struct df_conn_key *key)
+{
+    struct df_conn_key reverse = *key;
+    reverse.src = key->dst;
+    reverse.dst = key->src;
+    reverse.l4_src = key->l4_dst;
+    reverse.l4_dst = key->l4_src;
+    return words_of(&reverse);
+}
+
+static inline bool has_words(const struct df_conn *conn, const struct words *words)
+{
+    uint64_t differ = 0;
+    for (unsigned i = 0; i < 6; i++)
+        differ |= atomic_load_explicit(&conn->key[i], memory_order_relaxed) ^ words->word[i];
+    return differ == 0;
+}
+
+/* The word is read first: if it is a live one, the key is of that life. */
+static inline bool is_of(const struct df_conn *conn, const struct df_conn_key *key, bool *reply)
+{
+    if (!conn_is_live(atomic_load_explicit(&conn->word, memory_order_acquire)))
+        return false;
+    struct words words = words_of(key);
+    *reply = false;
+    if (has_words(conn, &words))
+        return true;
+    words = words_of_reverse(key);
+    *reply = true;
+    return has_words(conn, &words);
+}
+
+static inline struct df_conn *find_in(const struct conn_bucket *bucket, const struct df_conn_key *key, uint64_t hash,
+                                      bool *reply)
+{
+    for (unsigned mask = slots_of(bucket, hash); mask != 0; mask &= mask - 1) {
+        uint64_t slot = atomic_load_explicit(&bucket->slot[__builtin_ctz(mask)], memory_order_relaxed);
+        struct df_conn *conn = &df_conn_array[slot & DF_CONN_MAX];
+        if (is_of(conn, key, reply))
+            return conn;
+    }
+    return NULL;
+}
+
+struct df_conn *df_conn_index_find(const struct df_conn_key *key, uint64_t hash, bool *reply)
+{
+    const struct conn_bucket *home = bucket_at(hash, 0);
+    uint32_t reach = atomic_load_explicit(&home->away, memory_order_acquire) >> 16;
+    struct df_conn *conn = find_in(home, key, hash, reply);
+    for (uint32_t distance = 1; conn == NULL && distance <= reach; distance++)
+        conn = find_in(bucket_at(hash, distance), key, hash, reply);
+    return conn;
+}
+
+/* ---- adding and removing */
+
+void df_conn_index_lock(uint64_t hash)
+{
+    struct conn_bucket *home = bucket_at(hash, 0);
+    while (atomic_exchange_explicit(&home->lock, 1, memory_order_acquire) != 0)
+        while (atomic_load_explicit(&home->lock, memory_order_relaxed) != 0)
+            caa_cpu_relax();
+}
+
+void df_conn_index_unlock(uint64_t hash)
+{
+    atomic_store_explicit(&bucket_at(hash, 0)->lock, 0, memory_order_release);
+}
+
+static void note_away(struct conn_bucket *home, uint32_t distance)
+{
+    uint32_t away = atomic_load_explicit(&home->away, memory_order_relaxed), next;
+    do {
+        uint32_t reach = away >> 16 > distance ? away >> 16 : distance;
+        next = reach << 16 | ((away & 0xffff) + 1);
+    } while (
+        !atomic_compare_exchange_weak_explicit(&home->away, &away, next, memory_order_acq_rel, memory_order_relaxed));
+}
+
+static void note_gone(struct conn_bucket *home)
+{
+    uint32_t away = atomic_load_explicit(&home->away, memory_order_relaxed), next;
+    do {
+        next = (away & 0xffff) > 1 ? away - 1 : 0;
+    } while (
+        !atomic_compare_exchange_weak_explicit(&home->away, &away, next, memory_order_acq_rel, memory_order_relaxed));
+}
+
+static bool fill_slot(struct conn_bucket *bucket, uint64_t word)
+{
+    for (unsigned i = 0; i < SLOTS; i++) {
+        uint64_t empty = 0;
+        if (atomic_load_explicit(&bucket->slot[i], memory_order_relaxed) == 0 &&
+            atomic_compare_exchange_strong_explicit(&bucket->slot[i], &empty, word, memory_order_release,
+                                                    memory_order_relaxed))
+            return true;
+    }
+    return false;
+}
+
+static bool add_away(struct conn_bucket *home, uint64_t hash, uint64_t word)
+{
+    for (uint32_t distance = 1; distance < reach_max(); distance++) {
+        /* Before it lies there, so that no look-up stops short of it. */
+        note_away(home, distance);
+        if (fill_slot(bucket_at(hash, distance), word))
+            return true;
+        note_gone(home);
+    }
+    return false;
+}
+
+bool df_conn_index_add(const struct df_conn *conn, uint64_t hash)
+{
+    struct conn_bucket *home = bucket_at(hash, 0);
+    uint64_t word = slot_word(hash, (uint32_t)(conn - df_conn_array));
+    return fill_slot(home, word) || add_away(home, hash, word);
+}
+
+static bool empty_slot(struct conn_bucket *bucket, uint64_t word)
+{
+    for (unsigned i = 0; i < SLOTS; i++) {
+        uint64_t expected = word;
+        if (atomic_load_explicit(&bucket->slot[i], memory_order_relaxed) == word)
+            return atomic_compare_exchange_strong_explicit(&bucket->slot[i], &expected, 0, memory_order_release,
+                                                           memory_order_relaxed);
+    }
+    return false;
+}
+
+void df_conn_index_remove(const struct df_conn *conn, uint64_t hash)
+{
+    struct conn_bucket *home = bucket_at(hash, 0);
+    uint64_t word = slot_word(hash, (uint32_t)(conn - df_conn_array));
+    uint32_t reach = atomic_load_explicit(&home->away, memory_order_acquire) >> 16;
+    if (empty_slot(home, word))
+        return;
+    for (uint32_t distance = 1; distance <= reach; distance++) {
+        if (empty_slot(bucket_at(hash, distance), word)) {
+            note_gone(home);
+            return;
+        }
+    }
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fastpath/drop.h"
+#include "fastpath/packet/packet.h"
+
+/*
+ * Virtual reassembly: later fragments get the transport ports of their datagram's first fragment, and wait for it if
+ * they come before it. The datagram is never put together.
+ *
+ * Only what a table needs ports of is tracked: a walk that needs the ports of a later fragment ends with
+ * DF_VERDICT_HOLD (walk.h; df_packet_needs_first()), and only then a datagram is noted; a first fragment whose walk
+ * read ports is noted too.
+ *
+ * Invariants:
+ * - One per worker, private to it. All fragments of a datagram are taken to come to one worker: RSS spreads fragments by
+ *   addresses, and a guest sends a datagram by one queue.
+ * - A datagram is known by (port it came in by, tunnel key, source, destination, identification), in IPv4 also by its
+ *   protocol (RFC 791 section 3.2); in IPv6 fragments may name different next headers, of which only the first one's
+ *   counts (RFC 8200 section 4.5).
+ * - Fragments that overlap, by whatever order they come in, end their datagram: it and all that follows of it until it
+ *   times out is dropped as DF_DROP_FRAG_OVERLAP (RFC 5722). So do two that say where it ends. An exact duplicate is
+ *   dropped alone (RFC 8200 section 4.5).
+ * - Datagrams, packets that wait, packets that wait of one port, and fragments of a datagram have a limit; what is over
+ *   it is dropped as DF_DROP_FRAG_LIMIT. A port never has more datagrams, or packets that wait, than are still free, so
+ *   whatever a port does, others get their share.
+ * - What waits longer than the time-out, counted from the first packet of its datagram that was noted, is dropped as
+ *   DF_DROP_FRAG_TIMEOUT.
+ *
+ * Threads: the worker. No malloc after df_fragments_new(). Packets are opaque pointers: the holder gives them back
+ * by the callbacks.
+ */
+
+struct df_fragments;
+
+struct df_fragments_config {
+    uint32_t datagrams_max; /* known at a time, rounded up to a power of two */
+    uint32_t held_max;      /* packets that wait, of all ports */
+    uint32_t held_per_port;
+    uint32_t timeout_ms;
+};
+
+/* Which datagram a fragment is of. Compared as bytes. */
+struct df_fragment_key {
+    struct df_ip src, dst;
+    uint32_t id;         /* df_packet.fragment_id */
+    uint32_t tunnel_key; /* 0: none */
+    uint16_t port;       /* it came in by */
+    uint8_t ip_proto;
+    uint8_t zero[5];
+};
+_Static_assert(sizeof(struct df_fragment_key) == 48, "no padding");
+
+/** NULL: no memory. Control thread. */
+struct df_fragments *df_fragments_new(const struct df_fragments_config *config);
+
+/** Frees it; packets that still wait are given to drop. NULL is ignored. */
+void df_fragments_free(struct df_fragments *fragments, void (*drop)(void *packet, void *arg), void *arg);
+
+/** The key of a fragment that came in by port. */
+void df_fragment_key(const struct df_packet *packet, uint16_t port, uint32_t tunnel_key, struct df_fragment_key *key);
+
+/**
+ * Looks at a fragment before it walks: if its datagram is known, notes which bytes it has (df_fragments_hold() and
+ * df_fragments_first() do so where it was not known yet), and gives a later fragment what the first one's transport
+ * header said: protocol, ports, DF_PACKET_L4, of ICMP type, code, icmp_id and what an error quotes, of TCP and SCTP their
+ * fields. So it is judged as the first one is.
+ *
+ * @param packet DF_PACKET_FRAGMENT is set
+ * @return DF_DROP_NONE, DF_DROP_FRAG_OVERLAP, DF_DROP_FRAG_LIMIT (a datagram of too many), DF_DROP_FRAG_TIMEOUT
+ */
+enum df_drop df_fragments_see(struct df_fragments *fragments, const struct df_fragment_key *key,
+                              struct df_packet *packet, uint32_t now_ms);
+
+/**
+ * Keeps a later fragment whose walk ended with DF_VERDICT_HOLD until the first one comes; notes its datagram.
+ *
+ * @param mbuf the packet; it is the holder's from here on, unless a reason is returned
+ * @return DF_DROP_NONE, DF_DROP_FRAG_LIMIT, DF_DROP_FRAG_OVERLAP
+ */
+enum df_drop df_fragments_hold(struct df_fragments *fragments, const struct df_fragment_key *key,
+                               const struct df_packet *packet, void *mbuf, uint32_t now_ms);
+
+/**
+ * Notes a first fragment whose walk read ports. Then df_fragments_release() gives the packets that waited for it.
+ * A datagram that there is no room for is not noted: its later fragments will wait and time out.
+ */
+void df_fragments_first(struct df_fragments *fragments, const struct df_fragment_key *key,
+                        const struct df_packet *packet, uint32_t now_ms);
+
+/** The next packet that waited and need not any more, in the order they came in; NULL: none, to be asked for that. */
+void *df_fragments_release(struct df_fragments *fragments);
+
+/**
+ * Gives the packet that was released last what the first fragment said, as df_fragments_see() does, without noting its
+ * bytes a second time.
+ *
+ * @return DF_DROP_NONE; DF_DROP_FRAG_OVERLAP: its datagram ended meanwhile; DF_DROP_FRAG_TIMEOUT: it is not known any more
+ */
+enum df_drop df_fragments_recall(const struct df_fragments *fragments, const struct df_fragment_key *key,
+                                 struct df_packet *packet);
+
+/**
+ * Gives back what waited too long, and what waited of datagrams that ended, a few at a time; once a round.
+ *
+ * @param drop reason: DF_DROP_FRAG_TIMEOUT or DF_DROP_FRAG_OVERLAP
+ */
+static inline bool df_fragments_any(const struct df_fragments *fragments);
+void df_fragments_expire(struct df_fragments *fragments, uint32_t now_ms,
+                         void (*drop)(void *packet, uint16_t port, enum df_drop reason, void *arg), void *arg);
+
+/* The first member of struct df_fragments: how many datagrams are known. */
+static inline bool df_fragments_any(const struct df_fragments *fragments)
+{
+    return *(const uint32_t *)(const void *)fragments != 0;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/tables/peers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fastpath/lookup/hash_map.h"
+#include "fastpath/ports/port.h"
+#include "fastpath/tables/builtin.h"
+#include "fastpath/tunnel/tunnel.h"
+
+/*
+ * The nodes that tunnels lead to and come from.
+ *
+ * Invariant: an entry that can be found has a line of df_peer_headers to itself, filled before the entry was published.
+ * The line is given back a grace period after the entry is gone.
+ */
+
+struct peer {
+    struct df_hash_object object;
+    struct df_entry entry; /* its value is the member of that name */
+    struct df_peer_value value;
+    uint16_t index;
+    struct rcu_head rcu;
+};
+
+struct peers {
+    struct df_hash_map map;
+    uint32_t max;
+};
+
+static uint64_t hash_of(const void *key)
+{
+    return df_hash_bytes(key, sizeof(struct df_peer_key));
+}
+
+static bool equal(const struct df_hash_object *object, const void *key)
+{
+    return memcmp(((const struct peer *)object)->entry.key, key, sizeof(struct df_peer_key)) == 0;
+}
+
+static struct peer *find(const struct peers *peers, const void *key, uint64_t hash)
+{
+    return (struct peer *)df_hash_map_find(&peers->map, hash, equal, key);
+}
+
+/* ---- control thread */
+
+static int init(void **state, const struct df_table_ops *ops, uint32_t max)
+{
+    (void)ops;
+    struct peers *peers = malloc(sizeof(*peers));
+    if (peers == NULL)
+        return -ENOMEM;
+    peers->max = max;
+    int rc = df_hash_map_init(&peers->map);
+    if (rc == 0)
+        *state = peers;
+    else
+        free(peers);
+    return rc;
+}
+
+static void peer_free(struct peer *peer)
+{
+    df_peer_header_give(peer->index);
+    free(peer);
+}
+
+static void peer_free_rcu(struct rcu_head *head)
+{
+    peer_free(caa_container_of(head, struct peer, rcu));
+}
+
+static void fini(void *state)
+{
+    struct peers *peers = state;
+    struct df_hash_object *object;
+    uint64_t at = 0;
+    while ((object = df_hash_map_next(&peers->map, &at)) != NULL)
+        peer_free((struct peer *)object);
+    df_hash_map_fini(&peers->map);
+    free(peers);
+}
+
+static bool is_good(const struct df_entry *entry)
+{
+    const struct df_peer_key *key = (const void *)entry->key;
+    const struct df_peer_value *value = entry->value;
+    return df_table_entry_fits(&df_table_peers.desc, entry) && df_ip_is4(&key->ip) && df_ip_is4(&value->local_ip) &&
+           value->port < DF_PORTS_MAX;
+}
+
+/* -ENOSPC: every line is taken, or waits for its grace period. */
+static int peer_new(const struct df_entry *entry, uint64_t hash, struct peer **made)
+{
+    struct peer *peer = aligned_alloc(64, (sizeof(*peer) + 63) & ~(size_t)63);
+    if (peer == NULL)
+        return -ENOMEM;
+    *peer = (struct peer){.object.hash = hash, .entry = *entry, .index = df_peer_header_take()};
+    if (peer->index == 0) {
+        free(peer);
+        return -ENOSPC;
+    }
+    memcpy(&peer->value, entry->value, sizeof(peer->value));
+    peer->entry.value = &peer->value;
+    struct df_peer_key key;
+    memcpy(&key, entry->key, sizeof(key));
+    df_peer_header_fill(&df_peer_headers[peer->index], &peer->value.dst, &peer->value.src, key.ip.word[3],
+                        peer->value.local_ip.word[3]);
+    *made = peer;
+    return 0;
+}
+
+/* The entry was published or taken out: tell the caches, and only then let go of its predecessor. */
+static void changed(uint64_t hash, struct peer *old)
+{
+    df_stamps_bump(df_stamp_mark(DF_TABLE_PEERS, hash));
+    if (old != NULL)
+        df_rcu_call(&old->rcu, peer_free_rcu);
+}
+
+static int put(void *state, const struct df_entry *entry)
+{
+    struct peers *peers = state;
+    struct peer *peer;
+    if (!is_good(entry))
+        return -EINVAL;
+    uint64_t hash = hash_of(entry->key);
+    struct peer *old = find(peers, entry->key, hash);
+    if (old == NULL && peers->map.n_objects >= peers->max)
+        return -ENOSPC;
+    int rc = peer_new(entry, hash, &peer);
+    if (rc != 0)
+        return rc;
+    if (old != NULL)
+        df_hash_map_replace(&peers->map, &old->object, &peer->object);
+    else
+        rc = df_hash_map_add(&peers->map, &peer->object);
+    if (rc != 0) {
+        peer_free(peer);
+        return rc;
+    }
+    changed(hash, old);
+    return 0;
+}
+
+static int del(void *state, const struct df_entry *entry)
+{
+    struct peers *peers = state;
+    uint64_t hash = hash_of(entry->key);
+    struct peer *old = entry->key_len == sizeof(struct df_peer_key) ? find(peers, entry->key, hash) : NULL;
+    if (old == NULL)
+        return -ENOENT;
+    df_hash_map_del(&peers->map, &old->object);
+    changed(hash, old);
+    return 0;
+}
+
+static int for_each(void *state, int (*cb)(const struct df_entry *entry, uint64_t hits, void *arg), void *arg)
+{
+    struct peers *peers = state;
+    struct df_hash_object *object;
+    uint64_t at = 0;
+    while ((object = df_hash_map_next(&peers->map, &at)) != NULL) {
+        int stop = cb(&((struct peer *)object)->entry, 0, arg);
+        if (stop != 0)
+            return stop;
+    }
+    return 0;
+}
+
+static uint32_t count(void *state)
+{
+    return ((struct peers *)state)->map.n_objects;
+}
+
+/* ---- workers */
+
+const struct df_peer_value *df_peers_find(struct df_walk *walk, const struct df_ip *ip, uint16_t *index)
+{
+    const struct df_table *table = df_table(DF_TABLE_PEERS);
+    struct df_peer_key key = {.ip = *ip};
+    uint64_t hash = hash_of(&key);
+    df_stamps_add(&walk->stamps, df_stamp_mark(DF_TABLE_PEERS, hash));
+    const struct peer *peer = find(table->state, &key, hash);
+    if (walk->trace != NULL)
+        walk->trace->lookup(walk->trace, table, &key, sizeof(key), peer != NULL ? &peer->entry : NULL);
+    if (peer == NULL)
+        return NULL;
+    if (index != NULL)
+        *index = peer->index;
+    return &peer->value;
+}
+
+/*
+ * The source port reads the packet's ports, which is not noted: a flow that is cached by its address pair alone goes on
+ * with the source port of the packet that walked, and all that is lost is how well its packets spread.
+ */
+static uint16_t decide(void *state, struct df_walk *walk)
+{
+    (void)state;
+    uint16_t index;
+    const struct df_peer_value *peer = df_peers_find(walk, &walk->tunnel_peer, &index);
+    if (peer == NULL || !peer->reachable)
+        return df_walk_drop(walk, DF_DROP_TUNNEL_UNREACHABLE);
+    return df_walk_deliver(walk, (struct df_output){.port = peer->port,
+                                                    .peer = index,
+                                                    .entropy = df_tunnel_entropy(&walk->packet),
+                                                    .tunnel_key = walk->tunnel_key});
+}
+
+static const struct df_field key_fields[] = {
+    DF_FIELD(df_peer_key, ip, DF_FIELD_IP),
+    DF_FIELD_END,
+};
+
+static const struct df_field value_fields[] = {
+    DF_FIELD(df_peer_value, local_ip, DF_FIELD_IP),    DF_FIELD(df_peer_value, src, DF_FIELD_MAC),
+    DF_FIELD(df_peer_value, dst, DF_FIELD_MAC),        DF_FIELD(df_peer_value, port, DF_FIELD_UINT),
+    DF_FIELD(df_peer_value, reachable, DF_FIELD_UINT), DF_FIELD_END,
+};
+
+const struct df_table_ops df_table_peers = {
+    .desc = {.number = DF_TABLE_PEERS,
+             .name = "peers",
+             .upstream = "PEERS",
+             .summary = "the nodes that tunnels lead to and come from",
+             .key_size = sizeof(struct df_peer_key),
+             .value_size = sizeof(struct df_peer_value),
+             .order = DF_ORDER_PEERS,
+             .key_fields = key_fields,
+             .value_fields = value_fields},
+    .init = init,
+    .fini = fini,
+    .put = put,
+    .del = del,
+    .for_each = for_each,
+    .count = count,
+    .decide = decide,
+};

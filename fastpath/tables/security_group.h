@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+/*
+ * How often each security group rule allowed something: a packet that began a connection, or, of a stateless group, a
+ * packet that walked the tables.
+ *
+ * Counters are by the rule's number, one array for each worker, so that no line is shared for writing. They live as
+ * long as the process; a rule with a number that is too high is not counted.
+ */
+
+#define DF_RULES_COUNTED 65536
+
+/** The sum over workers. Any thread. */
+uint64_t df_security_group_hits(uint32_t rule);

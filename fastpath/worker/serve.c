@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/act/act.h"
+#include "fastpath/tunnel/tunnel.h"
+#include "fastpath/worker/batch.h"
+
+/* The flow cache's packets: most of all. What misses walks the tables (miss.c). */
+
+static inline void look_at_preferred(struct df_worker *worker, struct df_batch *b, unsigned i, unsigned kind)
+{
+    struct df_flow_probe *probe = &b->probe[i];
+    probe->kind = (uint8_t)kind;
+    probe->hash = likely(kind != DF_FLOW_NONE) ? df_flow_hash(&probe->key) : 0;
+    b->flow[i] = &df_flow_bucket(&worker->cache, probe->hash)->flow[df_flow_preferred(probe->hash)];
+    rte_prefetch0(b->flow[i]);
+}
+
+static void read_keys(struct df_worker *worker, struct df_batch *b)
+{
+    bool by_l4 = worker->by_l4[b->port];
+    for (unsigned i = 0; i < b->n; i++) {
+        struct df_flow_probe *probe = &b->probe[i];
+        unsigned kind = df_flow_key_read(probe->frame, b->mbufs[i]->data_len, b->port, by_l4, &probe->key);
+        probe->outer_src = 0;
+        probe->outer_key_high = 0;
+        look_at_preferred(worker, b, i, kind);
+    }
+}
+
+/* The key of a packet from a tunnel is the inner one's, and what the outer headers say of where it comes from. */
+static inline unsigned read_inner_key(struct df_flow_probe *probe, uint32_t len, bool by_l4)
+{
+    struct df_tunnel_in outer;
+    if (df_tunnel_read(probe->frame, len, &outer) != DF_DROP_NONE)
+        return DF_FLOW_NONE;
+    probe->frame += DF_VXLAN_OVERHEAD;
+    unsigned kind = df_flow_key_read(probe->frame, len - DF_VXLAN_OVERHEAD, (uint16_t)outer.key, by_l4, &probe->key);
+    if (kind == DF_FLOW_NONE)
+        return DF_FLOW_NONE;
+    probe->key.word[0] |= (uint64_t)DF_FLOW_TUNNEL << DF_FLOW_KIND_SHIFT;
+    probe->outer_src = outer.src;
+    probe->outer_key_high = (uint16_t)(outer.key >> 16);
+    return kind | DF_FLOW_TUNNEL;
+}
+
+static void read_inner_keys(struct df_worker *worker, struct df_batch *b)
+{
+    bool by_l4 = worker->by_l4[b->port];
+    for (unsigned i = 0; i < b->n; i++)
+        look_at_preferred(worker, b, i, read_inner_key(&b->probe[i], b->mbufs[i]->data_len, by_l4));
+}
+
+/* ---- the connections of a cached flow */
+
+static bool is_steady(df_conn_ref ref, bool reply)
+{
+    struct df_conn *conn = df_conn_at(ref);
+    return conn != NULL && df_conn_is_steady(conn, reply);
+}
+
+/* The first packet of a tick: do the connections still live? Then they are seen. */
+static __attribute__((noinline)) bool touch_connections(struct df_worker *worker, struct df_flow *flow, uint8_t action)
+{
+    const struct df_flow_rest *rest = df_flow_rest(&worker->cache, flow);
+    if ((uint16_t)(worker->tick - flow->used) > DF_FLOW_IDLE_TICKS_MAX ||
+        !is_steady(flow->conn, action & DF_FLOW_REPLY) ||
+        (action & DF_FLOW_SECOND && !is_steady(rest->second, action & DF_FLOW_REPLY2)))
+        return false;
+    df_conn_touch(df_conn_at(flow->conn), worker->now_ms);
+    if (action & DF_FLOW_SECOND)
+        df_conn_touch(df_conn_at(rest->second), worker->now_ms);
+    flow->acked ^= 1u << 31; /* far from every acknowledgement: the next one is told */
+    return true;
+}
+
+static __attribute__((noinline)) void tell_ack(struct df_worker *worker, struct df_flow *flow, uint8_t action,
+                                               uint32_t ack, uint16_t window)
+{
+    struct df_conn *conn = df_conn_at(flow->conn);
+    flow->acked = ack;
+    if (conn != NULL)
+        df_conn_note_ack(conn, action & DF_FLOW_REPLY, ack, window);
+    conn = action & DF_FLOW_SECOND ? df_conn_at(df_flow_rest(&worker->cache, flow)->second) : NULL;
+    if (conn != NULL)
+        df_conn_note_ack(conn, action & DF_FLOW_REPLY2, ack, window);
+}
+
+static inline void note_ack(struct df_worker *worker, struct df_flow *flow, uint8_t action,
+                            const struct df_flow_probe *probe)
+{
+    const uint8_t *tcp = probe->frame + RTE_ETHER_HDR_LEN + (probe->kind & DF_FLOW_IP4 ? 20 : 40);
+    uint32_t ack = rte_be_to_cpu_32(df_load32(tcp + 8));
+    if (unlikely(ack - flow->acked + DF_CONN_ACK_NOTE > 2 * DF_CONN_ACK_NOTE))
+        tell_ack(worker, flow, action, ack, rte_be_to_cpu_16(df_load16(tcp + 14)));
+}
+
+static __attribute__((noinline)) void count_sample(struct df_worker *worker, const struct df_flow *flow,
+                                                   uint8_t action, uint32_t weight, uint32_t len)
+{
+    struct df_conn *conn = df_conn_at(flow->conn);
+    if (conn != NULL)
+        df_conn_count(conn, action & DF_FLOW_REPLY, weight, weight * len);
+    conn = action & DF_FLOW_SECOND ? df_conn_at(df_flow_rest(&worker->cache, flow)->second) : NULL;
+    if (conn != NULL)
+        df_conn_count(conn, action & DF_FLOW_REPLY2, weight, weight * len);
+}
+
+/* ---- acting on a cached flow */
+
+static inline void transmit(struct df_worker *worker, const struct df_flow *flow, uint8_t action, struct rte_mbuf *mbuf,
+                        uint16_t in_port)
+{
+    uint16_t out_port = flow->out_port;
+    if (action & DF_FLOW_ENCAP) {
+        if (unlikely(!df_tunnel_push(mbuf, flow->peer, flow->tunnel_key, flow->out_port))) {
+            df_worker_drop(worker, in_port, DF_DROP_NO_MBUF, mbuf);
+            return;
+        }
+        out_port = df_underlay.port;
+    }
+    df_tx_put(worker, out_port, mbuf);
+}
+
+/* Does what a cached flow says. False: this packet must walk (its TTL runs out on the way, or the flow was ended). */
+static inline bool act_on_flow(struct df_worker *worker, struct df_batch *b, unsigned i, struct df_flow *flow,
+                               uint8_t action)
+{
+    const struct df_flow_probe *probe = &b->probe[i];
+    struct rte_mbuf *mbuf = b->mbufs[i];
+    if (unlikely((action & DF_FLOW_ACTION) != DF_FLOW_OUTPUT)) {
+        if ((action & DF_FLOW_ACTION) == DF_FLOW_DROP)
+            df_worker_drop(worker, b->port, flow->out_port, mbuf);
+        return (action & DF_FLOW_ACTION) == DF_FLOW_DROP;
+    }
+    uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    if (probe->kind & DF_FLOW_TUNNEL)
+        frame += DF_VXLAN_OVERHEAD;
+    if (flow->ttl_less != 0) {
+        uint8_t ttl = frame[RTE_ETHER_HDR_LEN + (probe->kind & DF_FLOW_IP4 ? 8 : 7)];
+        if (unlikely(ttl <= flow->ttl_less))
+            return false;
+        df_act_rewrite(flow, frame);
+    }
+    if (action & DF_FLOW_TCP)
+        note_ack(worker, flow, action, probe);
+    if (unlikely(i == b->sample) && flow->conn != 0)
+        count_sample(worker, flow, action, b->weight, mbuf->pkt_len);
+    if (probe->kind & DF_FLOW_TUNNEL)
+        rte_pktmbuf_adj(mbuf, DF_VXLAN_OVERHEAD);
+    transmit(worker, flow, action, mbuf, b->port);
+    return true;
+}
+
+/* Acts on packet i if its flow is where b->flow[i] says, and holds. */
+static inline bool serve(struct df_worker *worker, struct df_batch *b, unsigned i)
+{
+    struct df_flow *flow = b->flow[i];
+    if (unlikely(b->probe[i].kind == DF_FLOW_NONE) ||
+        unlikely(!df_flow_is(&worker->cache, flow, &b->probe[i])) ||
+        unlikely(!df_flow_holds(&worker->cache, flow, worker->changes)))
+        return false;
+    uint8_t action = atomic_load_explicit(&flow->action, memory_order_relaxed);
+    if (unlikely(flow->used != worker->tick)) {
+        if (flow->conn != 0 && !touch_connections(worker, flow, action))
+            return false;
+        flow->used = worker->tick;
+    }
+    return act_on_flow(worker, b, i, flow, action);
+}
+
+static void serve_preferred(struct df_worker *worker, struct df_batch *b)
+{
+    b->n_misses = 0;
+    for (unsigned i = 0; i < b->n; i++) {
+        if (likely(serve(worker, b, i)))
+            continue;
+        rte_prefetch0(df_flow_bucket(&worker->cache, b->probe[i].hash));
+        b->miss[b->n_misses++] = (uint8_t)i;
+    }
+}
+
+/* The flows that are not in the way they prefer. */
+static void serve_others(struct df_worker *worker, struct df_batch *b)
+{
+    unsigned n = b->n_misses;
+    for (unsigned m = 0; m < n; m++) {
+        unsigned i = b->miss[m];
+        struct df_flow_bucket *bucket = df_flow_bucket(&worker->cache, b->probe[i].hash);
+        uint32_t match = df_flow_match(bucket, df_flow_signature(b->probe[i].hash));
+        if (match != 0)
+            b->flow[i] = &bucket->flow[__builtin_ctz(match)];
+        rte_prefetch0(b->flow[i]);
+    }
+    b->n_misses = 0;
+    for (unsigned m = 0; m < n; m++) {
+        if (!serve(worker, b, b->miss[m]))
+            b->miss[b->n_misses++] = b->miss[m];
+    }
+}
+
+void df_batch_serve(struct df_worker *worker, struct df_batch *b)
+{
+    if (unlikely(b->port == df_underlay.port))
+        read_inner_keys(worker, b);
+    else
+        read_keys(worker, b);
+    serve_preferred(worker, b);
+    if (b->n_misses != 0)
+        serve_others(worker, b);
+    worker->tally.hits += (unsigned)(b->n - b->n_misses);
+}
+
+bool df_batch_serve_late(struct df_worker *worker, struct df_batch *b, unsigned i)
+{
+    if (worker->cache.buckets == NULL || b->probe[i].kind == DF_FLOW_NONE)
+        return false;
+    b->flow[i] = df_flow_find(&worker->cache, &b->probe[i]);
+    if (b->flow[i] == NULL)
+        return false;
+    if (!serve(worker, b, i)) {
+        worker->tally.stale++;
+        return false;
+    }
+    worker->tally.hits++;
+    return true;
+}

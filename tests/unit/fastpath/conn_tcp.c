@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/fastpath/conn_lab.h"
+
+/* The states of TCP: what begins a connection, what moves it on, what is no part of it. */
+
+#define A_ISN 1000u
+#define B_ISN 0xfffffff0u /* its numbers wrap around */
+
+static void open_picking_up(void)
+{
+    lab_config.tcp_pick_up = true;
+    lab_open(100, 100);
+}
+
+static void open_strict(void)
+{
+    lab_config.tcp_pick_up = false;
+    lab_open(100, 100);
+}
+
+TestSuite(conn_tcp, .init = open_picking_up, .fini = lab_close);
+TestSuite(conn_tcp_strict, .init = open_strict, .fini = lab_close);
+
+static enum outcome a(uint8_t flags, uint32_t seq, uint32_t ack)
+{
+    struct df_packet packet = lab_tcp(false, flags, seq, ack);
+    return lab_send(&packet);
+}
+
+static enum outcome b(uint8_t flags, uint32_t seq, uint32_t ack)
+{
+    struct df_packet packet = lab_tcp(true, flags, seq, ack);
+    return lab_send(&packet);
+}
+
+static void sends(enum outcome outcome, enum df_conn_state state)
+{
+    cr_expect_eq(outcome, PASSED);
+    cr_expect_eq(lab_state(), state, "%s", df_conn_state_name(lab_state()));
+}
+
+static void syn(void)
+{
+    cr_assert_eq(a(SYN, A_ISN, 0), BEGUN);
+    cr_assert_eq(lab_state(), DF_CONN_TCP_SYN_SENT);
+}
+
+static void syn_ack(void)
+{
+    syn();
+    sends(b(SYN | ACK, B_ISN, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    cr_assert(lab_reply);
+}
+
+static void handshake(void)
+{
+    syn_ack();
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+/* ---- opening */
+
+Test(conn_tcp, handshake)
+{
+    handshake();
+    struct df_conn *conn = lab_conn;
+    sends(a(ACK | PSH, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+    sends(b(ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+    cr_assert_eq(lab_conn, conn, "both directions are one connection");
+    cr_assert_eq(lab_tally().begun, 1);
+}
+
+Test(conn_tcp, only_an_established_connection_is_steady)
+{
+    syn();
+    cr_assert_not(df_conn_is_steady(lab_conn, false));
+    sends(b(SYN | ACK, B_ISN, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    cr_assert_not(df_conn_is_steady(lab_conn, false));
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+    cr_assert(df_conn_is_steady(lab_conn, false));
+    cr_assert(df_conn_is_steady(lab_conn, true));
+    sends(b(FIN | ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+    cr_assert_not(df_conn_is_steady(lab_conn, false));
+    cr_assert_not(df_conn_is_steady(lab_conn, true));
+}
+
+Test(conn_tcp, a_syn_and_its_answer_may_be_sent_again)
+{
+    syn();
+    sends(a(SYN, A_ISN, 0), DF_CONN_TCP_SYN_SENT);
+    sends(b(SYN | ACK, B_ISN, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    sends(a(SYN, A_ISN, 0), DF_CONN_TCP_SYN_RECV);
+    sends(b(SYN | ACK, B_ISN, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+    sends(b(SYN | ACK, B_ISN, A_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+Test(conn_tcp, before_the_answer_the_original_end_has_nothing_to_say)
+{
+    syn();
+    cr_assert_eq(a(ACK, A_ISN + 1, B_ISN + 1), INVALID);
+    cr_assert_eq(a(FIN | ACK, A_ISN + 1, B_ISN + 1), INVALID);
+    cr_assert_eq(a(SYN | ACK, A_ISN, B_ISN + 1), INVALID);
+    cr_assert_eq(b(FIN | ACK, B_ISN, A_ISN + 1), INVALID);
+    cr_assert_eq(lab_state(), DF_CONN_TCP_SYN_SENT);
+}
+
+Test(conn_tcp, only_the_original_end_completes_the_handshake)
+{
+    syn_ack();
+    sends(b(ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+Test(conn_tcp, simultaneous_open)
+{
+    syn();
+    sends(b(SYN, B_ISN, 0), DF_CONN_TCP_SYN_SENT2);
+    sends(b(SYN, B_ISN, 0), DF_CONN_TCP_SYN_SENT2);
+    sends(a(SYN, A_ISN, 0), DF_CONN_TCP_SYN_SENT2);
+    cr_assert_eq(a(ACK, A_ISN + 1, B_ISN + 1), INVALID);
+    sends(b(SYN | ACK, B_ISN, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    sends(a(SYN | ACK, A_ISN, B_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    sends(b(ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+Test(conn_tcp, simultaneous_open_answered_by_the_original_end_first)
+{
+    syn();
+    sends(b(SYN, B_ISN, 0), DF_CONN_TCP_SYN_SENT2);
+    sends(a(SYN | ACK, A_ISN, B_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+/* RFC 9293 section 3.5.1, figure 9: the other end still knows an older connection. */
+Test(conn_tcp, half_open_on_the_other_side)
+{
+    syn();
+    sends(b(ACK, 5000, 9000), DF_CONN_TCP_SYN_SENT);
+    sends(a(RST, 9000, 0), DF_CONN_TCP_CLOSE);
+    cr_assert_eq(a(SYN, A_ISN, 0), BEGUN_ANEW);
+}
+
+/* A host that lost its memory opens the connection again: challenge, reset, SYN (RFC 5961 section 4). */
+Test(conn_tcp, a_syn_in_an_established_connection_changes_nothing)
+{
+    handshake();
+    sends(b(ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+    sends(a(SYN, 777, 0), DF_CONN_TCP_ESTABLISHED);
+    sends(b(ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+    sends(a(RST, A_ISN + 1, 0), DF_CONN_TCP_CLOSE);
+    cr_assert_eq(a(SYN, 777, 0), BEGUN_ANEW);
+    cr_assert_eq(lab_state(), DF_CONN_TCP_SYN_SENT);
+    cr_assert_eq(lab_tally().replaced, 1);
+    cr_assert_eq(lab_tally().live, 1);
+}
+
+Test(conn_tcp, a_syn_from_the_other_end_is_no_part_of_it)
+{
+    syn_ack();
+    cr_assert_eq(b(SYN, B_ISN, 0), INVALID);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+    cr_assert_eq(b(SYN, B_ISN, 0), INVALID);
+    cr_assert_eq(a(SYN | ACK, A_ISN, 1), INVALID);
+    sends(a(FIN | ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+    cr_assert_eq(b(SYN, B_ISN, 0), INVALID);
+}
+
+Test(conn_tcp, nonsense_flags)
+{
+    static const uint8_t nonsense[] = {
+        0,
+        FIN,
+        PSH,
+        URG,
+        SYN | FIN,
+        SYN | RST,
+        SYN | FIN | ACK,
+        SYN | RST | ACK,
+        RST | FIN,
+        RST | FIN | ACK,
+        0x3f,
+        FIN | PSH | URG,
+    };
+    for (size_t i = 0; i < sizeof(nonsense); i++)
+        cr_expect_eq(a(nonsense[i], 1, 1), INVALID, "flags %#x begin nothing", nonsense[i]);
+    handshake();
+    for (size_t i = 0; i < sizeof(nonsense); i++) {
+        cr_expect_eq(a(nonsense[i], A_ISN + 1, B_ISN + 1), INVALID, "flags %#x", nonsense[i]);
+        cr_expect_eq(b(nonsense[i], B_ISN + 1, A_ISN + 1), INVALID, "flags %#x", nonsense[i]);
+    }
+    cr_assert_eq(lab_state(), DF_CONN_TCP_ESTABLISHED);
+}
+
+Test(conn_tcp, push_and_urgent_mean_nothing)
+{
+    cr_assert_eq(a(SYN | URG, A_ISN, 0), BEGUN);
+    sends(b(SYN | ACK | PSH, B_ISN, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    sends(a(ACK | URG | PSH, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+/* ---- closing */
+
+static void closes_from(enum outcome (*one)(uint8_t, uint32_t, uint32_t),
+                        enum outcome (*two)(uint8_t, uint32_t, uint32_t))
+{
+    sends(one(FIN | ACK, 1, 1), DF_CONN_TCP_FIN_WAIT);
+    sends(one(FIN | ACK, 1, 1), DF_CONN_TCP_FIN_WAIT);
+    sends(one(ACK, 1, 1), DF_CONN_TCP_FIN_WAIT);
+    sends(two(ACK, 1, 2), DF_CONN_TCP_CLOSE_WAIT);
+    sends(two(ACK, 1, 2), DF_CONN_TCP_CLOSE_WAIT); /* it may go on sending */
+    sends(one(ACK, 2, 1), DF_CONN_TCP_CLOSE_WAIT);
+    sends(one(FIN | ACK, 1, 1), DF_CONN_TCP_CLOSE_WAIT); /* once more */
+    sends(two(FIN | ACK, 1, 2), DF_CONN_TCP_LAST_ACK);
+    sends(two(FIN | ACK, 1, 2), DF_CONN_TCP_LAST_ACK);
+    sends(two(ACK, 1, 2), DF_CONN_TCP_LAST_ACK);
+    sends(one(ACK, 2, 2), DF_CONN_TCP_TIME_WAIT);
+    sends(two(FIN | ACK, 1, 2), DF_CONN_TCP_TIME_WAIT);
+    sends(one(ACK, 2, 2), DF_CONN_TCP_TIME_WAIT);
+}
+
+Test(conn_tcp, close_from_the_original_end)
+{
+    handshake();
+    closes_from(a, b);
+}
+
+Test(conn_tcp, close_from_the_other_end)
+{
+    handshake();
+    closes_from(b, a);
+}
+
+Test(conn_tcp, close_with_fin_and_ack_at_once)
+{
+    handshake();
+    sends(a(FIN | ACK, 1, 1), DF_CONN_TCP_FIN_WAIT);
+    sends(b(FIN | ACK, 1, 2), DF_CONN_TCP_LAST_ACK);
+    sends(a(ACK, 2, 2), DF_CONN_TCP_TIME_WAIT);
+}
+
+Test(conn_tcp, close_before_the_handshake_is_complete)
+{
+    syn_ack();
+    sends(b(FIN | ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+    sends(a(FIN | ACK, 1, 1), DF_CONN_TCP_LAST_ACK);
+    sends(a(ACK, 1, 1), DF_CONN_TCP_LAST_ACK);
+    sends(b(ACK, 1, 1), DF_CONN_TCP_TIME_WAIT);
+}
+
+Test(conn_tcp, a_syn_on_a_closed_tuple_begins_anew)
+{
+    handshake();
+    struct df_conn *first = lab_conn;
+    closes_from(a, b);
+    cr_assert_eq(a(SYN, 5, 0), BEGUN_ANEW);
+    cr_assert_neq(lab_conn, first);
+    cr_assert_eq(lab_state(), DF_CONN_TCP_SYN_SENT);
+    cr_assert_eq(lab_tally().live, 1);
+}
+
+Test(conn_tcp, a_syn_on_a_closed_tuple_begins_anew_from_the_other_end_too)
+{
+    handshake();
+    closes_from(a, b);
+    cr_assert_eq(b(SYN, 5, 0), BEGUN_ANEW);
+    cr_assert_not(lab_reply, "now that is the original direction");
+    sends(a(SYN | ACK, 1, 6), DF_CONN_TCP_SYN_RECV);
+    cr_assert(lab_reply);
+}
+
+Test(conn_tcp, nothing_else_begins_on_a_closed_tuple)
+{
+    handshake();
+    closes_from(a, b);
+    sends(b(SYN | ACK, 1, 1), DF_CONN_TCP_TIME_WAIT);
+    cr_assert_eq(lab_tally().begun, 1);
+}
+
+Test(conn_tcp, time_outs_by_state)
+{
+    static const struct {
+        uint32_t ms;
+        enum df_conn_state state;
+    } expected[] = {
+        {120000, DF_CONN_TCP_SYN_SENT},
+        {60000, DF_CONN_TCP_SYN_RECV},
+        {432000000, DF_CONN_TCP_ESTABLISHED},
+        {120000, DF_CONN_TCP_FIN_WAIT},
+        {60000, DF_CONN_TCP_CLOSE_WAIT},
+        {30000, DF_CONN_TCP_LAST_ACK},
+        {120000, DF_CONN_TCP_TIME_WAIT},
+        {10000, DF_CONN_TCP_CLOSE},
+        {30000, DF_CONN_UDP_SINGLE},
+        {120000, DF_CONN_UDP_STREAM},
+        {30000, DF_CONN_ICMP},
+        {10000, DF_CONN_SCTP_CLOSED},
+        {3000, DF_CONN_SCTP_COOKIE_WAIT},
+        {210000, DF_CONN_SCTP_ESTABLISHED},
+        {600000, DF_CONN_OTHER},
+    };
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+        cr_expect_eq(df_conn_timeouts_default.ms[expected[i].state], expected[i].ms, "%s",
+                     df_conn_state_name(expected[i].state));
+}
+
+/* ---- picking up */
+
+Test(conn_tcp, picked_up_in_mid_stream)
+{
+    cr_assert_eq(a(ACK, 100, 200), BEGUN);
+    cr_assert_eq(lab_state(), DF_CONN_TCP_PICKED_UP);
+    cr_assert(df_conn_is_steady(lab_conn, false));
+    cr_assert_not(df_conn_is_steady(lab_conn, true));
+    sends(a(ACK, 100, 200), DF_CONN_TCP_PICKED_UP);
+    sends(b(ACK, 200, 100), DF_CONN_TCP_ESTABLISHED);
+    cr_assert(df_conn_is_steady(lab_conn, true));
+}
+
+Test(conn_tcp, picked_up_from_the_end_that_answers)
+{
+    cr_assert_eq(b(ACK, 100, 200), BEGUN);
+    cr_assert_not(lab_reply);
+    sends(a(ACK | PSH, 200, 100), DF_CONN_TCP_ESTABLISHED);
+    cr_assert(lab_reply);
+}
+
+Test(conn_tcp, picked_up_by_a_fin)
+{
+    cr_assert_eq(a(FIN | ACK, 100, 200), BEGUN);
+    cr_assert_eq(lab_state(), DF_CONN_TCP_FIN_WAIT);
+    sends(b(FIN | ACK, 200, 101), DF_CONN_TCP_LAST_ACK);
+    sends(a(ACK, 101, 201), DF_CONN_TCP_TIME_WAIT);
+}
+
+/* Who guesses the tuple of somebody's next connection does not keep it from coming about. */
+Test(conn_tcp, what_was_picked_up_and_never_answered_gives_way_to_a_syn)
+{
+    cr_assert_eq(a(ACK, 100, 200), BEGUN);
+    cr_assert_eq(b(SYN, 5, 0), BEGUN_ANEW);
+    cr_assert_eq(lab_state(), DF_CONN_TCP_SYN_SENT);
+}
+
+Test(conn_tcp, a_syn_ack_or_a_reset_is_not_picked_up)
+{
+    cr_assert_eq(a(SYN | ACK, 100, 200), INVALID);
+    cr_assert_eq(a(RST, 100, 0), INVALID);
+    cr_assert_eq(a(RST | ACK, 100, 200), INVALID);
+    cr_assert_eq(lab_tally().begun, 0);
+}
+
+Test(conn_tcp_strict, nothing_is_picked_up)
+{
+    cr_assert_eq(a(ACK, 100, 200), INVALID);
+    cr_assert_eq(a(FIN | ACK, 100, 200), INVALID);
+    cr_assert_eq(lab_tally().begun, 0);
+    handshake();
+}
+
+/* ---- resets */
+
+static void establish(uint8_t shift_a, uint8_t shift_b)
+{
+    struct df_packet packet = lab_tcp(false, SYN, A_ISN, 0);
+    packet.tcp.window_shift = shift_a;
+    cr_assert_eq(lab_send(&packet), BEGUN);
+    packet = lab_tcp(true, SYN | ACK, B_ISN, A_ISN + 1);
+    packet.tcp.window_shift = shift_b;
+    cr_assert_eq(lab_send(&packet), PASSED);
+    cr_assert_eq(a(ACK, A_ISN + 1, B_ISN + 1), PASSED);
+    cr_assert_eq(b(ACK, B_ISN + 1, A_ISN + 1), PASSED);
+}
+
+/* b resets: is it inside a's window when it is that far behind what a expects? */
+static enum outcome reset_by_b(uint32_t distance)
+{
+    return b(RST, B_ISN + 1 + distance, 0);
+}
+
+Test(conn_tcp, a_reset_that_refuses)
+{
+    syn();
+    sends(b(RST | ACK, 0, A_ISN + 1), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, a_reset_that_does_not_acknowledge_the_syn)
+{
+    syn();
+    cr_assert_eq(b(RST | ACK, 0, A_ISN), OUTSIDE);
+    cr_assert_eq(b(RST | ACK, 0, A_ISN + 2), OUTSIDE);
+    cr_assert_eq(b(RST, A_ISN + 1, A_ISN + 1), OUTSIDE, "without ACK it acknowledges nothing");
+    cr_assert_eq(lab_state(), DF_CONN_TCP_SYN_SENT);
+}
+
+Test(conn_tcp, a_reset_of_a_syn_with_data_acknowledges_it_with_the_data_or_without)
+{
+    static const enum outcome expected[] = {OUTSIDE, PASSED, PASSED, PASSED, OUTSIDE};
+    struct df_packet packet = lab_tcp(false, SYN, UINT32_MAX, 0);
+    packet.tcp.payload_len = 2;
+    for (uint32_t ack = 0; ack < 5; ack++) {
+        cr_expect_leq(lab_send(&packet), BEGUN_ANEW);
+        cr_expect_eq(b(RST | ACK, 0, UINT32_MAX + ack), expected[ack], "%u", ack);
+    }
+}
+
+Test(conn_tcp, the_original_end_gives_up)
+{
+    syn();
+    cr_assert_eq(a(RST, A_ISN + 1 + 2 * DF_CONN_ACK_NOTE, 0), OUTSIDE);
+    sends(a(RST, A_ISN + 1, 0), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, a_reset_after_the_handshake_from_an_end_whose_receiver_said_nothing_yet)
+{
+    syn_ack();
+    cr_assert_eq(b(RST, B_ISN + 1 + 2 * DF_CONN_ACK_NOTE, 0), OUTSIDE);
+    cr_assert_eq(b(RST, B_ISN + 1 - 2 * DF_CONN_ACK_NOTE, 0), OUTSIDE);
+    sends(b(RST, B_ISN + 1, 0), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, a_reset_inside_the_window)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(reset_by_b(0), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, a_reset_at_the_ends_of_the_window)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    cr_assert_eq(reset_by_b(1000 + DF_CONN_ACK_NOTE + 1), OUTSIDE);
+    cr_assert_eq(reset_by_b(0u - DF_CONN_ACK_NOTE - 1), OUTSIDE);
+    cr_assert_eq(lab_state(), DF_CONN_TCP_ESTABLISHED);
+    sends(reset_by_b(1000 + DF_CONN_ACK_NOTE), DF_CONN_TCP_CLOSE);
+    sends(reset_by_b(0u - DF_CONN_ACK_NOTE), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, the_window_is_scaled_by_the_shift_of_its_side)
+{
+    establish(4, 0);
+    cr_assert_eq(reset_by_b((1000 << 4) + DF_CONN_ACK_NOTE + 1), OUTSIDE);
+    sends(reset_by_b((1000 << 4) + DF_CONN_ACK_NOTE), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, nobody_scales_if_one_does_not)
+{
+    establish(4, NO_SHIFT);
+    cr_assert_eq(reset_by_b((1000 << 4) + DF_CONN_ACK_NOTE), OUTSIDE);
+    cr_assert_eq(a(RST, A_ISN + 1 + 1000 + DF_CONN_ACK_NOTE + 1, 0), OUTSIDE);
+    sends(a(RST, A_ISN + 1 + 1000 + DF_CONN_ACK_NOTE, 0), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, the_window_moves_with_what_is_acknowledged)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    uint32_t far = B_ISN + 1 + 1000000;
+    cr_assert_eq(b(RST, far, 0), OUTSIDE);
+    df_conn_note_ack(lab_conn, false, far, 2000);
+    cr_assert_eq(reset_by_b(0), OUTSIDE);
+    cr_assert_eq(b(RST, far + 2000 + DF_CONN_ACK_NOTE + 1, 0), OUTSIDE);
+    sends(b(RST, far + 2000, 0), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, a_note_of_the_fast_path_keeps_the_shift)
+{
+    establish(4, 4);
+    df_conn_note_ack(lab_conn, false, B_ISN + 1, 1000);
+    cr_assert_eq(reset_by_b((1000 << 4) + DF_CONN_ACK_NOTE + 1), OUTSIDE);
+    sends(reset_by_b((1000 << 4) + DF_CONN_ACK_NOTE), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, a_late_syn_does_not_move_the_window)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    struct df_packet late = lab_tcp(false, SYN, 123456, 0);
+    late.tcp.window_shift = 14;
+    cr_assert_eq(lab_send(&late), PASSED);
+    cr_assert_eq(reset_by_b(1000 + DF_CONN_ACK_NOTE + 1), OUTSIDE);
+    sends(reset_by_b(1000), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, a_reset_of_what_was_picked_up)
+{
+    cr_assert_eq(a(ACK, 100, 1000000), BEGUN);
+    cr_assert_eq(b(RST, 1000000 + (1000 << 7) + DF_CONN_ACK_NOTE + 1, 0), OUTSIDE);
+    cr_assert_eq(a(RST, 100 + DF_CONN_ACK_NOTE + 1, 0), OUTSIDE, "of b nothing is known but that a sent this");
+    cr_assert_eq(lab_state(), DF_CONN_TCP_PICKED_UP);
+    sends(a(RST, 100, 0), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, a_reset_after_a_reset_is_checked_too)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(reset_by_b(0), DF_CONN_TCP_CLOSE);
+    cr_assert_eq(reset_by_b(500000), OUTSIDE);
+}
+
+/* ---- fragments */
+
+Test(conn_tcp, later_fragments_follow_the_first_one_and_begin_nothing)
+{
+    struct df_packet later = lab_tcp(false, 0, 0, 0);
+    later.bits |= DF_PACKET_FRAGMENT | DF_PACKET_LATER_FRAGMENT;
+    cr_assert_eq(lab_send(&later), INVALID);
+    handshake();
+    sends(lab_send(&later), DF_CONN_TCP_ESTABLISHED);
+    later.tcp.flags = RST; /* what the union holds is not of a TCP header */
+    sends(lab_send(&later), DF_CONN_TCP_ESTABLISHED);
+}
+
+/* ---- cached flows */
+
+Test(conn_tcp, the_first_fin_ends_the_cached_flows_of_both_directions)
+{
+    _Atomic uint8_t flow[2] = {1, 1};
+    handshake();
+    df_conn_set_flow(lab_conn, false, &flow[0]);
+    df_conn_set_flow(lab_conn, true, &flow[1]);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+    cr_assert(flow[0] == 1 && flow[1] == 1);
+    sends(a(FIN | ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+    cr_assert(flow[0] == 0 && flow[1] == 0);
+}
+
+Test(conn_tcp, a_flow_that_comes_too_late_ends_at_once)
+{
+    _Atomic uint8_t flow = 1;
+    handshake();
+    sends(a(FIN | ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+    df_conn_set_flow(lab_conn, false, &flow);
+    cr_assert_eq(flow, 0);
+}
