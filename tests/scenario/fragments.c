@@ -90,10 +90,10 @@ Test(fragments, what_no_sender_makes_is_malformed)
     refused(&frame, "bad_ip");
     ip4_fragment(&frame, 17, 0x1fff, 64); /* ends behind 64 KiB */
     refused(&frame, "bad_ip");
-    ip4_fragment(&frame, 6, 1, 64); /* would overwrite TCP's flags (RFC 3128) */
-    refused(&frame, "bad_l4");
+    ip4_fragment(&frame, 6, 1, 64); /* would bring TCP's flags (RFC 1858 section 3.2.2) */
+    refused(&frame, "frag_tiny");
     ip4_fragment(&frame, 6, 0x2000, 8); /* a first fragment too short for TCP's header */
-    refused(&frame, "truncated");
+    refused(&frame, "frag_tiny");
 }
 
 /* Forwards the frame, of which only MACs and TTL change: to vm3. */

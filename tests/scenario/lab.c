@@ -15,7 +15,7 @@
 
 static struct df_fastpath_device devices[LAB_DEVICES];
 static char device_names[LAB_DEVICES][8];
-static char directory[] = "/tmp/df-scenario-XXXXXX";
+static char directory[48];
 static uint64_t now_ms = 1000;
 static struct rte_mempool *pool;
 static struct df_nb *nb;
@@ -71,16 +71,28 @@ static void start_eal(void)
 static void open_database(void)
 {
     struct df_error error = {""};
+    /* In memory where there is such a place: a test writes often, and nothing of it has to last. */
+    snprintf(directory, sizeof(directory), "%s/df-scenario-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     cr_assert_not_null(mkdtemp(directory));
     struct df_db_config config = {.location = directory, .create = true};
     cr_assert_eq(df_nb_open("lmdb", &config, &nb, &error), 0, "%s", error.text);
 }
 
-static void open_datapath(void)
+/* A table of 4096 connections unless the test wants another. */
+static struct df_conns_config conns_config(const struct lab_connections *wanted)
+{
+    uint32_t max = wanted->max ? wanted->max : 4096;
+    return (struct df_conns_config){.max = max,
+                                    .max_per_port = wanted->max_per_port ? wanted->max_per_port : max,
+                                    .tcp_pick_up = !wanted->no_pick_up,
+                                    .timeouts = df_conn_timeouts_default};
+}
+
+static void open_datapath(const struct lab_connections *connections)
 {
     struct df_error error = {""};
     for (unsigned i = 0; i < LAB_DEVICES; i++) {
-        snprintf(device_names[i], sizeof(device_names[i]), "vm%u", i + 1);
+        snprintf(device_names[i], sizeof(device_names[i]), i + 1 < LAB_DEVICES ? "vm%u" : "up0", i + 1);
         devices[i] = (struct df_fastpath_device){device_names[i], "memory"};
     }
     struct df_fastpath_config config = {
@@ -88,23 +100,29 @@ static void open_datapath(void)
                     .flow_cache_entries = cache_mode == LAB_CACHE_OFF ? 0 : 1024,
                     .answers_per_second = 80,
                     .punts_per_second = 80,
+                    .fragments = {.datagrams_max = 256,
+                                  .held_max = LAB_FRAGMENTS_HELD,
+                                  .held_per_port = LAB_FRAGMENTS_PER_PORT,
+                                  .timeout_ms = LAB_FRAGMENT_TIMEOUT_MS},
                     .pool = pool,
                     .cycles = clock_cycles,
                     .cycles_per_second = CYCLES_PER_SECOND},
         .table_entries_max = 4096,
         .devices = devices,
         .n_devices = LAB_DEVICES,
+        .conns = conns_config(connections),
     };
     cr_assert_eq(df_datapath_fastpath_open(&config, &dp, &error), 0, "%s", error.text);
 }
 
-static void open_controller(const char *const *apps, const char *apps_dir)
+static void open_controller(const char *const *apps, const char *apps_dir, const struct df_underlay_config *underlay)
 {
     struct df_error error = {""};
     struct df_controller_config config = {.host = "node1",
                                           .apps_dir = apps_dir,
                                           .apps = apps,
                                           .vhost_sock_dir = directory,
+                                          .underlay = underlay,
                                           .dp = dp,
                                           .clock = &the_clock};
     cr_assert_eq(df_controller_new(&config, &controller, &error), 0, "%s", error.text);
@@ -126,16 +144,42 @@ static void settle(void)
     df_controller_settle(controller);
 }
 
-void lab_up_with(const char *const *apps, const char *apps_dir)
+static void up(const char *const *apps, const char *apps_dir, const struct lab_connections *connections,
+               const struct df_underlay_config *underlay)
 {
     read_cache_mode();
     df_rcu_register();
     start_eal();
     memory_ports_register();
     open_database();
-    open_datapath();
-    open_controller(apps, apps_dir);
+    open_datapath(connections);
+    open_controller(apps, apps_dir, underlay);
     settle();
+}
+
+void lab_up_with(const char *const *apps, const char *apps_dir)
+{
+    up(apps, apps_dir, &(const struct lab_connections){0}, NULL);
+}
+
+void lab_up_connections(const struct lab_connections *connections)
+{
+    static const char *const apps[] = {"l2", "l3", "portsec", "dhcp", "secgroup", NULL};
+    up(apps, DF_TEST_APPS_DIR, connections, NULL);
+}
+
+void lab_up_secgroup(void)
+{
+    lab_up_connections(&(const struct lab_connections){0});
+}
+
+void lab_up_tunneling(void)
+{
+    static const char *const apps[] = {"l2", "l3", "portsec", "secgroup", "dhcp", "tunneling", NULL};
+    static const char *const neighbours[] = {LAB_PEER2 "=" LAB_PEER2_MAC, LAB_PEER3 "=" LAB_PEER3_MAC, NULL};
+    static const struct df_underlay_config underlay = {
+        .port = "up0", .local_ip = LAB_UNDERLAY_IP, .neighbours = neighbours, .mtu = 1550};
+    up(apps, DF_TEST_APPS_DIR, &(const struct lab_connections){0}, &underlay);
 }
 
 void lab_up(void)
@@ -207,6 +251,16 @@ void lab_turn_ms(uint64_t ms)
     now_ms += ms;
     settle();
     df_worker_round(df_worker(0));
+    df_datapath_fastpath_age(dp);
+}
+
+void lab_age(void)
+{
+    for (unsigned second = 0; second < 2; second++) {
+        for (unsigned i = 0; i < 100; i++)
+            lab_turn_ms(10);
+        df_rcu_barrier();
+    }
 }
 
 const char *lab_directory(void)

@@ -35,12 +35,45 @@ void lab_down(void);
 /** Starts with these apps instead of the default l2,l3,portsec,dhcp; ends with NULL. Instead of lab_up(). */
 void lab_up_with(const char *const *apps, const char *apps_dir);
 
+/** How connections are tracked. Zeroes: as lab_up_secgroup() has it. */
+struct lab_connections {
+    uint32_t max;          /* 0: 4096 */
+    uint32_t max_per_port; /* 0: as many */
+    bool no_pick_up;       /* a TCP connection begins with a SYN only */
+};
+
+/* What the lab's worker keeps of fragments that wait. */
+#define LAB_FRAGMENTS_HELD 64
+#define LAB_FRAGMENTS_PER_PORT 16
+#define LAB_FRAGMENT_TIMEOUT_MS 30000
+
+/** Starts with the app secgroup too. Instead of lab_up(). */
+void lab_up_secgroup(void);
+void lab_up_connections(const struct lab_connections *connections);
+
+/*
+ * A node with an underlay: device up0, whose MAC is LAB_UNDERLAY_MAC. Two nodes are neighbours, and there is no gateway
+ * to others. For the model: chassis that have these addresses.
+ */
+#define LAB_UNDERLAY_IP "192.0.2.1"
+#define LAB_UNDERLAY_MAC "02:00:00:00:ff:01"
+#define LAB_PEER2 "192.0.2.2"
+#define LAB_PEER2_MAC "02:00:00:00:ff:02"
+#define LAB_PEER3 "192.0.2.3"
+#define LAB_PEER3_MAC "02:00:00:00:ff:03"
+
+/** Starts with the apps secgroup and tunneling too. Instead of lab_up(). */
+void lab_up_tunneling(void);
+
 /** Writes objects to the database, as `df-db load` would, and lets the controller settle. */
 void lab_model(const char *json);
 void lab_delete(const char *table, const char *id);
 
 /** Turns the clock of controller and worker on. */
 void lab_turn_ms(uint64_t ms);
+
+/** Two seconds pass, in which the aging looks at each connection, and what it took down is free again. */
+void lab_age(void);
 
 /** Sends a frame and lets the worker, and the controller if it was punted, do their work. */
 void lab_send(const char *port, const char *words);
@@ -61,6 +94,26 @@ void lab_expect_bytes(const char *port, const uint8_t *frame, size_t len);
  * by its address from, all checksums right, and with as much of the packet behind it as there may be.
  */
 void lab_expect_icmp_error(const char *port, const char *from, uint8_t type, uint8_t code, const char *quoted);
+
+/** It is sent, comes to that port as it is, and nowhere else. */
+void lab_passes(const char *from, const char *words, const char *to);
+void lab_passes_bytes(const char *from, const uint8_t *frame, size_t len, const char *to);
+
+/** It is sent, comes to nobody, and is dropped for this reason. */
+void lab_refused(const char *from, const char *words, const char *reason);
+void lab_refused_bytes(const char *from, const uint8_t *frame, size_t len, const char *reason);
+
+/** The frame of these words as the peer sends it, by a tunnel with that key; *len is the room, and becomes the length. */
+void lab_wrap(const char *peer, uint32_t key, const char *words, uint8_t *frame, size_t *len);
+
+/** It comes from the peer. */
+void lab_send_tunnel(const char *peer, uint32_t key, const char *words);
+
+/**
+ * The next frame at up0 is for this peer, by a tunnel with that key, and inside are these words. The outer headers are
+ * right to the byte. Returns the source port.
+ */
+uint16_t lab_expect_tunnel(const char *peer, uint32_t key, const char *words);
 
 /** No frame waits at this port, or at any port. */
 void lab_expect_none(const char *port);

@@ -5,7 +5,7 @@
 
 /* What the lab's files know of each other: lab.c makes the node, lab_traffic.c sends packets through it. */
 
-#define LAB_DEVICES 16
+#define LAB_DEVICES 17 /* vm1 to vm16, up0 */
 
 enum lab_cache { LAB_CACHE_ON, LAB_CACHE_OFF, LAB_CACHE_TWICE };
 

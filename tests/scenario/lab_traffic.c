@@ -175,6 +175,36 @@ void lab_expect_silence(void)
         lab_expect_none(port);
 }
 
+void lab_passes_bytes(const char *from, const uint8_t *frame, size_t len, const char *to)
+{
+    lab_send_bytes(from, frame, len);
+    expect_frame(to, frame, len, "what was sent");
+    lab_expect_silence();
+    lab_expect_no_drop();
+}
+
+void lab_passes(const char *from, const char *words, const char *to)
+{
+    lab_send(from, words);
+    lab_expect(to, words);
+    lab_expect_silence();
+    lab_expect_no_drop();
+}
+
+void lab_refused_bytes(const char *from, const uint8_t *frame, size_t len, const char *reason)
+{
+    lab_send_bytes(from, frame, len);
+    lab_expect_silence();
+    lab_expect_drop(reason, 1);
+}
+
+void lab_refused(const char *from, const char *words, const char *reason)
+{
+    lab_send(from, words);
+    lab_expect_silence();
+    lab_expect_drop(reason, 1);
+}
+
 static void drops_since(uint64_t drops[DF_DROPS])
 {
     count_drops(drops);

@@ -48,6 +48,7 @@ static struct memory_port *find(const char *name)
 
 static int memory_open(struct df_port *port, const struct df_port_config *config)
 {
+    static const struct df_mac mac = {MEMORY_PORT_MAC};
     if (config->mtu > MTU_MAX)
         return -EMSGSIZE;
     for (unsigned i = 0; i < PORTS; i++) {
@@ -56,6 +57,7 @@ static int memory_open(struct df_port *port, const struct df_port_config *config
         ports[i].open = true;
         snprintf(ports[i].name, sizeof(ports[i].name), "%s", config->vif_name);
         port->priv = &ports[i];
+        port->mac = mac;
         port->n_rxq = 1;
         port->n_txq = config->n_workers;
         return 0;

@@ -10,6 +10,12 @@
  * They stand in for vif_type ethdev. Single-threaded. One with an MTU over 2000 does not open.
  */
 
+/* Of every device. */
+#define MEMORY_PORT_MAC                                                                                                \
+    {                                                                                                                  \
+        2, 0, 0, 0, 0xff, 1                                                                                            \
+    }
+
 void memory_ports_register(void);
 
 /** Puts a frame at the port's receive side; false when no such port is open or its queue is full. Takes the mbuf. */

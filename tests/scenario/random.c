@@ -67,6 +67,7 @@ static void put_l4(struct test_frame *frame, unsigned proto)
     switch (proto) {
     case 6:
         frame_tcp(frame, ONE_OF(ports), ONE_OF(ports));
+        frame->byte[frame->l4 + 13] = any(3) == 0 ? 0x02 : 0x10; /* SYN, or ACK */
         if (chance(15))
             frame->byte[frame->l4 + 12] = (uint8_t)(any(16) << 4);
         break;

@@ -143,7 +143,7 @@ Test(routes, equal_routes_share_flows_and_a_flow_keeps_its_way)
 Test(routes, equal_routes_share_flows_in_ipv6_and_by_destination_port_too)
 {
     lab_model(ECMP);
-    expect_spread(ways_of_flows("tcp6,tp_src=7,dl_src=" MAC1 ",dl_dst=" ROUTER1
+    expect_spread(ways_of_flows("tcp6,tcp_flags=ack,tp_src=7,dl_src=" MAC1 ",dl_dst=" ROUTER1
                                 ",ipv6_src=2001:db8:1::11,ipv6_dst=2001:db8:f::12,tp_dst=%u",
                                 2));
     lab_expect_cached();
