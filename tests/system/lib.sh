@@ -137,7 +137,7 @@ put() {
     df_db load put.json >/dev/null
 }
 
-declare -A cidr4 cidr6 n_ports network_of vif_of ip4 ip6 mac
+declare -A cidr4 cidr6 n_ports network_of vif_of chassis_of ip4 ip6 mac
 n_networks=0
 
 # network NAME CIDR4 [CIDR6]: prefixes of 24 and 64 bits; .1 and ::1 are the router's, .2 is the DHCP server.
@@ -157,6 +157,7 @@ network() {
 }
 
 # port NAME NETWORK VIF_TYPE [BINDING]: BINDING is further fields of the binding. Addresses are given from .11 and ::11 on.
+# It is in security group all, which lets everything pass; put_port may say otherwise.
 port() {
     local name=$1 network=$2 n
     n_ports[$network]=$((n_ports[$network] + 1))
@@ -169,7 +170,7 @@ port() {
     put_port "$name" "${4:-\"vif_name\": \"$name\"}"
 }
 
-# put_port NAME BINDING [FIELDS]
+# put_port NAME BINDING [FIELDS]: on node1, or where chassis_of says.
 put_port() {
     local name=$1 network=${network_of[$1]} ips subnets
     ips="\"${ip4[$name]}\""
@@ -179,8 +180,8 @@ put_port() {
         subnets+=", \"$network-6\""
     fi
     put lport "{\"id\": \"$name\", \"name\": \"$name\", \"topic\": \"t\", \"lswitch\": \"$network\", \"macs\": [\"${mac[$name]}\"],
-        \"ips\": [$ips], \"subnets\": [$subnets], ${3:+$3,}
-        \"binding\": {\"type\": \"chassis\", \"chassis\": \"node1\", \"vif_type\": \"${vif_of[$name]}\", $2}}"
+        \"ips\": [$ips], \"subnets\": [$subnets], \"security_groups\": [\"all\"], ${3:+$3,}
+        \"binding\": {\"type\": \"chassis\", \"chassis\": \"${chassis_of[$name]:-node1}\", \"vif_type\": \"${vif_of[$name]}\", $2}}"
 }
 
 # router NAME NETWORK...: a port in each network, at .1 and ::1.
@@ -201,6 +202,11 @@ router() {
 
 df_db init >/dev/null
 put chassis '{"id": "node1", "ip": "192.0.2.1"}'
+put secgroup '{"id": "all", "name": "all", "topic": "t", "rules": [
+    {"id": "all-out4", "direction": "egress", "ethertype": "IPv4"},
+    {"id": "all-out6", "direction": "egress", "ethertype": "IPv6"},
+    {"id": "all-in4", "direction": "ingress", "ethertype": "IPv4"},
+    {"id": "all-in6", "direction": "ingress", "ethertype": "IPv6"}]}'
 
 # ---- The switch.
 
@@ -358,11 +364,13 @@ expect_no_ping() {
 
 # Mbit/s of TCP between two guests, in whole numbers, for two seconds.
 tcp_rate() {
-    local server=$2 code=0
+    local server=$2 code=0 listener
     in_guest "$server" iperf3 -s -1 >iperf3-server.log 2>&1 &
+    listener=$!
     until_true 5 "iperf3 listens" iperf3_listens "$server"
     in_guest "$1" timeout 20 iperf3 -c "$(address_of "$server")" -t 2 --json >iperf3.json || code=$?
     [ $code = 0 ] || fail "iperf3 from $1 to $server: $(jq -r .error iperf3.json)"
+    wait "$listener" || true # or the next one would find this one listening still
     jq '.end.sum_received.bits_per_second / 1000000 | floor' iperf3.json
 }
 

@@ -23,6 +23,9 @@ other_node() {
 network red 10.1.0.0/24
 port a red veth
 port b red veth
+for name in a b; do
+    put_port $name "\"vif_name\": \"$name\"" '"security_groups": []'
+done
 
 note "an app that is not there: an error with its remedy, and the others work"
 option[df.apps_list]=l2,l3,portsec,dhcp,teleport

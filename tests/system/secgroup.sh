@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Security groups with real clients: who may talk to whom, and a TCP session that is cut by a rule and goes on when it is back.
+. "${0%/*}/lib.sh"
+
+# group ID RULE...: each rule is further fields of JSON behind an id.
+group() {
+    local id=$1 rule n=0 rules=()
+    shift
+    for rule in "$@"; do
+        rules+=("{\"id\": \"$id-$n\", $rule}")
+        n=$((n + 1))
+    done
+    put secgroup "{\"id\": \"$id\", \"name\": \"$id\", \"topic\": \"t\", \"rules\": $(printf '%s\n' "${rules[@]}" | jq -cs .)}"
+}
+
+in4='"direction": "ingress", "ethertype": "IPv4"'
+in6='"direction": "ingress", "ethertype": "IPv6"'
+out4='"direction": "egress", "ethertype": "IPv4"'
+out6='"direction": "egress", "ethertype": "IPv6"'
+echoes='"protocol": "tcp", "port_range_min": 7000, "port_range_max": 7001'
+speed='"protocol": "tcp", "port_range_min": 5201, "port_range_max": 5201'
+
+# in_groups PORT GROUP...: in these and no others.
+in_groups() {
+    local name=$1
+    shift
+    put_port "$name" "\"vif_name\": \"$name\"" "\"security_groups\": $(printf '%s\n' "$@" | jq -Rcn '[inputs]')"
+    [ -z "${switchd:-}" ] || served "$name"
+}
+
+network red 10.1.0.0/24 2001:db8:1::/64
+network blue 10.2.0.0/24 2001:db8:2::/64
+router r red blue
+port client red veth
+port server red tap
+port outsider red veth
+port far blue veth
+group clients "$out4" "$out6"
+group servers "$in4, $echoes" "$in6, $echoes" "$in4, $speed, \"remote_group_id\": \"clients\""
+group outsiders "$out4" "$out6"
+in_groups client clients
+in_groups server servers
+in_groups outsider outsiders
+in_groups far clients
+start_switch
+plug client server outsider far
+
+note "DHCP needs no rule"
+lease client server outsider far
+
+note "nobody pings the server, and it pings nobody, until a rule says so"
+expect_no_ping client server
+expect_no_ping client server 6
+expect_no_ping server client
+group servers "$in4, $echoes" "$in6, $echoes" "$in4, $speed, \"remote_group_id\": \"clients\"" "$in4, \"protocol\": \"icmp\"" \
+    "$in6, \"protocol\": \"ipv6-icmp\""
+until_true 5 "the rule is in force" in_guest client ping -c 1 -W 1 "${ip4[server]}"
+expect_ping client server
+expect_ping client server 6
+expect_ping far server
+expect_no_ping server client
+
+note "iperf3: the members of the group get through, from this network and across the router; others do not"
+for from in client far; do
+    rate=$(tcp_rate $from server)
+    echo "   $from to server: $rate Mbit/s"
+    expect_more "Mbit/s" "$rate" 0
+done
+in_guest server iperf3 -s -1 >iperf3-server.log 2>&1 &
+until_true 5 "iperf3 listens" iperf3_listens server
+before=$(drops sg_ingress)
+expect_failure out.txt timeout 3 ip netns exec outsider iperf3 -c "${ip4[server]}" -t 1 --connect-timeout 1000
+expect_more "packets dropped as sg_ingress" "$(drops sg_ingress)" "$before"
+in_groups outsider clients
+echo "   outsider, now a client: $(in_guest outsider iperf3 -c "${ip4[server]}" -t 1 --json |
+    jq '.end.sum_received.bits_per_second / 1000000 | floor') Mbit/s"
+
+# What a session has brought so far, and whether that has changed.
+count() {
+    cat "session$1" 2>/dev/null || echo -1
+}
+
+is_above() {
+    [ "$(count "$1")" -gt "$2" ]
+}
+
+dropped_more() {
+    [ "$(($(drops sg_ingress) + $(drops sg_egress)))" -gt "$1" ]
+}
+
+# session VERSION PORT
+session() {
+    in_guest server python3 "$here/tcp_session.py" serve "$2" 2>serve.err &
+    until_true 5 "the echo server listens" eval "in_guest server ss -Hltn 'sport = :$2' | grep -q ."
+    in_guest client python3 "$here/tcp_session.py" talk "$(address_of server "$1")" "$2" "session$1" 2>"talk$1.err" &
+    talker=$!
+    until_true 5 "the session goes on" is_above "$1" 5
+}
+
+# is_cut VERSION: both sides try, nothing comes.
+is_cut() {
+    local at dropped
+    dropped=$(($(drops sg_ingress) + $(drops sg_egress)))
+    until_true 10 "segments are dropped" dropped_more "$dropped"
+    at=$(count "$1")
+    dropped=$(($(drops sg_ingress) + $(drops sg_egress)))
+    until_true 20 "more segments are dropped" dropped_more "$dropped"
+    expect_equal "what the session brought while it was cut" "$(count "$1")" "$at"
+}
+
+resumes() {
+    until_true 60 "the session goes on" is_above "$1" "$(($(count "$1") + 5))"
+    kill -0 "$talker" || fail "the session broke: $(cat "talk$1.err")"
+}
+
+for version in 4 6; do
+    note "IPv$version: a session is cut when the rule goes, and goes on when it is back"
+    session $version 700$((version / 6))
+    group servers "$in4, \"protocol\": \"icmp\""
+    is_cut $version
+    group servers "$in4, $echoes" "$in6, $echoes"
+    resumes $version
+
+    note "IPv$version: it is cut when the port leaves the group, and goes on when it is in it again"
+    in_groups server outsiders
+    is_cut $version
+    in_groups server outsiders servers
+    resumes $version
+    in_groups server servers
+    resumes $version
+    kill "$talker"
+    wait "$talker" 2>/dev/null || true
+done
+
+note "two members of a group that lets in its own members"
+group friends "$out4" "$in4, \"remote_group_id\": \"friends\""
+in_groups client friends
+in_groups server friends
+expect_ping client server
+expect_ping server client
+expect_no_ping outsider server
+expect_no_ping server outsider
+
+note "what is known of connections and of drops"
+df_ctl drops >drops.txt
+expect_text 'sg_ingress' drops.txt

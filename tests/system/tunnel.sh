@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Guests on two nodes, and on one whose VXLAN is the kernel's, talk through tunnels over a wire that tcpdump watches.
+. "${0%/*}/lib.sh"
+
+vni=5001
+underlay_mac() {
+    ip "$@" -j link show up0 | jq -r '.[0].address'
+}
+
+# The underlay: a bridge, with a wire to each node. node1 is here, node2 and node3 are namespaces.
+ip link add wire type bridge
+ip link set wire up
+ip link add up0 type veth peer name to-node1
+ip link set to-node1 master wire up
+ip link set up0 up
+for node in node2 node3; do
+    ip netns add $node
+    ip link add to-$node type veth peer name up0 netns $node
+    ip link set to-$node master wire up
+    ip -n $node link set up0 up
+    ip -n $node link set lo up
+done
+mac1=$(underlay_mac)
+mac2=$(underlay_mac -n node2)
+mac3=$(underlay_mac -n node3)
+
+network red 10.1.0.0/24 2001:db8:1::/64
+network blue 10.2.0.0/24
+put lswitch "{\"id\": \"red\", \"name\": \"red\", \"topic\": \"t\", \"network_type\": \"vxlan\",
+    \"segmentation_id\": $vni, \"mtu\": 1450}" \
+    "{\"id\": \"blue\", \"name\": \"blue\", \"topic\": \"t\", \"network_type\": \"vxlan\",
+    \"segmentation_id\": $((vni + 1)), \"mtu\": 1450}"
+router r red blue
+put chassis '{"id": "node1", "ip": "192.0.2.1", "tunnel_types": ["vxlan"]}' \
+    '{"id": "node2", "ip": "192.0.2.2", "tunnel_types": ["vxlan"]}' \
+    '{"id": "node3", "ip": "192.0.2.3", "tunnel_types": ["vxlan"]}'
+chassis_of=([far]=node2 [far-blue]=node2 [kernel]=node3)
+port near red veth
+port far red veth
+port kernel red veth
+port near-blue blue veth
+port far-blue blue veth
+
+option[df.local_ip]=192.0.2.1
+option[df.underlay_port]=up0
+option[df.underlay_neighbours]=192.0.2.2=$mac2,192.0.2.3=$mac3
+option[fastpath.ports]=up0=net_af_packet0,iface=up0
+start_switch
+plug near near-blue
+
+note "the underlay is the node's own port"
+df_ctl ports >ports.txt
+expect_text "1023 +up0 .*$mac1 +192.0.2.1 +open" ports.txt
+
+# The other node: the same database, a switch of its own.
+far_ctl() {
+    timeout 60 "$df_ctl_program" --socket /run/df/node2.sock "$@"
+}
+option[df.host]=node2
+option[df.local_ip]=192.0.2.2
+option[df.underlay_neighbours]="*=$mac1"
+option[rpc.socket]=/run/df/node2.sock
+option[fastpath.workers]=0
+write_config
+mv switch.ini node2.ini
+ip netns exec node2 "$df_switchd" --config /run/df/node2.ini >node2.err 2>&1 &
+until_true 30 "the switch of node2 answers df-ctl" far_ctl version
+for guest in far far-blue; do
+    ip netns add $guest
+    ip -n node2 link add name $guest type veth peer name eth0 netns $guest
+    ip -n node2 link set dev $guest up
+    in_guest $guest ethtool -K eth0 tx off >/dev/null
+    in_guest $guest ip link set eth0 address "${mac[$guest]}" up
+    far_ctl wait $guest --timeout 20 >/dev/null || fail "$guest is not served: $(far_ctl ports)"
+done
+in_guest far ip addr add "${ip6[far]}/64" dev eth0 nodad
+lease near far near-blue far-blue
+
+tcpdump -i to-node1 -nn -U -w wire.pcap udp port 4789 2>/dev/null &
+until_true 5 "tcpdump has begun" test -s wire.pcap
+
+note "between two nodes, inside a network and across the router"
+expect_ping near far
+expect_ping far near
+expect_ping near far 6
+expect_ping near far-blue
+expect_ping far-blue near
+expect_ping far near-blue
+expect_no_ping near 10.1.0.99
+
+note "the wire carries VXLAN with the network's key, and tcpdump finds nothing wrong with it"
+until_true 5 "tcpdump wrote what it saw" sh -c 'tcpdump -nn -vv -r wire.pcap 2>/dev/null | grep -q 10.2.0.12'
+tcpdump -nn -vv -r wire.pcap >wire.txt 2>/dev/null
+expect_text "192.0.2.1\.[0-9]+ > 192.0.2.2\.4789: .*VXLAN, flags \\[I\\] \\(0x08\\), vni $vni" wire.txt
+expect_text "192.0.2.2\.[0-9]+ > 192.0.2.1\.4789: .*VXLAN, flags \\[I\\] \\(0x08\\), vni $vni" wire.txt
+expect_text "vni $((vni + 1))" wire.txt
+expect_text "${ip4[near]} > ${ip4[far]}: ICMP echo request" wire.txt
+! grep -Ei 'bad (ip )?cksum|malformed|truncated' wire.txt || fail "tcpdump finds fault: $(grep -Eim1 'bad|malf|trunc' wire.txt)"
+
+note "a packet of the network's MTU fits the wire"
+in_guest near ping -q -c 1 -W 2 -M "do" -s 1422 "${ip4[far]}" >ping.txt || fail "1450 bytes: $(cat ping.txt)"
+
+note "TCP between the nodes (how fast is not tested)"
+rate=$(tcp_rate near far)
+echo "   $rate Mbit/s"
+expect_more "Mbit/s from near to far" "$rate" 1
+rate=$(tcp_rate far near-blue)
+echo "   $rate Mbit/s"
+expect_more "Mbit/s from far to near-blue" "$rate" 1
+
+note "the kernel's VXLAN is the other end: ARP by broadcast, ping, TCP"
+ip netns add kernel
+ip -n node3 addr add 192.0.2.3/24 dev up0
+ip -n node3 neigh add 192.0.2.1 lladdr "$mac1" dev up0 nud permanent
+ip -n node3 link add vx0 type vxlan id $vni dstport 4789 local 192.0.2.3 remote 192.0.2.1 dev up0
+ip -n node3 link set vx0 netns kernel name eth0
+in_guest kernel ethtool -K eth0 tx off >/dev/null
+in_guest kernel ip link set lo up
+in_guest kernel ip link set eth0 address "${mac[kernel]}" mtu 1450 up
+in_guest kernel ip addr add "${ip4[kernel]}/24" dev eth0
+expect_ping kernel near
+expect_ping near kernel
+rate=$(tcp_rate near kernel)
+echo "   $rate Mbit/s"
+expect_more "Mbit/s from near to the kernel" "$rate" 1
+
+note "trace tells the way, both ways"
+df_ctl trace near icmp,nw_dst="${ip4[far]}" >trace.txt
+expect_text "verdict: deliver to port 1023 up0, by tunnel type=vxlan key=$vni peer=192.0.2.2" trace.txt
+expect_text "203 peers" trace.txt
+
+note "what is no tunnel, and a tunnel from a stranger or with a key of nobody, is dropped by name"
+before=$(drops tunnel_unknown_key)
+ip -n node3 link add vx1 type vxlan id 999 dstport 4789 local 192.0.2.3 remote 192.0.2.1 dev up0
+ip -n node3 link set vx1 up
+ip -n node3 addr add 10.9.0.1/24 dev vx1
+ip netns exec node3 ping -q -c 1 -W 1 10.9.0.2 >/dev/null || true
+expect_more "packets dropped as tunnel_unknown_key" "$(drops tunnel_unknown_key)" "$before"
+before=$(drops tunnel_unknown_peer)
+ip -n node3 addr add 192.0.2.9/24 dev up0
+ip -n node3 link del vx1
+ip -n node3 link add vx1 type vxlan id $((vni + 1)) dstport 4789 local 192.0.2.9 remote 192.0.2.1 dev up0
+ip -n node3 link set vx1 up
+ip -n node3 addr add 10.9.0.1/24 dev vx1
+ip netns exec node3 ping -q -c 1 -W 1 10.9.0.2 >/dev/null || true
+expect_more "packets dropped as tunnel_unknown_peer" "$(drops tunnel_unknown_peer)" "$before"
+before=$(drops underlay_other)
+ip netns exec node3 ping -q -c 1 -W 1 192.0.2.1 >/dev/null || true
+expect_more "packets dropped as underlay_other" "$(drops underlay_other)" "$before"
+
+note "a node that is gone from the model is a stranger; back again, it is reached again"
+df_db delete chassis node2
+until_true 10 "near does not reach far any more" sh -c "! ip netns exec near ping -q -c 1 -W 1 ${ip4[far]}"
+put chassis '{"id": "node2", "ip": "192.0.2.2", "tunnel_types": ["vxlan"]}'
+until_true 10 "near reaches far again" ip netns exec near ping -q -c 1 -W 1 "${ip4[far]}"
+stop_switch
