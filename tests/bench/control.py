@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import time
 
+from figures import Figure
 import programs
 import rounds
 import traffic
@@ -22,24 +23,6 @@ CHURN_RATE = 1000
 RELEVANT_PORTS = 10000
 FLOW_CACHE_ENTRIES = 131072
 WRITER_SECONDS = 60
-
-
-@dataclasses.dataclass
-class Figure:
-    """One line of the report."""
-
-    case: str
-    what: str
-    text: str
-    aim: str
-    met: bool        # None: there is no aim
-    details: dict
-
-    def record(self):
-        """With the fields of all records; what does not apply is null."""
-        fields = dict.fromkeys(('case', 'flows', 'peer', 'ours_ns',
-                                'peer_ns', 'ratio'))
-        return fields | {'case': self.case, 'what': self.what} | self.details
 
 
 def rounded(values, digits=3):
@@ -56,7 +39,7 @@ def start_writer(bench, switch, *words):
     others = os.sched_getaffinity(0) - {bench.core}
     return subprocess.Popen(
         writer_command(bench, switch, *words), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
+        stderr=subprocess.PIPE, text=True, errors='replace',
         preexec_fn=lambda: os.sched_setaffinity(0, others))
 
 
@@ -78,10 +61,12 @@ class ControlCase:
     """The traffic, and how many ports the switch knows beside its own."""
 
     option = ''
+    quick = True
     flows: int = 1000
     pairs: int = 1000
     others: int = 0
     kind: str = 'routed'
+    watch_mac: int = 0
     settings: dict = dataclasses.field(default_factory=dict)
 
     def with_flows(self, flows):
@@ -100,7 +85,7 @@ class Change(ControlCase):
         switch.wake()
         lines = end_writer(start_writer(
             bench, switch, 'turn', 'sink0', traffic.receiver_mac(1),
-            traffic.receiver_mac(0), TURNS, switch.sink.path))
+            traffic.receiver_mac(0), TURNS, switch.page.path))
         committed, in_force = ([ns / 1e6 for ns in times]
                                for times in zip(*lines))
         figures = rounded({'ms': statistics.median(in_force),
@@ -119,6 +104,7 @@ class Load(ControlCase):
     """10,000 ports that are on the networks of this node's."""
 
     option = 'load'
+    quick = False
     MS_MOST = 2000
 
     def _figure(self, what, seconds, **details):
@@ -192,20 +178,30 @@ class Load(ControlCase):
             ms_after_load=statistics.median(after) * MS)
 
 
-class Churn(ControlCase):
-    """Forwarding, with ports that come and go, and without them in turn."""
+class Churning:
+    """Forwarding, with changes and without them in turn."""
 
-    option = 'churn'
     PERCENT_MOST = 2.0
+    RATE = CHURN_RATE
+    CHANGES = 'port changes'
     MARGIN = 0.2     # seconds that the writer begins before a window
     WINDOW_LEAST = 0.6
 
+    def writer_words(self):
+        """What is to change."""
+        raise NotImplementedError
+
+    def start_writer(self, bench, switch, seconds):
+        network, first_ip, *groups = self.writer_words()
+        return start_writer(bench, switch, 'churn', network, first_ip,
+                            self.RATE, seconds, *groups)
+
     def _window(self, bench, switch, writer):
         """Returns the window, frames lost, and the writer's numbers."""
-        switch.source.pause()
+        switch.page.pause()
         received, sent = self._counted(switch)
         changes, run_ns = self._changes(switch), switch.control_ns()
-        switch.source.begin()
+        switch.page.begin()
         seconds = max(bench.pace.window, self.WINDOW_LEAST)
         churning = writer(self.MARGIN + seconds) if writer else None
         time.sleep(self.MARGIN)
@@ -217,7 +213,7 @@ class Churn(ControlCase):
                        'writer': cpu / spent,
                        'heard': self._changes(switch) - changes,
                        'control': (switch.control_ns() - run_ns) / spent}
-        switch.source.pause()
+        switch.page.pause()
         received2, sent2 = self._counted(switch)
         return window, (received2 - received) - (sent2 - sent), numbers
 
@@ -225,8 +221,8 @@ class Churn(ControlCase):
     def _counted(switch):
         """(received, sent), once no frame is under way."""
         time.sleep(0.05)
-        return (switch.source.received().packets,
-                switch.sink.sent().packets)
+        received, sent = switch.page.counted()
+        return received.packets, sent.packets
 
     @staticmethod
     def _changes(switch):
@@ -235,12 +231,11 @@ class Churn(ControlCase):
     def _rounds(self, bench, switch):
         """Pairs of windows that count, frames lost in all, the writers."""
         def churn(seconds):
-            return start_writer(bench, switch, 'churn', 'net2',
-                                traffic.CHURN_FIRST_IP, CHURN_RATE, seconds)
+            return self.start_writer(bench, switch, seconds)
         result, lost, numbers = rounds.Rounds([], []), 0, []
         wanted = 2 * bench.pace.pairs
-        progress = bench.progress('port changes, beside none', wanted)
-        for number in range(wanted * rounds.ATTEMPTS):
+        progress = bench.progress(f'{self.CHANGES}, beside none', wanted)
+        for number in range(wanted * bench.pace.attempts):
             pair = {}
             for writer in (None, churn) if number % 2 else (churn, None):
                 window, frames, did = self._window(bench, switch, writer)
@@ -256,9 +251,8 @@ class Churn(ControlCase):
         bench.tell_busy(result, wanted)
         return result, lost, numbers
 
-    def measure(self, bench, stack, folder):
-        switch = bench.start_switch(stack, self, folder)
-        switch.wake()
+    def dip(self, bench, switch):
+        """How much longer a packet takes under changes."""
         result, lost, numbers = self._rounds(bench, switch)
         deaf = [did for did in numbers if did['heard'] != did['changes']]
         if deaf:
@@ -270,13 +264,13 @@ class Churn(ControlCase):
             statistics.median(did[name] for did in numbers)
             for name in ('rate', 'control', 'writer'))
         ours, peer = result.ours_ns()[0], result.peer_ns()[0]
-        yield Figure(
-            self.option, f'{rate:.0f} port changes a second, beside none; '
+        return Figure(
+            self.option, f'{rate:.0f} {self.CHANGES} a second, beside none; '
             f'{self.flows} flows; {lost} frames lost',
             '{:.1f} % ({:.1f} to {:.1f})'.format(*percent),
             f'{self.PERCENT_MOST:.0f} %, 0 lost',
             percent[0] <= self.PERCENT_MOST and lost == 0 and
-            rate >= 0.98 * CHURN_RATE,
+            rate >= 0.98 * self.RATE,
             {'flows': self.flows, 'peer': 'without changes',
              'ratio': round(1 / result.times_peer()[0], 4),
              **rounded({'ours_ns': ours, 'peer_ns': peer,
@@ -289,9 +283,24 @@ class Churn(ControlCase):
              **({'busy': True} if result.disturbed else {})})
 
 
+class Churn(Churning, ControlCase):
+    """Ports that come and go on the network of the receivers."""
+
+    option = 'churn'
+    quick = False
+
+    def writer_words(self):
+        return 'net2', traffic.CHURN_FIRST_IP
+
+    def measure(self, bench, stack, folder):
+        switch = bench.start_switch(stack, self, folder)
+        switch.wake()
+        yield self.dip(bench, switch)
+
+
 CASES = (
     # One address pair: whatever frame is next shows the change.
-    Change(pairs=1, others=RELEVANT_PORTS, settings={'watch_mac': 1}),
+    Change(pairs=1, others=RELEVANT_PORTS, watch_mac=1),
     Load(others=RELEVANT_PORTS,
          settings={'flow_cache_entries': FLOW_CACHE_ENTRIES}),
     Churn(),

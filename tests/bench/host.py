@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What has to be on the machine before anything can be measured."""
 
+import contextlib
 import os
 import pathlib
 import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HUGEPAGES = 1024  # of 2 MiB
+HUGEPAGES = 1792  # of 2 MiB: two of OVS-DPDK, a switch, testpmd
 NR_HUGEPAGES = pathlib.Path('/proc/sys/vm/nr_hugepages')
+MEMINFO = pathlib.Path('/proc/meminfo')
 
 PACKAGES = (
     'gcc', 'pkg-config', 'meson', 'ninja-build',
     'dpdk', 'dpdk-dev', 'libdpdk-dev', 'liburcu-dev', 'libzmq3-dev',
     'libprotobuf-c-dev', 'protobuf-c-compiler', 'liblmdb-dev',
-    'libevent-dev', 'libjansson-dev', 'libinih-dev', 'libsystemd-dev')
+    'libevent-dev', 'libjansson-dev', 'libinih-dev', 'libsystemd-dev',
+    'python3-numpy', 'openvswitch-switch-dpdk', 'iproute2', 'util-linux')
 
 
 class HostError(Exception):
@@ -51,16 +54,33 @@ def install_packages(say):
         env=environment)
 
 
-def reserve_hugepages(say):
-    if int(NR_HUGEPAGES.read_text()) > 0:
+def _free_hugepages():
+    for line in MEMINFO.read_text(encoding='ascii').splitlines():
+        if line.startswith('HugePages_Free:'):
+            return int(line.split()[1])
+    return 0
+
+
+@contextlib.contextmanager
+def hugepages(say):
+    """There are as many free ones as all programs need together.
+
+    Those that had to be reserved are given back at the end.
+    """
+    before = int(NR_HUGEPAGES.read_text(encoding='ascii'))
+    missing = HUGEPAGES - _free_hugepages()
+    if missing <= 0:
+        yield
         return
-    NR_HUGEPAGES.write_text(str(HUGEPAGES), encoding='ascii')
-    got = int(NR_HUGEPAGES.read_text())
-    say(f'reserved {got} hugepages of 2 MiB, as there were none; '
-        f'"echo 0 > {NR_HUGEPAGES}" gives them back')
-    if got < HUGEPAGES:
-        raise HostError(f'{HUGEPAGES} hugepages are needed and the machine '
-                        f'has memory for {got}')
+    NR_HUGEPAGES.write_text(str(before + missing), encoding='ascii')
+    try:
+        if _free_hugepages() < HUGEPAGES:
+            raise HostError(f'{HUGEPAGES} free hugepages of 2 MiB are needed '
+                            'and the machine has no memory for them')
+        say(f'{missing} hugepages of 2 MiB are reserved for this run')
+        yield
+    finally:
+        NR_HUGEPAGES.write_text(str(before), encoding='ascii')
 
 
 class Build:

@@ -8,7 +8,12 @@
  * Device arguments, all optional:
  *   pcap=FILE         the frames to receive; without it the port receives nothing
  *   copy=BYTES        copy only the head of each frame, for long ones: a NIC copies with no core's time
+ *   repeat=N          receive each frame N times before the next one
+ *   every=N           of N ports of one worker each receives a burst at every Nth poll only ...
+ *   phase=K           ... and this one at the Kth of them
+ *   mac=MAC           the port's address; a random one if not said
  *   ctl=FILE          the control page, see replay_ctl.h; without it the port runs from the start
+ *   line=K            the first of the port's lines in that page, 0 if not said
  *   capture=FILE      write the first frames sent to the port to this pcap file ...
  *   capture_frames=N  ... so many of them, 1000 if not said
  *   watch_mac=1       count where the destination MAC of what is sent to the port changes, and note when
@@ -30,6 +35,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -41,14 +47,19 @@ RTE_LOG_REGISTER_DEFAULT(replay_logtype, NOTICE)
 
 struct rx_queue {
     const struct frame *next;
-    uint64_t left; /* frames of this run still to come */
-    uint64_t run;  /* the control page's number when this run began */
-    const struct frame *start;
-    const struct frames *frames;
+    uint64_t left;       /* frames of this run still to come */
+    uint64_t run;        /* the control page's number when this run began */
+    uint32_t frame_left; /* times that the next frame is still to come */
+    uint32_t polls_left; /* until the queue's turn */
+    uint64_t wakes;      /* the control page's number when ... */
+    uint64_t next_tsc;   /* ... paced frames began to arrive: when the next one does */
+    const struct replay_port *port;
     struct replay_ctl *ctl;
+    /* Second line. */
     struct replay_counters *counters;
     struct rte_mempool *pool;
-    uint32_t copy; /* bytes */
+    const struct frame *start;
+    uint16_t descriptors;
     uint16_t port_id;
 } __rte_cache_aligned;
 
@@ -66,7 +77,10 @@ struct replay_port {
     struct capture capture;
     struct replay_ctl *ctl;
     struct rte_ether_addr mac;
-    uint32_t copy; /* bytes */
+    uint32_t line;   /* its first one in the control page */
+    uint32_t copy;   /* bytes */
+    uint32_t repeat; /* times */
+    uint32_t every, phase;
     bool watch_mac;
 };
 
@@ -81,26 +95,87 @@ static inline void count_burst(struct replay_counters *counters, uint64_t packet
     __atomic_store_n(&counters->last_tsc, now, __ATOMIC_RELAXED);
 }
 
+static bool is_muted(const struct rx_queue *queue)
+{
+    return (__atomic_load_n(&queue->ctl->muted, __ATOMIC_RELAXED) >> queue->port->line & 1) != 0;
+}
+
 static void run_begin(struct rx_queue *queue, uint64_t run)
 {
+    const struct replay_port *port = queue->port;
     uint64_t passes = __atomic_load_n(&queue->ctl->passes, __ATOMIC_RELAXED);
 
     queue->run = run;
     queue->next = queue->start;
-    queue->left = passes != 0 ? passes * queue->frames->count : UINT64_MAX;
+    queue->frame_left = port->repeat;
+    queue->polls_left = port->phase;
+    queue->left = passes != 0 ? passes * port->frames.count * port->repeat : UINT64_MAX;
+    if (is_muted(queue))
+        queue->left = 0;
     queue->counters->first_tsc = 0;
+}
+
+/* How many of `wanted` frames have arrived, and frees their descriptors. */
+static uint64_t frames_arrived(struct rx_queue *queue, uint64_t ticks, uint64_t wanted)
+{
+    uint64_t wakes = __atomic_load_n(&queue->ctl->wakes, __ATOMIC_RELAXED), now = rte_rdtsc(), waiting;
+
+    if (queue->wakes != wakes) {
+        queue->wakes = wakes;
+        queue->next_tsc = now;
+    }
+    waiting = now > queue->next_tsc ? (now - queue->next_tsc) / ticks : 0;
+    if (waiting > queue->descriptors) {
+        __atomic_store_n(&queue->counters->missed, queue->counters->missed + waiting - queue->descriptors,
+                         __ATOMIC_RELAXED);
+        queue->next_tsc += (waiting - queue->descriptors) * ticks;
+        waiting = queue->descriptors;
+    }
+    wanted = RTE_MIN(wanted, waiting);
+    queue->next_tsc += wanted * ticks;
+    return wanted;
+}
+
+/* Is it the queue's turn among `every` ones? */
+static inline bool is_turn(struct rx_queue *queue)
+{
+    if (queue->polls_left-- != 0)
+        return false;
+    queue->polls_left = queue->port->every - 1;
+    return true;
 }
 
 /* How many of `wanted` frames the queue may receive now. */
 static inline uint16_t frames_due(struct rx_queue *queue, uint16_t wanted)
 {
     uint64_t run = __atomic_load_n(&queue->ctl->run, __ATOMIC_ACQUIRE);
+    uint64_t ticks = __atomic_load_n(&queue->ctl->frame_ticks, __ATOMIC_RELAXED);
 
     if (unlikely(run == 0))
         return 0;
     if (unlikely(run != queue->run))
         run_begin(queue, run);
-    return (uint16_t)RTE_MIN(queue->left, wanted);
+    if (unlikely(ticks != 0))
+        return (uint16_t)frames_arrived(queue, ticks * queue->port->every, RTE_MIN(queue->left, wanted));
+    return is_turn(queue) ? (uint16_t)RTE_MIN(queue->left, wanted) : 0;
+}
+
+/* The frame after the one that was just received, which may be the same. */
+static inline const struct frame *frame_next(struct rx_queue *queue, const struct frame *frame)
+{
+    if (likely(--queue->frame_left == 0)) {
+        queue->frame_left = queue->port->repeat;
+        frame = frame_after(&queue->port->frames, frame);
+    }
+    return frame;
+}
+
+static inline void receive(const struct rx_queue *queue, const struct frame *frame, struct rte_mbuf *mbuf)
+{
+    rte_memcpy(rte_pktmbuf_mtod(mbuf, void *), frame->data, RTE_MIN((uint32_t)frame->bytes, queue->port->copy));
+    mbuf->data_len = frame->bytes;
+    mbuf->pkt_len = frame->bytes;
+    mbuf->port = queue->port_id;
 }
 
 static uint16_t rx_burst(void *rx_queue, struct rte_mbuf **mbufs, uint16_t wanted)
@@ -110,19 +185,16 @@ static uint16_t rx_burst(void *rx_queue, struct rte_mbuf **mbufs, uint16_t wante
     const struct frame *frame = queue->next;
     uint64_t bytes = 0;
 
-    if (unlikely(count == 0))
+    if (count == 0)
         return 0;
     if (unlikely(rte_pktmbuf_alloc_bulk(queue->pool, mbufs, count) != 0)) {
         queue->counters->no_mbuf++;
         return 0;
     }
     for (uint16_t i = 0; i < count; i++) {
-        rte_memcpy(rte_pktmbuf_mtod(mbufs[i], void *), frame->data, RTE_MIN((uint32_t)frame->bytes, queue->copy));
-        mbufs[i]->data_len = frame->bytes;
-        mbufs[i]->pkt_len = frame->bytes;
-        mbufs[i]->port = queue->port_id;
+        receive(queue, frame, mbufs[i]);
         bytes += frame->bytes;
-        frame = frame_after(queue->frames, frame);
+        frame = frame_next(queue, frame);
     }
     queue->next = frame;
     queue->left -= count;
@@ -192,13 +264,17 @@ static int port_stop(struct rte_eth_dev *dev)
     return 0;
 }
 
+static uint32_t queues_max(const struct replay_port *port)
+{
+    return RTE_MIN(REPLAY_LINES - port->line, (uint32_t)REPLAY_QUEUES_MAX);
+}
+
 static int port_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
-    RTE_SET_USED(dev);
     info->max_mac_addrs = 1;
     info->max_rx_pktlen = UINT16_MAX;
-    info->max_rx_queues = REPLAY_QUEUES_MAX;
-    info->max_tx_queues = REPLAY_QUEUES_MAX;
+    info->max_rx_queues = (uint16_t)queues_max(dev->data->dev_private);
+    info->max_tx_queues = info->max_rx_queues;
     return 0;
 }
 
@@ -210,7 +286,6 @@ static int port_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t de
     struct replay_port *port = dev->data->dev_private;
     struct rx_queue *queue = &port->rx[id];
 
-    RTE_SET_USED(descriptors);
     RTE_SET_USED(socket);
     RTE_SET_USED(conf);
     if (port->frames.longest + RTE_PKTMBUF_HEADROOM > rte_pktmbuf_data_room_size(pool)) {
@@ -219,11 +294,11 @@ static int port_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t de
     }
     *queue = (struct rx_queue){
         .start = port->frames.first,
-        .frames = &port->frames,
+        .port = port,
         .ctl = port->ctl,
-        .counters = &port->ctl->rx[id],
+        .counters = &port->ctl->rx[port->line + id],
         .pool = pool,
-        .copy = port->copy,
+        .descriptors = descriptors,
         .port_id = dev->data->port_id,
     };
     for (uint64_t skip = port->frames.count * id / dev->data->nb_rx_queues; skip > 0; skip--)
@@ -241,7 +316,7 @@ static int port_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t de
     RTE_SET_USED(socket);
     RTE_SET_USED(conf);
     port->tx[id] = (struct tx_queue){
-        .counters = &port->ctl->tx[id],
+        .counters = &port->ctl->tx[port->line + id],
         .capture = &port->capture,
         .watch_mac = port->watch_mac,
     };
@@ -274,15 +349,17 @@ static int port_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 static int port_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
 {
     const struct replay_port *port = dev->data->dev_private;
+    const struct replay_counters *rx = &port->ctl->rx[port->line], *tx = &port->ctl->tx[port->line];
 
     for (uint16_t i = 0; i < dev->data->nb_rx_queues; i++) {
-        stats->ipackets += port->ctl->rx[i].packets;
-        stats->ibytes += port->ctl->rx[i].bytes;
-        stats->rx_nombuf += port->ctl->rx[i].no_mbuf;
+        stats->ipackets += rx[i].packets;
+        stats->ibytes += rx[i].bytes;
+        stats->imissed += rx[i].missed;
+        stats->rx_nombuf += rx[i].no_mbuf;
     }
     for (uint16_t i = 0; i < dev->data->nb_tx_queues; i++) {
-        stats->opackets += port->ctl->tx[i].packets;
-        stats->obytes += port->ctl->tx[i].bytes;
+        stats->opackets += tx[i].packets;
+        stats->obytes += tx[i].bytes;
     }
     return 0;
 }
@@ -338,6 +415,14 @@ static int parse_number(const char *key, const char *value, void *number)
     return -EINVAL;
 }
 
+static int parse_mac(const char *key, const char *value, void *mac)
+{
+    if (rte_ether_unformat_addr(value, mac) == 0)
+        return 0;
+    LOG("%s=%s: not a MAC address\n", key, value);
+    return -EINVAL;
+}
+
 /* Maps the control file, or, without one, a page of the port's own that says run. */
 static int ctl_map(struct replay_port *port, const char *path)
 {
@@ -359,38 +444,90 @@ static int ctl_map(struct replay_port *port, const char *path)
     if (path == NULL)
         port->ctl->run = 1;
     port->ctl->tsc_hz = rte_get_tsc_hz();
-    port->ctl->frames = port->frames.count;
+    port->ctl->rx[port->line].frames = port->frames.count;
     __atomic_store_n(&port->ctl->magic, REPLAY_CTL_MAGIC, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&port->ctl->ports, 1, __ATOMIC_RELEASE);
     return 0;
 }
 
-static int port_open(struct replay_port *port, const char *arguments)
-{
-    static const char *const keys[] = {"pcap", "copy", "ctl", "capture", "capture_frames", "watch_mac", NULL};
-    struct rte_kvargs *list = rte_kvargs_parse(arguments != NULL ? arguments : "", keys);
-    uint64_t capture_frames = CAPTURE_FRAMES_DEFAULT, copy = UINT32_MAX, watch = 0;
-    const char *pcap = NULL, *ctl = NULL, *capture = NULL;
-    int err = 0;
+/* What the device arguments say. */
+struct arguments {
+    const char *pcap, *ctl, *capture;
+    uint64_t copy, repeat, every, phase, line, capture_frames, watch_mac;
+};
 
-    if (list == NULL) {
-        LOG("\"%s\": the arguments are pcap, copy, ctl, capture, capture_frames, watch_mac\n", arguments);
+static int arguments_check(const struct arguments *arguments)
+{
+    if (arguments->repeat == 0 || arguments->repeat > UINT32_MAX || arguments->every == 0 ||
+        arguments->every > UINT32_MAX || arguments->phase >= arguments->every) {
+        LOG("repeat and every are at least 1, and phase is below every\n");
         return -EINVAL;
     }
-    rte_kvargs_process(list, "pcap", parse_text, &pcap);
-    rte_kvargs_process(list, "ctl", parse_text, &ctl);
-    rte_kvargs_process(list, "capture", parse_text, &capture);
-    if (rte_kvargs_process(list, "copy", parse_number, &copy) != 0 ||
-        rte_kvargs_process(list, "capture_frames", parse_number, &capture_frames) != 0 ||
-        rte_kvargs_process(list, "watch_mac", parse_number, &watch) != 0)
-        err = -EINVAL;
-    port->copy = (uint32_t)RTE_MIN(copy, UINT32_MAX);
-    port->watch_mac = watch != 0;
-    if (err == 0 && pcap != NULL)
-        err = frames_load(&port->frames, pcap);
-    if (err == 0 && capture != NULL)
-        err = capture_open(&port->capture, capture, capture_frames);
-    if (err == 0)
-        err = ctl_map(port, ctl);
+    if (arguments->line >= REPLAY_LINES) {
+        LOG("line=%" PRIu64 ": a control page has %u\n", arguments->line, REPLAY_LINES);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int arguments_read(const struct rte_kvargs *list, struct arguments *arguments, struct rte_ether_addr *mac)
+{
+    const struct {
+        const char *key;
+        uint64_t *value;
+    } numbers[] = {
+        {"copy", &arguments->copy},           {"repeat", &arguments->repeat},
+        {"every", &arguments->every},         {"phase", &arguments->phase},
+        {"line", &arguments->line},           {"capture_frames", &arguments->capture_frames},
+        {"watch_mac", &arguments->watch_mac},
+    };
+
+    rte_kvargs_process(list, "pcap", parse_text, &arguments->pcap);
+    rte_kvargs_process(list, "ctl", parse_text, &arguments->ctl);
+    rte_kvargs_process(list, "capture", parse_text, &arguments->capture);
+    for (unsigned i = 0; i < RTE_DIM(numbers); i++)
+        if (rte_kvargs_process(list, numbers[i].key, parse_number, numbers[i].value) != 0)
+            return -EINVAL;
+    return rte_kvargs_process(list, "mac", parse_mac, mac) != 0 ? -EINVAL : arguments_check(arguments);
+}
+
+static int port_open_files(struct replay_port *port, const struct arguments *arguments)
+{
+    int err = 0;
+
+    if (arguments->pcap != NULL)
+        err = frames_load(&port->frames, arguments->pcap, port->copy);
+    if (err == 0 && arguments->capture != NULL)
+        err = capture_open(&port->capture, arguments->capture, arguments->capture_frames);
+    return err != 0 ? err : ctl_map(port, arguments->ctl);
+}
+
+static int port_open(struct replay_port *port, const char *text)
+{
+    static const char *const keys[] = {"pcap", "copy", "repeat",  "every",          "phase",     "mac",
+                                       "ctl",  "line", "capture", "capture_frames", "watch_mac", NULL};
+    struct arguments arguments = {
+        .copy = UINT32_MAX, .repeat = 1, .every = 1, .capture_frames = CAPTURE_FRAMES_DEFAULT};
+    struct rte_kvargs *list = rte_kvargs_parse(text != NULL ? text : "", keys);
+    int err;
+
+    if (list == NULL) {
+        LOG("\"%s\": the arguments are pcap, copy, repeat, every, phase, mac, ctl, line, capture, capture_frames, "
+            "watch_mac\n",
+            text);
+        return -EINVAL;
+    }
+    rte_eth_random_addr(port->mac.addr_bytes);
+    err = arguments_read(list, &arguments, &port->mac);
+    if (err == 0) {
+        port->copy = (uint32_t)RTE_MIN(arguments.copy, UINT32_MAX);
+        port->repeat = (uint32_t)arguments.repeat;
+        port->every = (uint32_t)arguments.every;
+        port->phase = (uint32_t)arguments.phase;
+        port->line = (uint32_t)arguments.line;
+        port->watch_mac = arguments.watch_mac != 0;
+        err = port_open_files(port, &arguments);
+    }
     rte_kvargs_free(list);
     return err;
 }
@@ -413,7 +550,6 @@ static int replay_probe(struct rte_vdev_device *vdev)
         rte_eth_dev_release_port(dev);
         return err;
     }
-    rte_eth_random_addr(port->mac.addr_bytes);
     dev->data->mac_addrs = &port->mac;
     dev->data->dev_link.link_speed = RTE_ETH_SPEED_NUM_100G;
     dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
@@ -437,5 +573,7 @@ static int replay_remove(struct rte_vdev_device *vdev)
 static struct rte_vdev_driver replay_driver = {.probe = replay_probe, .remove = replay_remove};
 
 RTE_PMD_REGISTER_VDEV(net_replay, replay_driver);
-RTE_PMD_REGISTER_PARAM_STRING(net_replay, "pcap=<file> copy=<bytes> ctl=<file> capture=<file> capture_frames=<count> "
-                                          "watch_mac=<0|1>");
+RTE_PMD_REGISTER_PARAM_STRING(net_replay,
+                              "pcap=<file> copy=<bytes> repeat=<times> every=<polls> phase=<poll> mac=<mac> "
+                              "ctl=<file> line=<number> capture=<file> capture_frames=<count> "
+                              "watch_mac=<0|1>");

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs that are measured: df-switchd and its peers.
+"""The programs that are measured: df-switchd and testpmd.
 
-Each receives the same frames from a replay port, with one worker on the same
+Each receives the same frames from replay ports, with one worker on the same
 core; only one of them is awake at a time.
 """
 
@@ -14,10 +14,10 @@ import socket
 import subprocess
 import time
 
-import replay
+import devices as devs
 
 START_SECONDS = 60
-PASS_SECONDS = 30
+PASS_SECONDS = 120
 BURST = 32
 DESCRIPTORS = 512
 
@@ -41,22 +41,36 @@ def worker_task(pid, core):
 
 
 class Program:
-    """A program with a replay port.
+    """A program with replay ports.
 
-    `source` and `sink` are the control pages of the ports that it receives
-    from and sends to.
+    `page` is the control page that they share. `passes` says what it gets
+    to see before it is measured: for each pass of all frames the lines that
+    receive nothing in it. It must send all that it gets in the last one.
     """
 
     name = ''
-    source = sink = None
 
-    def __init__(self, folder, core):
+    def __init__(self, folder, core, devices, passes=((),)):
         self.folder = folder / self.name
         self.folder.mkdir()
         self.core = core
+        self.devices = devices
+        self.passes = passes
+        self.page = devs.page_of(devices, self.folder)
         self.process = None
         self.task = None
         self._prepared = False
+        self._endless = False
+
+    def device_arguments(self):
+        """Of each device, for `net_replay` and a number before them."""
+        return [device.arguments(self.folder, self.page)
+                for device in self.devices]
+
+    def captures(self):
+        """What was captured of each device that captures."""
+        return {device.name: device.capture_in(self.folder)
+                for device in self.devices if device.captured}
 
     def prepare(self):
         """Put what it needs into its folder, before the first start."""
@@ -79,11 +93,17 @@ class Program:
             self.prepare()
             self._prepared = True
         self._launch()
-        self._wait(lambda: self.source.ready and self.sink.ready,
-                   START_SECONDS, 'does not open its ports')
+        self._wait(lambda: self.page.ready, START_SECONDS,
+                   'does not open its ports')
+        self.warm_up()
+        self.task = worker_task(self.process.pid, self.core)
+
+    def warm_up(self):
+        """Let it see all frames, and wait until it forwards them."""
+        for muted in self.passes[:-1]:
+            self.run_pass(muted)
         self._wait(self._forwards_all, START_SECONDS,
                    'does not forward all frames')
-        self.task = worker_task(self.process.pid, self.core)
 
     def _launch(self):
         with open(self.log, 'wb') as log:
@@ -113,32 +133,51 @@ class Program:
 
     def traffic(self):
         """In words."""
-        return (f'{self.source.received().packets} received, '
-                f'{self.sink.sent().packets} sent')
+        received, sent = self.page.counted()
+        return f'{received.packets} received, {sent.packets} sent'
 
-    def _forwards_all(self):
-        received = self.source.received().packets
-        sent = self.sink.sent().packets
-        self.source.begin(passes=1)
-        self._wait(lambda: self.source.finished, PASS_SECONDS,
+    def run_pass(self, muted=()):
+        """Let it receive all frames once; returns (received, sent)."""
+        received, sent = self.page.counted()
+        self._endless = False
+        self.page.begin(passes=1, muted=muted)
+        self._wait(lambda: self.page.finished, PASS_SECONDS,
                    'does not receive')
         time.sleep(0.05)
-        received = self.source.received().packets - received
-        return self.sink.sent().packets - sent >= received
+        received2, sent2 = self.page.counted()
+        return (received2.packets - received.packets,
+                sent2.packets - sent.packets)
+
+    def _forwards_all(self):
+        received, sent = self.run_pass(self.passes[-1])
+        return sent >= received
 
     def sleep(self):
         """Cost the core nothing."""
-        self.source.pause()
+        self.page.pause()
         os.kill(self.process.pid, signal.SIGSTOP)
 
     def wake(self):
+        """Go on with the frames where it went to sleep."""
         os.kill(self.process.pid, signal.SIGCONT)
-        self.source.begin()
+        if self._endless:
+            self.page.resume()
+        else:
+            self.page.begin()
+            self._endless = True
+
+    def wake_for_change(self):
+        """Awake, but without frames: it is asked for something."""
+        self.page.pause()
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def settled(self):
+        """It has been awake for a while, and a window begins."""
 
     def stop(self):
         if self.process is None or self.process.poll() is not None:
             return
-        self.source.pause()
+        self.page.pause()
         self.process.send_signal(signal.SIGCONT)
         self.process.terminate()
         try:
@@ -151,13 +190,11 @@ class Program:
 class Testpmd(Program):
     """DPDK's own forwarder in one of its modes, which do next to nothing."""
 
-    def __init__(self, mode, build, folder, core, frames):
+    def __init__(self, mode, build, folder, core, devices):
         self.mode = mode
         self.name = f'testpmd-{mode}'
-        super().__init__(folder, core)
+        super().__init__(folder, core, devices)
         self.build = build
-        self.frames = frames
-        self.source = self.sink = replay.ReplayPage(self.folder / 'ctl')
 
     def command(self):
         return [
@@ -165,7 +202,8 @@ class Testpmd(Program):
             f'--file-prefix={self.folder.parent.name}-{self.name}',
             '--main-lcore=0', '-l', f'0,{self.core}',
             '-d', self.build.plugin,
-            f'--vdev=net_replay0,pcap={self.frames},ctl={self.source.path}',
+            *(f'--vdev=net_replay{number},{arguments}' for number, arguments
+              in enumerate(self.device_arguments())),
             '--', f'--forward-mode={self.mode}', '--nb-cores=1',
             f'--burst={BURST}', f'--rxd={DESCRIPTORS}',
             f'--txd={DESCRIPTORS}', '--total-num-mbufs=16384',
@@ -177,41 +215,39 @@ class Switchd(Program):
 
     name = 'df-switchd'
 
-    CONFIG = """\
-[df]
-host = {host}
-nb_db_class = lmdb
-apps_list = l2,l3,portsec,dhcp
-apps_dir = {apps}
-[lmdb]
-path = {folder}/nb
-[fastpath]
-workers = {core}
-ports = replay0=net_replay0,pcap={frames},ctl={source} \
-sink0=net_replay1,ctl={sink},capture={capture},capture_frames={captured},\
-watch_mac={watch_mac}
-plugins = {plugin}
-flow_cache_entries = {flow_cache_entries}
-[rpc]
-socket = {folder}/df.sock
-"""
     HOST = 'bench'
-    CAPTURED = 1000
+    APPS = 'l2,l3,portsec,dhcp'
     FLOW_CACHE_ENTRIES = 2097152
 
-    def __init__(self, build, folder, core, frames, model,
-                 flow_cache_entries=FLOW_CACHE_ENTRIES, watch_mac=0):
-        super().__init__(folder, core)
+    def __init__(self, build, folder, core, devices, model, passes=((),),
+                 df=None, sections=None, **fastpath):
+        """`df`, `sections` and `fastpath` are further configuration."""
+        super().__init__(folder, core, devices, passes)
         self.build = build
-        self.frames = frames
         self.model = model
-        self.flow_cache_entries = flow_cache_entries
-        self.watch_mac = watch_mac
-        self.source = replay.ReplayPage(self.folder / 'replay0')
-        self.sink = replay.ReplayPage(self.folder / 'sink0')
-        self.capture = self.folder / 'sent.pcap'
+        self.df = df or {}
+        self.sections = sections or {}
+        self.fastpath = fastpath
         self.ready_seconds = None
         self._rpc = None
+
+    def config(self):
+        ports = '\n '.join(
+            f'{device.name}=net_replay{number},{arguments}'
+            for number, (device, arguments)
+            in enumerate(zip(self.devices, self.device_arguments())))
+        return {
+            'df': {'host': self.HOST, 'nb_db_class': 'lmdb',
+                   'apps_list': self.APPS,
+                   'apps_dir': self.build.built('df_app_l2.so').parent,
+                   **self.df},
+            'lmdb': {'path': self.database},
+            'fastpath': {'workers': self.core, 'ports': ports,
+                         'plugins': self.build.plugin,
+                         'flow_cache_entries': self.FLOW_CACHE_ENTRIES,
+                         **self.fastpath},
+            'rpc': {'socket': self.folder / 'df.sock'},
+            **self.sections}
 
     @property
     def database(self):
@@ -222,14 +258,11 @@ socket = {folder}/df.sock
                         f'lmdb:{self.database}', 'load', model])
 
     def prepare(self):
-        (self.folder / 'dragonflow.ini').write_text(self.CONFIG.format(
-            host=self.HOST, apps=self.build.built('df_app_l2.so').parent,
-            folder=self.folder, core=self.core,
-            frames=self.frames, source=self.source.path,
-            sink=self.sink.path, capture=self.capture,
-            captured=self.CAPTURED, watch_mac=self.watch_mac,
-            plugin=self.build.plugin,
-            flow_cache_entries=self.flow_cache_entries), encoding='utf-8')
+        text = ''.join(
+            f'[{section}]\n' + ''.join(f'{key} = {value}\n'
+                                       for key, value in keys.items())
+            for section, keys in self.config().items())
+        (self.folder / 'dragonflow.ini').write_text(text, encoding='utf-8')
         self.build.run([self.build.built('df-db'), '--db',
                         f'lmdb:{self.database}', 'init'])
         self.load(self.model)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The control page of a replay port, from the side of whoever measures.
+"""The control page of replay ports, from the side of whoever measures.
 
 replay_ctl.h says what the words mean.
 """
@@ -7,24 +7,39 @@ replay_ctl.h says what the words mean.
 import collections
 import mmap
 
-MAGIC = 0x31594c5045524644
-QUEUES = 16
+MAGIC = 0x32594c5045524644
+LINES = 64
 LINE = 8  # words
-MAGIC_WORD, TSC_HZ_WORD, FRAMES_WORD, RUN_WORD, PASSES_WORD = range(5)
+(MAGIC_WORD, TSC_HZ_WORD, PORTS_WORD, RUN_WORD, PASSES_WORD, MUTED_WORD,
+ FRAME_TICKS_WORD, WAKES_WORD) = range(8)
 RX_WORD = LINE
-TX_WORD = RX_WORD + QUEUES * LINE
-WORDS = TX_WORD + QUEUES * LINE
+TX_WORD = RX_WORD + LINES * LINE
+WORDS = TX_WORD + LINES * LINE
 
-Counters = collections.namedtuple(
-    'Counters', ('packets', 'bytes', 'first_tsc', 'last_tsc', 'done',
-                 'no_mbuf', 'turns', 'turn_tsc'))
+RxCounters = collections.namedtuple(
+    'RxCounters', ('packets', 'bytes', 'first_tsc', 'last_tsc', 'done',
+                   'no_mbuf', 'missed', 'frames'))
+TxCounters = collections.namedtuple(
+    'TxCounters', ('packets', 'bytes', 'first_tsc', 'last_tsc', 'turns',
+                   'turn_tsc', 'unused', 'unused2'))
+SUMS = {'packets', 'bytes', 'no_mbuf', 'missed', 'frames', 'turns'}
+MINIMA = {'first_tsc', 'done'}
+
+
+def _total(lines):
+    """Of the lines that count anything."""
+    used = [line for line in lines if line.packets] or lines[:1]
+    return type(lines[0])(*(
+        (sum if name in SUMS else min if name in MINIMA else max)(column)
+        for name, column in zip(lines[0]._fields, zip(*used))))
 
 
 class ReplayPage:
-    """Starts, stops and reads one replay port."""
+    """Starts, stops and reads the replay ports that share a page."""
 
-    def __init__(self, path):
+    def __init__(self, path, ports=1):
         self.path = path
+        self._ports = ports
         with open(path, 'wb') as file:
             file.truncate(WORDS * 8)
         with open(path, 'r+b') as file:
@@ -33,48 +48,63 @@ class ReplayPage:
 
     @property
     def ready(self):
-        """Whether a program has opened the port."""
-        return self._words[MAGIC_WORD] == MAGIC
+        """Whether a program has opened all ports."""
+        return (self._words[MAGIC_WORD] == MAGIC and
+                self._words[PORTS_WORD] >= self._ports)
 
     @property
     def tsc_hz(self):
         return self._words[TSC_HZ_WORD]
 
-    def begin(self, passes=0):
-        """Start a run of so many passes of the file, 0 for without end."""
-        self._run += 1
+    def begin(self, passes=0, muted=()):
+        """Start a run of so many passes of the file, 0 for without end.
+
+        Ports whose lines are muted receive nothing in it.
+        """
+        self._words[RUN_WORD] = 0
         self._words[PASSES_WORD] = passes
-        self._words[RUN_WORD] = self._run
+        self._words[MUTED_WORD] = sum(1 << line for line in muted)
+        self._run += 1
+        self.resume()
 
     def pause(self):
         self._words[RUN_WORD] = 0
 
+    def resume(self):
+        """Go on with the run where it was paused."""
+        self._words[WAKES_WORD] += 1
+        self._words[RUN_WORD] = self._run
+
+    def pace(self, frames_per_second):
+        """How fast frames arrive at a port without `every`; 0: at once."""
+        self._words[FRAME_TICKS_WORD] = (
+            round(self.tsc_hz / frames_per_second) if frames_per_second else 0)
+
     @property
     def finished(self):
-        """Whether the first queue has received all passes of the run."""
-        return self._line(RX_WORD).done == self._run
+        """Whether each port's first queue has received the run's passes."""
+        muted = self._words[MUTED_WORD]
+        return all(line.done == self._run
+                   for number, line in enumerate(self.rx_lines())
+                   if line.frames and not muted >> number & 1)
 
-    def _line(self, word):
-        return Counters(*self._words[word:word + len(Counters._fields)])
+    @staticmethod
+    def _lines(kind, words, first_word):
+        return [kind(*words[word:word + LINE])
+                for word in range(first_word, first_word + LINES * LINE,
+                                  LINE)]
 
-    def _total(self, first_word):
-        lines = [self._line(first_word + queue * LINE)
-                 for queue in range(QUEUES)]
-        used = [line for line in lines if line.packets] or lines[:1]
-        return Counters(
-            packets=sum(line.packets for line in used),
-            bytes=sum(line.bytes for line in used),
-            first_tsc=min(line.first_tsc for line in used),
-            last_tsc=max(line.last_tsc for line in used),
-            done=min(line.done for line in used),
-            no_mbuf=sum(line.no_mbuf for line in lines),
-            turns=sum(line.turns for line in lines),
-            turn_tsc=max(line.turn_tsc for line in lines))
+    def rx_lines(self):
+        return self._lines(RxCounters, self._words, RX_WORD)
+
+    def counted(self):
+        """(received, sent) at one moment, all queues together."""
+        words = memoryview(bytes(self._words)).cast('Q')
+        return (_total(self._lines(RxCounters, words, RX_WORD)),
+                _total(self._lines(TxCounters, words, TX_WORD)))
 
     def received(self):
-        """All rx queues together."""
-        return self._total(RX_WORD)
+        return self.counted()[0]
 
     def sent(self):
-        """All tx queues together."""
-        return self._total(TX_WORD)
+        return self.counted()[1]

@@ -34,6 +34,7 @@ struct pcap_record {
 /* A pcap file in memory, and how far it is read. */
 struct pcap {
     const char *path;
+    uint32_t copy; /* bytes of each frame that are wanted */
     const uint8_t *bytes;
     size_t size;
     size_t offset;
@@ -82,20 +83,24 @@ static int pcap_read_header(struct pcap *pcap)
 }
 
 /* The next frame's bytes, or NULL at the end of the file and where it is cut off. */
-static const uint8_t *pcap_next(struct pcap *pcap, uint32_t *length)
+static const uint8_t *pcap_next(struct pcap *pcap, struct pcap_record *record)
 {
-    const uint8_t *frame = pcap->bytes + pcap->offset + sizeof(struct pcap_record);
+    const uint8_t *frame = pcap->bytes + pcap->offset + sizeof(*record);
     size_t left = pcap->size - pcap->offset;
-    struct pcap_record record;
 
-    if (left < sizeof(record))
+    if (left < sizeof(*record))
         return NULL;
-    memcpy(&record, pcap->bytes + pcap->offset, sizeof(record));
-    if (left - sizeof(record) < record.captured)
+    memcpy(record, pcap->bytes + pcap->offset, sizeof(*record));
+    if (left - sizeof(*record) < record->captured)
         return NULL;
-    pcap->offset += sizeof(record) + record.captured;
-    *length = record.captured;
+    pcap->offset += sizeof(*record) + record->captured;
     return frame;
+}
+
+/* Bytes of the frame that are received; the file must have as many. */
+static uint32_t bytes_kept(const struct pcap *pcap, const struct pcap_record *record)
+{
+    return RTE_MIN(record->length, pcap->copy);
 }
 
 static size_t lines_for(uint32_t bytes)
@@ -105,13 +110,15 @@ static size_t lines_for(uint32_t bytes)
 
 static int frames_measure(struct frames *frames, struct pcap pcap)
 {
-    uint32_t length;
+    struct pcap_record record;
 
-    while (pcap_next(&pcap, &length) != NULL) {
-        if (length == 0 || length > RTE_ETHER_MAX_JUMBO_FRAME_LEN)
+    while (pcap_next(&pcap, &record) != NULL) {
+        if (record.length == 0 || record.length > RTE_ETHER_MAX_JUMBO_FRAME_LEN)
             return bad_pcap(&pcap, "has a frame of a length that no frame has");
-        frames->size += lines_for(length) * RTE_CACHE_LINE_SIZE;
-        frames->longest = RTE_MAX(frames->longest, length);
+        if (record.captured < bytes_kept(&pcap, &record))
+            return bad_pcap(&pcap, "has only the heads of its frames: set copy to their length");
+        frames->size += lines_for(bytes_kept(&pcap, &record)) * RTE_CACHE_LINE_SIZE;
+        frames->longest = RTE_MAX(frames->longest, record.length);
         frames->count++;
     }
     if (pcap.offset != pcap.size)
@@ -123,26 +130,26 @@ static int frames_measure(struct frames *frames, struct pcap pcap)
 static int frames_fill(struct frames *frames, struct pcap pcap)
 {
     struct frame *frame = mmap(NULL, frames->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct pcap_record record;
     const uint8_t *data;
-    uint32_t length;
 
     if (frame == MAP_FAILED)
         return -ENOMEM;
     madvise(frame, frames->size, MADV_HUGEPAGE);
     frames->first = frame;
     frames->end = RTE_PTR_ADD(frame, frames->size);
-    while ((data = pcap_next(&pcap, &length)) != NULL) {
-        frame->bytes = (uint16_t)length;
-        frame->lines = (uint16_t)lines_for(length);
-        memcpy(frame->data, data, length);
+    while ((data = pcap_next(&pcap, &record)) != NULL) {
+        frame->bytes = (uint16_t)record.length;
+        frame->lines = (uint16_t)lines_for(bytes_kept(&pcap, &record));
+        memcpy(frame->data, data, bytes_kept(&pcap, &record));
         frame = RTE_PTR_ADD(frame, (size_t)frame->lines * RTE_CACHE_LINE_SIZE);
     }
     return 0;
 }
 
-int frames_load(struct frames *frames, const char *path)
+int frames_load(struct frames *frames, const char *path, uint32_t copy)
 {
-    struct pcap pcap = {.path = path};
+    struct pcap pcap = {.path = path, .copy = copy};
     int err = pcap_map(&pcap);
 
     if (err != 0)

@@ -18,9 +18,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* One frame, in a whole number of cache lines: one line for the 60 bytes of a minimum frame. */
+/* One frame, in a whole number of cache lines: one line for the 60 bytes of a minimum frame. A long one may be here
+ * with its head only. */
 struct frame {
-    uint16_t bytes;
+    uint16_t bytes; /* on the wire */
     uint16_t lines;
     uint8_t data[];
 };
@@ -41,9 +42,9 @@ struct capture {
     FILE *file;
 };
 
-/* Reads a pcap file of Ethernet frames into `frames`, which is zero. Otherwise says what is wrong with
- * the file and returns a negative errno. */
-int frames_load(struct frames *frames, const char *path);
+/* Reads the first `copy` bytes of each Ethernet frame of a pcap file into `frames`, which is zero. Otherwise says
+ * what is wrong with the file and returns a negative errno. */
+int frames_load(struct frames *frames, const char *path, uint32_t copy);
 void frames_free(struct frames *frames);
 
 /* The frame that follows, round the end of the file. */

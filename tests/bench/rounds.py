@@ -13,7 +13,6 @@ import time
 
 WAITING_MOST = 0.01    # of a window, in which the worker had no core
 LOSS_MOST = 0.001
-ATTEMPTS = 3           # for each pair wanted
 
 
 class MeasureError(Exception):
@@ -27,6 +26,11 @@ class Pace:
     pairs: int
     settle: float
     window: float
+    attempts: int = 3      # for each pair wanted
+
+    @property
+    def attempts_most(self):
+        return self.pairs * self.attempts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,10 +99,15 @@ class Rounds:
                        for ours, peer in zip(self.ours, self.peer)])
 
 
+def read_schedstat(task):
+    """Nanoseconds that a thread had a core, and that it waited for one."""
+    run, waiting, _ = (task / 'schedstat').read_text().split()
+    return int(run), int(waiting)
+
+
 def read_state(program):
-    run, waiting, _ = (program.task / 'schedstat').read_text().split()
-    return (program.source.received(), program.sink.sent().packets,
-            int(run), int(waiting))
+    received, sent = program.page.counted()
+    return received, sent.packets, *read_schedstat(program.task)
 
 
 def read_window(program, seconds):
@@ -112,31 +121,66 @@ def read_window(program, seconds):
     waited = waiting2 - waiting
     ticks = received2.last_tsc - received.last_tsc
     return Window(
-        ns=ticks / program.source.tsc_hz * 1e9 / packets,
+        ns=ticks / program.page.tsc_hz * 1e9 / packets,
         waiting=waited / max(run2 - run + waited, 1),
         loss=1 - (sent2 - sent) / packets)
 
 
 def measure_window(program, pace):
+    """Of a program that is asleep, and is so again afterwards."""
     program.wake()
     time.sleep(pace.settle)
+    program.settled()
     window = read_window(program, pace.window)
     program.sleep()
     return window
 
 
-def measure(ours, peer, pace, progress):
-    """Both programs run and are asleep, and are so again afterwards."""
-    rounds = Rounds([], [])
-    for _ in range(pace.pairs * ATTEMPTS):
-        pair = [measure_window(program, pace) for program in (ours, peer)]
-        for program, window in zip((ours, peer), pair):
-            if abs(window.loss) > LOSS_MOST:
-                raise MeasureError(f'{program.name} sent '
-                                   f'{1 - window.loss:.1%} of the packets')
-        rounds.add(*pair)
-        progress(rounds)
-        if len(rounds.ours) == pace.pairs:
+def measure_pass(program):
+    """One pass of all frames as a window; the program is awake."""
+    received, sent, run, waiting = read_state(program)
+    program.run_pass()
+    received2, sent2, run2, waiting2 = read_state(program)
+    packets = received2.packets - received.packets
+    waited = waiting2 - waiting
+    ticks = received2.last_tsc - received2.first_tsc
+    return Window(
+        ns=ticks / program.page.tsc_hz * 1e9 / packets,
+        waiting=waited / max(run2 - run + waited, 1),
+        loss=1 - (sent2 - sent) / packets)
+
+
+def lossless(program, window):
+    if abs(window.loss) > LOSS_MOST:
+        raise MeasureError(f'{program.name} sent {1 - window.loss:.1%} of '
+                           'the packets')
+    return window
+
+
+def measure(ours, peers, pace, progress, measure_one=measure_window):
+    """Rounds of windows, one of each program; ours beside each peer.
+
+    All programs run and are asleep, and are so again afterwards. Returns
+    Rounds for each peer, and calls progress with the first one's.
+    """
+    results = [Rounds([], []) for _ in peers]
+    for _ in range(pace.attempts_most):
+        our_window = lossless(ours, measure_one(ours, pace))
+        for peer, rounds in zip(peers, results):
+            if len(rounds.ours) < pace.pairs:
+                rounds.add(our_window,
+                           lossless(peer, measure_one(peer, pace)))
+        progress(results[0])
+        if all(len(rounds.ours) == pace.pairs for rounds in results):
             break
-    rounds.settle(pace.pairs)
-    return rounds
+    for rounds in results:
+        rounds.settle(pace.pairs)
+    return results
+
+
+def measure_alone(program, pace, measure_one=measure_window):
+    """(median, lower quartile, upper quartile) of its ns for a packet."""
+    windows = [lossless(program, measure_one(program, pace))
+               for _ in range(pace.pairs)]
+    quiet = [window for window in windows if window.quiet]
+    return spread([window.worked_ns for window in quiet or windows])

@@ -9,9 +9,10 @@
  *     whose control page is CTL has been sent the first frame to the new MAC. Prints a line for each change, in
  *     nanoseconds from the start of the write: "COMMITTED IN_FORCE", when the write returned and when that frame came.
  *
- *   nb_writer DATABASE churn LSWITCH NETWORK RATE SECONDS
+ *   nb_writer DATABASE churn LSWITCH NETWORK RATE SECONDS [MEMBERS RULES]
  *     Makes, changes and deletes ports with addresses behind NETWORK, RATE changes each second, each a transaction of its own.
- *     None are left. Prints "CHANGES NANOSECONDS CPU_NANOSECONDS".
+ *     None are left. With the ids of two security groups the ports are members of the one, and every other change adds a
+ *     rule to the other, or removes it. Prints "CHANGES NANOSECONDS CPU_NANOSECONDS".
  */
 
 #include "dbsync/nb.h"
@@ -34,6 +35,7 @@
 #define IN_FORCE_NS_MOST NS_PER_S
 #define QUIET_NS (5 * 1000 * 1000) /* between two changes: the switch is at rest again */
 #define CHURN_PORTS 100            /* there at once: more than the switch may be behind */
+#define CHURN_MEMBERS 20           /* with groups, as then it is slow */
 
 static int fail(const char *what)
 {
@@ -78,7 +80,7 @@ static const struct replay_ctl *map_ctl(const char *path)
 /* The queue that frames are sent by, which is one if one worker sends. */
 static const struct replay_counters *sender(const struct replay_ctl *ctl)
 {
-    for (unsigned i = 0; i < REPLAY_QUEUES_MAX; i++)
+    for (unsigned i = 0; i < REPLAY_LINES; i++)
         if (__atomic_load_n(&ctl->tx[i].packets, __ATOMIC_RELAXED) != 0)
             return &ctl->tx[i];
     return &ctl->tx[0];
@@ -135,7 +137,9 @@ static int run_turn(struct df_nb *nb, char **args)
 struct churn {
     struct df_nb *nb;
     char *lswitch;
-    uint32_t network; /* host byte order */
+    char *members, *rules; /* security groups, or NULL */
+    uint32_t network;      /* host byte order */
+    unsigned ports;
 };
 
 /* The port in its first shape or, changed, in its second: with another name, MAC and address. */
@@ -163,6 +167,8 @@ static int write_port(const struct churn *churn, enum df_nb_write how, unsigned 
     lport.ips = (char *[]){ip};
     lport.subnets = (char *[]){subnet};
     lport.n_macs = lport.n_ips = lport.n_subnets = 1;
+    lport.security_groups = (char **)(uintptr_t)&churn->members;
+    lport.n_security_groups = churn->members != NULL;
     lport.binding = &binding;
     return df_nb_write(churn->nb, how, DF_NB_LPORT, &lport.base, error);
 }
@@ -177,11 +183,11 @@ static int delete_port(const struct churn *churn, unsigned number, struct df_err
 
 /* All ports are made, then all changed, then all deleted, and so on: no change of a port follows closely on its last one,
  * so that none is saved by a switch that takes several at once. */
-static int churn_once(const struct churn *churn, uint64_t change, struct df_error *error)
+static int churn_port(const struct churn *churn, uint64_t change, struct df_error *error)
 {
-    unsigned number = (unsigned)(change % CHURN_PORTS);
+    unsigned number = (unsigned)(change % churn->ports);
 
-    switch (change / CHURN_PORTS % 3) {
+    switch (change / churn->ports % 3) {
     case 0:
         return write_port(churn, DF_NB_CREATE, number, 0, error);
     case 1:
@@ -191,18 +197,54 @@ static int churn_once(const struct churn *churn, uint64_t change, struct df_erro
     }
 }
 
-static int run_churn(struct df_nb *nb, char **args)
+/* What the group has for good, and one rule more or not. */
+static int churn_rule(const struct churn *churn, uint64_t change, struct df_error *error)
 {
-    struct churn churn = {.nb = nb, .lswitch = args[0]};
-    uint64_t rate = strtoull(args[2], NULL, 10), round = 3 * CHURN_PORTS;
-    uint64_t changes = (uint64_t)((double)rate * strtod(args[3], NULL)) / round * round + round;
-    uint64_t begun = now_ns(CLOCK_MONOTONIC);
+    Df__SecurityGroup group = DF__SECURITY_GROUP__INIT;
+    Df__SecurityGroupRule rules[2] = {DF__SECURITY_GROUP_RULE__INIT, DF__SECURITY_GROUP_RULE__INIT};
+    char ids[2][80], ethertype[] = "IPv4";
+
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "%.60s-churn-%u", churn->rules, i);
+        rules[i].id = ids[i];
+        rules[i].ethertype = ethertype;
+    }
+    rules[0].direction = (char[]){"egress"};
+    rules[1].direction = (char[]){"ingress"};
+    rules[1].protocol = (char[]){"tcp"};
+    rules[1].has_port_range_min = rules[1].has_port_range_max = 1;
+    rules[1].port_range_min = rules[1].port_range_max = 8080;
+    group.id = churn->rules;
+    group.rules = (Df__SecurityGroupRule *[]){&rules[0], &rules[1]};
+    group.n_rules = 1 + change % 2;
+    return df_nb_write(churn->nb, DF_NB_UPDATE, DF_NB_SECGROUP, &group.base, error);
+}
+
+static int churn_once(const struct churn *churn, uint64_t change, struct df_error *error)
+{
+    if (churn->rules == NULL)
+        return churn_port(churn, change, error);
+    return change % 2 != 0 ? churn_rule(churn, change / 2, error) : churn_port(churn, change / 2, error);
+}
+
+static int run_churn(struct df_nb *nb, char **args, char **groups)
+{
+    struct churn churn = {.nb = nb, .lswitch = args[0], .ports = CHURN_PORTS};
+    uint64_t rate = strtoull(args[2], NULL, 10), round, changes, begun;
     struct df_error error;
     struct in_addr network;
 
     if (rate == 0 || inet_pton(AF_INET, args[1], &network) != 1)
         return fail("churn wants an IPv4 address and a rate above 0");
     churn.network = ntohl(network.s_addr);
+    if (groups != NULL) {
+        churn.members = groups[0];
+        churn.rules = groups[1];
+        churn.ports = CHURN_MEMBERS;
+    }
+    round = 3 * churn.ports * (groups != NULL ? 2 : 1);
+    changes = (uint64_t)((double)rate * strtod(args[3], NULL)) / round * round + round;
+    begun = now_ns(CLOCK_MONOTONIC);
     for (uint64_t change = 0; change < changes; change++) {
         sleep_until(begun + change * NS_PER_S / rate);
         if (churn_once(&churn, change, &error) != 0)
@@ -216,17 +258,18 @@ static int run_churn(struct df_nb *nb, char **args)
 int main(int argc, char **argv)
 {
     struct df_db_config config = {.location = argc > 1 ? argv[1] : NULL};
-    bool turn = argc == 8 && strcmp(argv[2], "turn") == 0, churn = argc == 7 && strcmp(argv[2], "churn") == 0;
+    bool turn = argc == 8 && strcmp(argv[2], "turn") == 0;
+    bool churn = (argc == 7 || argc == 9) && strcmp(argv[2], "churn") == 0;
     struct df_error error;
     struct df_nb *nb;
     int code;
 
     if (!turn && !churn)
         return fail("usage: nb_writer DATABASE turn LPORT MAC MAC TIMES CTL\n"
-                    "       nb_writer DATABASE churn LSWITCH NETWORK RATE SECONDS");
+                    "       nb_writer DATABASE churn LSWITCH NETWORK RATE SECONDS [MEMBERS RULES]");
     if (df_nb_open("lmdb", &config, &nb, &error) != 0)
         return fail(error.text);
-    code = turn ? run_turn(nb, argv + 3) : run_churn(nb, argv + 3);
+    code = turn ? run_turn(nb, argv + 3) : run_churn(nb, argv + 3, argc == 9 ? argv + 7 : NULL);
     df_nb_close(nb);
     return code;
 }
