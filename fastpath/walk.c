@@ -20,11 +20,22 @@ static uint16_t visit(struct df_walk *walk, const struct df_table *table)
     return next;
 }
 
+/* The middle of a walk is gone at once if its way is known. */
+static inline uint16_t shorten(struct df_walk *walk, uint16_t table)
+{
+    if (table == DF_TABLE_SERVICES && walk->ways != NULL)
+        return df_ways_take(walk);
+    if (walk->way != NULL && (table == DF_TABLE_PEERS || table == DF_TABLE_INGRESS_CONNTRACK))
+        df_ways_learn(walk, table);
+    return table;
+}
+
 void df_walk_from(struct df_walk *walk, uint16_t table)
 {
     const struct df_table *outer = walk->table;
     uint8_t outer_steps = walk->steps;
     while (table != DF_TABLE_END) {
+        table = shorten(walk, table);
         const struct df_table *next = df_table(table);
         if (next == NULL || walk->steps++ == DF_WALK_STEPS_MAX) {
             df_walk_drop(walk, DF_DROP_LOOP);
@@ -33,6 +44,8 @@ void df_walk_from(struct df_walk *walk, uint16_t table)
         }
         table = visit(walk, next);
     }
+    if (walk->way != NULL && outer == NULL)
+        df_ways_learn(walk, DF_TABLE_END);
     walk->table = outer;
     walk->steps = outer_steps;
 }
@@ -43,6 +56,7 @@ static void begin(struct df_walk *walk, uint16_t in_port)
                              .outputs = walk->outputs,
                              .outputs_max = walk->outputs_max,
                              .trace = walk->trace,
+                             .ways = walk->ways,
                              .worker = walk->worker,
                              .now_ms = walk->now_ms};
     df_stamps_begin(&walk->stamps);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "fastpath/cache/stamps.h"
+#include "fastpath/cache/ways.h"
 #include "fastpath/conn/conn.h"
 #include "fastpath/drop.h"
 #include "fastpath/packet/packet.h"
@@ -128,6 +129,13 @@ struct df_walk {
     struct df_stamps stamps;
     bool read_l4;     /* ports, ICMP type or code */
     bool uncacheable; /* something that the flow cache does not check */
+
+    /* The shorter way (cache/ways.h): whose, and what the walk was like when it came to the middle. */
+    struct df_ways *ways; /* the worker's own; NULL: it goes through every table */
+    struct df_way *way;   /* where to keep the way that is being found out */
+    uint32_t way_sum, way_network;
+    uint16_t way_stamps;
+    bool way_l4;
 
     uint8_t steps;
     const struct df_table *table; /* in whose decide() the walk is: stamps of a look-up are its own */

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #define HUGE_PAGE (2u << 20)
+#define FIRST_BUCKETS 1024
 
 /*
  * Anonymous memory that the kernel may back with huge pages: it needs no reservation, and a page lands on the NUMA node
@@ -39,7 +40,8 @@ int df_flow_cache_init(struct df_flow_cache *cache, uint32_t entries)
     if (cache->buckets == NULL)
         return -ENOMEM;
     cache->rest = (struct df_flow_rest *)(cache->buckets + n);
-    cache->bucket_mask = n - 1;
+    cache->mask_max = n - 1;
+    cache->bucket_mask = RTE_MIN(n, (uint64_t)FIRST_BUCKETS) - 1;
     return 0;
 }
 
@@ -91,26 +93,40 @@ static int oldest_way(const struct df_flow_bucket *bucket, uint16_t tick)
     return oldest;
 }
 
-struct df_flow *df_flow_place(const struct df_flow_cache *cache, const struct df_flow_probe *probe, uint16_t tick,
+static void grow(struct df_flow_cache *cache)
+{
+    uint64_t places = (cache->bucket_mask + 1) * DF_FLOW_WAYS;
+    if (cache->bucket_mask < cache->mask_max && cache->n_used > places / 2)
+        cache->bucket_mask = cache->bucket_mask * 2 + 1;
+}
+
+/* A place that no flow has, or else, if one may be evicted, the oldest one's; -1: none. */
+static int vacant_way(const struct df_flow_bucket *bucket, uint64_t hash, uint16_t tick, bool may_evict, bool *evicted)
+{
+    uint32_t vacant = df_flow_match(bucket, 0);
+    *evicted = false;
+    if (vacant & 1u << df_flow_preferred(hash))
+        return (int)df_flow_preferred(hash);
+    if (vacant != 0)
+        return __builtin_ctz(vacant);
+    *evicted = may_evict;
+    return may_evict ? oldest_way(bucket, tick) : -1;
+}
+
+struct df_flow *df_flow_place(struct df_flow_cache *cache, const struct df_flow_probe *probe, uint16_t tick,
                               bool may_evict, bool *evicted)
 {
     struct df_flow_bucket *bucket = df_flow_bucket(cache, probe->hash);
     *evicted = false;
     int way = find_way(cache, probe);
     if (way < 0) {
-        uint32_t vacant = df_flow_match(bucket, 0);
-        if (vacant & 1u << df_flow_preferred(probe->hash)) {
-            way = (int)df_flow_preferred(probe->hash);
-        } else if (vacant != 0) {
-            way = __builtin_ctz(vacant);
-        } else if (may_evict) {
-            way = oldest_way(bucket, tick);
-            *evicted = true;
-        } else {
+        way = vacant_way(bucket, probe->hash, tick, may_evict, evicted);
+        if (way < 0)
             return NULL;
-        }
+        cache->n_used += !*evicted;
     }
     bucket->signature[way] = df_flow_signature(probe->hash);
     bucket->flow[way].used = tick;
+    grow(cache); /* this one is where it will not be looked for, perhaps: it walks once more */
     return &bucket->flow[way];
 }

@@ -92,10 +92,17 @@ struct df_flow_bucket {
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct df_flow_bucket) == 1024, "a quarter of a page");
 
+/*
+ * Only as many buckets are used as the flows need, because each page that they are spread over takes a place in the
+ * TLB, and where the host of a virtual machine has small pages that is every fourth bucket. When half of the places are
+ * taken their number is doubled: then half of the flows are looked for elsewhere, and have to walk once more.
+ */
 struct df_flow_cache {
     struct df_flow_bucket *buckets; /* NULL: no cache */
     struct df_flow_rest *rest;      /* by line of the buckets */
-    uint64_t bucket_mask;
+    uint64_t bucket_mask;           /* of those in use */
+    uint64_t mask_max;
+    uint64_t n_used; /* places taken, also by flows that a doubling left behind */
     uint64_t memory; /* bytes, of both */
 };
 
@@ -189,12 +196,12 @@ static inline bool df_flow_holds(const struct df_flow_cache *cache, struct df_fl
 struct df_flow *df_flow_find(const struct df_flow_cache *cache, const struct df_flow_probe *probe);
 
 /**
- * A place for a new flow: the one that already has the key and the MACs, a free one, or the oldest. Marked used and with
+ * A place for a new flow, for which the cache may grow: the one that already has the key and the MACs, a free one, or the oldest. Marked used and with
  * its signature.
  *
  * @param may_evict false: only take a free place
  * @param evicted   set when another flow had to go
  * @return NULL: no place
  */
-struct df_flow *df_flow_place(const struct df_flow_cache *cache, const struct df_flow_probe *probe, uint16_t tick,
+struct df_flow *df_flow_place(struct df_flow_cache *cache, const struct df_flow_probe *probe, uint16_t tick,
                               bool may_evict, bool *evicted);

@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "fastpath/conn/conn.h"
 #include "fastpath/lookup/hash.h"
 #include "fastpath/packet/icmp.h"
 #include "fastpath/packet/nd.h"
@@ -84,20 +83,6 @@ static inline uint64_t df_flow_word0(uint16_t port, uint8_t proto, unsigned kind
 static inline unsigned df_flow_key_kind(const struct df_flow_key *key)
 {
     return (key->word[0] >> DF_FLOW_KIND_SHIFT) & 0xff;
-}
-
-/* The hash of the connection (conn.h) of a packet whose key is IPv4 by ports, in a zone: of TCP, UDP and SCTP. */
-static inline uint64_t df_flow_conn_hash4(const struct df_flow_key *key, uint32_t zone)
-{
-    struct df_conn_key conn = {
-        .src = df_ip_from4((uint32_t)key->word[1]),
-        .dst = df_ip_from4((uint32_t)(key->word[1] >> 32)),
-        .l4_src = rte_be_to_cpu_16((uint16_t)(key->word[0] >> 32)),
-        .l4_dst = rte_be_to_cpu_16((uint16_t)(key->word[0] >> 48)),
-        .zone = zone,
-        .ip_proto = (uint8_t)(key->word[0] >> 16),
-    };
-    return df_conn_hash(&conn);
 }
 
 /* Can the length that a whole TCP or UDP header tells be right, with l4_len bytes from its start on? */

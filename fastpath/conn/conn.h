@@ -157,16 +157,19 @@ static inline uint16_t df_conn_zone_port(uint32_t zone)
     return (uint16_t)(zone & 0xffff);
 }
 
-/* ---- The hash: the same for both directions, and for an IPv4 tuple computable from the frame's own words. */
+/*
+ * ---- The hash: the same for both directions. The zone is not in it, so that what a look-up will read can be fetched
+ * before it is known which port a packet goes to; the zones that have a tuple in common, in practice two, share a bucket.
+ */
 
 static inline uint64_t df_conn_hash_end(uint64_t high, uint64_t low, uint16_t port)
 {
     return df_hash_mix(low ^ df_hash_secret[0], df_hash_secret[1] ^ high ^ (uint64_t)port << 48);
 }
 
-static inline uint64_t df_conn_hash_join(uint64_t one, uint64_t other, uint8_t ip_proto, uint32_t zone)
+static inline uint64_t df_conn_hash_join(uint64_t one, uint64_t other, uint8_t ip_proto)
 {
-    return df_hash_mix((one + other) ^ df_hash_secret[1], (uint64_t)zone << 8 ^ ip_proto ^ df_hash_secret[0]);
+    return df_hash_mix((one + other) ^ df_hash_secret[1], ip_proto ^ df_hash_secret[0]);
 }
 
 static inline uint64_t df_conn_hash(const struct df_conn_key *key)
@@ -174,11 +177,12 @@ static inline uint64_t df_conn_hash(const struct df_conn_key *key)
     uint64_t word[4];
     memcpy(word, &key->src, sizeof(word));
     return df_conn_hash_join(df_conn_hash_end(word[0], word[1], key->l4_src),
-                             df_conn_hash_end(word[2], word[3], key->l4_dst), key->ip_proto, key->zone);
+                             df_conn_hash_end(word[2], word[3], key->l4_dst), key->ip_proto);
 }
 
-/** Fetches what df_conn_find() of that hash reads first. */
+/** Fetches what df_conn_find() of that hash reads first; and, when that is there, what it reads then. */
 void df_conn_prefetch(uint64_t hash);
+void df_conn_prefetch_entry(uint64_t hash);
 
 /* ---- Deciding: any thread that may look up. Nothing is changed. */
 

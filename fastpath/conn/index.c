@@ -76,6 +76,17 @@ void df_conn_prefetch(uint64_t hash)
     __builtin_prefetch(bucket_at(hash, 0));
 }
 
+void df_conn_prefetch_entry(uint64_t hash)
+{
+    const struct conn_bucket *bucket = bucket_at(hash, 0);
+    for (unsigned mask = slots_of(bucket, hash); mask != 0; mask &= mask - 1) {
+        uint64_t slot = atomic_load_explicit(&bucket->slot[__builtin_ctz(mask)], memory_order_relaxed);
+        const struct df_conn *conn = &df_conn_array[slot & DF_CONN_MAX];
+        __builtin_prefetch(conn);
+        __builtin_prefetch(&conn->side);
+    }
+}
+
 /* ---- finding */
 
 /* A tuple as the words that an entry keeps. */

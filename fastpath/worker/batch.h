@@ -13,6 +13,7 @@ struct df_batch {
     struct df_flow *flow[DF_BATCH]; /* where it may be found */
     uint16_t n_misses;
     uint8_t miss[DF_BATCH];
+    uint32_t waits; /* bit i: its flow is found, and its connection on the way from memory */
     /* One packet of the batch stands for so many in the estimates of connections. */
     uint16_t sample;
     uint32_t weight;

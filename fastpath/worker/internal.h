@@ -57,6 +57,7 @@ struct df_worker {
     void *wake_arg;
 
     struct df_flow_cache cache;
+    struct df_ways ways;
     struct df_worker_tally tally;
     struct df_polls *polls; /* RCU: one of poll_lists */
     struct rte_ring *injected, *punted;
@@ -64,6 +65,7 @@ struct df_worker {
     struct df_walk walk; /* scratch of the packet that is walking */
     struct df_output outputs[DF_PORTS_MAX];
 
+    uint16_t rounds_held; /* since the transmit buffers were flushed */
     uint16_t n_dirty;
     uint16_t dirty[DF_PORTS_MAX]; /* ports with packets in their transmit buffer */
     uint8_t by_l4[DF_PORTS_MAX];  /* a decision of this ingress read ports */

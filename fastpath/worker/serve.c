@@ -150,14 +150,17 @@ static inline bool act_on_flow(struct df_worker *worker, struct df_batch *b, uns
     return true;
 }
 
-/* Acts on packet i if its flow is where b->flow[i] says, and holds. */
-static inline bool serve(struct df_worker *worker, struct df_batch *b, unsigned i)
+/* Is the flow of packet i where b->flow[i] says, and does it hold? */
+static inline bool is_found(struct df_worker *worker, const struct df_batch *b, unsigned i)
+{
+    return likely(b->probe[i].kind != DF_FLOW_NONE) && likely(df_flow_is(&worker->cache, b->flow[i], &b->probe[i])) &&
+           likely(df_flow_holds(&worker->cache, b->flow[i], worker->changes));
+}
+
+/* Acts on packet i, whose flow is found. */
+static inline bool serve_found(struct df_worker *worker, struct df_batch *b, unsigned i)
 {
     struct df_flow *flow = b->flow[i];
-    if (unlikely(b->probe[i].kind == DF_FLOW_NONE) ||
-        unlikely(!df_flow_is(&worker->cache, flow, &b->probe[i])) ||
-        unlikely(!df_flow_holds(&worker->cache, flow, worker->changes)))
-        return false;
     uint8_t action = atomic_load_explicit(&flow->action, memory_order_relaxed);
     if (unlikely(flow->used != worker->tick)) {
         if (flow->conn != 0 && !touch_connections(worker, flow, action))
@@ -167,23 +170,45 @@ static inline bool serve(struct df_worker *worker, struct df_batch *b, unsigned 
     return act_on_flow(worker, b, i, flow, action);
 }
 
+static inline bool serve(struct df_worker *worker, struct df_batch *b, unsigned i)
+{
+    return is_found(worker, b, i) && serve_found(worker, b, i);
+}
+
+/* With a million connections many packets of a batch are the first in a tick: their connections come from memory at once. */
+static inline bool must_wait(const struct df_worker *worker, struct df_batch *b, unsigned i)
+{
+    const struct df_flow *flow = b->flow[i];
+    if (likely(flow->used == worker->tick) || flow->conn == 0)
+        return false;
+    rte_prefetch0(&df_conn_array[flow->conn & DF_CONN_MAX]);
+    b->waits |= 1u << i;
+    return true;
+}
+
 static void serve_preferred(struct df_worker *worker, struct df_batch *b)
 {
     b->n_misses = 0;
+    b->waits = 0;
     for (unsigned i = 0; i < b->n; i++) {
-        if (likely(serve(worker, b, i)))
-            continue;
-        rte_prefetch0(df_flow_bucket(&worker->cache, b->probe[i].hash));
+        if (is_found(worker, b, i)) {
+            if (likely(!must_wait(worker, b, i)) && likely(serve_found(worker, b, i)))
+                continue;
+        } else {
+            rte_prefetch0(df_flow_bucket(&worker->cache, b->probe[i].hash));
+        }
         b->miss[b->n_misses++] = (uint8_t)i;
     }
 }
 
-/* The flows that are not in the way they prefer. */
+/* The flows that are not in the way they prefer, and those whose connection was waited for. */
 static void serve_others(struct df_worker *worker, struct df_batch *b)
 {
     unsigned n = b->n_misses;
     for (unsigned m = 0; m < n; m++) {
         unsigned i = b->miss[m];
+        if (b->waits >> i & 1)
+            continue;
         struct df_flow_bucket *bucket = df_flow_bucket(&worker->cache, b->probe[i].hash);
         uint32_t match = df_flow_match(bucket, df_flow_signature(b->probe[i].hash));
         if (match != 0)

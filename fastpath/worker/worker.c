@@ -11,6 +11,8 @@
 #include "fastpath/worker/internal.h"
 
 #define RING_SIZE 1024
+#define FLOWS_PER_WAY 8
+#define WAYS_MAX 131072
 #define IDLE_ROUNDS 1000 /* before a worker that may sleep sleeps */
 
 #define WINDOWS_PER_SECOND 8 /* of allowances, about: the nearest power of two in cycles */
@@ -96,6 +98,7 @@ static void worker_free(struct df_worker *worker)
     rte_ring_free(worker->punted);
     df_fragments_free(worker->fragments, free_held, NULL);
     df_flow_cache_fini(&worker->cache);
+    df_ways_fini(&worker->ways);
     free(worker);
 }
 
@@ -120,8 +123,10 @@ static struct df_worker *worker_new(const struct df_worker_config *config, unsig
     worker->fragments = df_fragments_new(&config->fragments);
     worker->random = index + 1;
     worker->walk.worker = index;
+    worker->walk.ways = config->flow_cache_entries != 0 ? &worker->ways : NULL;
     if (worker->injected == NULL || worker->punted == NULL || worker->fragments == NULL ||
-        df_flow_cache_init(&worker->cache, config->flow_cache_entries) != 0) {
+        df_flow_cache_init(&worker->cache, config->flow_cache_entries) != 0 ||
+        df_ways_init(&worker->ways, RTE_MIN(config->flow_cache_entries / FLOWS_PER_WAY, WAYS_MAX)) != 0) {
         worker_free(worker);
         return NULL;
     }

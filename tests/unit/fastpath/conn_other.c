@@ -227,6 +227,8 @@ Test(conn_other, both_directions_have_one_hash)
         cr_assert(df_conn_key_of(&packets[i], lab_zone(), &keys[i]));
     cr_assert_eq(df_conn_hash(&keys[0]), df_conn_hash(&keys[1]));
     keys[1].zone++;
+    cr_assert_eq(df_conn_hash(&keys[0]), df_conn_hash(&keys[1]), "the zone is not known yet when it is needed");
+    keys[1].l4_dst++;
     cr_assert_neq(df_conn_hash(&keys[0]), df_conn_hash(&keys[1]));
 }
 
