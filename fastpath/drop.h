@@ -34,7 +34,8 @@
     X(CONN_RST_WINDOW, "conn_rst_window", "a TCP reset outside the receiver's window (RFC 5961)")                      \
     X(CONN_UNRELATED, "conn_unrelated", "an ICMP error that quotes no connection")                                     \
     X(CONN_TABLE_FULL, "conn_table_full", "no room for a connection: raise [fastpath] connections_max")                \
-    X(CONN_PORT_LIMIT, "conn_port_limit", "the port has as many connections as it may: [fastpath] connections_per_port") \
+    X(CONN_PORT_LIMIT, "conn_port_limit",                                                                              \
+      "the port has as many connections as it may: [fastpath] connections_per_port")                                   \
     X(FRAG_TINY, "frag_tiny", "a first fragment without a whole transport header (RFC 1858, RFC 7112)")                \
     X(FRAG_OVERLAP, "frag_overlap", "fragments of one packet overlap (RFC 5722)")                                      \
     X(FRAG_LIMIT, "frag_limit", "more fragments wait for their first one than may")                                    \
@@ -52,7 +53,7 @@
     X(L3_MULTICAST, "l3_multicast", "multicast, broadcast or link-local is not routed")                                \
     X(EGRESS_NO_PATH, "egress_no_path", "the destination port is not on this node and no path leads to it")            \
     X(EGRESS_DETACHED, "egress_detached", "the destination port is not attached")                                      \
-    X(UNDERLAY_OTHER, "underlay_other", "came in by the underlay, and is not for a tunnel of this node")                \
+    X(UNDERLAY_OTHER, "underlay_other", "came in by the underlay, and is not for a tunnel of this node")               \
     X(TUNNEL_MALFORMED, "tunnel_malformed", "the outer headers of a tunnelled packet are wrong")                       \
     X(TUNNEL_UNKNOWN_PEER, "tunnel_unknown_peer", "came by a tunnel from an address that is no chassis'")              \
     X(TUNNEL_UNKNOWN_KEY, "tunnel_unknown_key", "no network on this node has the tunnel's key")                        \

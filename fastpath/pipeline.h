@@ -96,9 +96,9 @@ struct df_conntrack_group {
 };
 #define DF_CONNTRACK_GROUPS_MAX 256
 struct df_conntrack_value {
-    uint32_t enabled; /* 0: everything passes, nothing is tracked, groups are not looked at */
-    uint32_t port;    /* datapath port: the zone of its connections, and whose limit they count against */
-    uint32_t domain;  /* of its network, from df_compile_domain(): whose members of remote groups are meant; 0: none */
+    uint32_t enabled;  /* 0: everything passes, nothing is tracked, groups are not looked at */
+    uint32_t port;     /* datapath port: the zone of its connections, and whose limit they count against */
+    uint32_t domain;   /* of its network, from df_compile_domain(): whose members of remote groups are meant; 0: none */
     uint32_t n_groups; /* none: nothing passes but what Neutron always lets pass */
     struct df_conntrack_group group[];
 };
@@ -112,8 +112,8 @@ struct df_security_group_key {
 };
 enum df_rule_remote {
     DF_REMOTE_ANY = 0,
-    DF_REMOTE_PREFIX = 1, /* in prefix/prefix_len */
-    DF_REMOTE_SET = 2,    /* in the address set of a secgroup, in the domain of the port that is judged */
+    DF_REMOTE_PREFIX = 1,        /* in prefix/prefix_len */
+    DF_REMOTE_SET = 2,           /* in the address set of a secgroup, in the domain of the port that is judged */
     DF_REMOTE_ADDRESS_GROUP = 3, /* in the address set of an address_group, wherever that is */
 };
 enum df_rule_l4 {
@@ -129,7 +129,7 @@ struct df_security_group_rule {
     uint8_t ip_proto;
     uint8_t l4; /* enum df_rule_l4 */
     uint16_t first, last;
-    uint16_t remote; /* enum df_rule_remote */
+    uint16_t remote;     /* enum df_rule_remote */
     uint16_t prefix_len; /* in the mapped form of addr.h */
     uint32_t set;        /* of either kind: key of 204 */
     struct df_ip prefix; /* bits behind prefix_len are 0 */

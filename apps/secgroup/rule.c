@@ -126,7 +126,7 @@ static bool read_remote(const struct reading *reading)
         return read_prefix(reading);
     if (!group && !addresses)
         return true;
-    reading->to->remote = DF_REMOTE_SET;
+    reading->to->remote = group ? DF_REMOTE_SET : DF_REMOTE_ADDRESS_GROUP;
     reading->to->set = group ? df_compile_number(reading->c, DF_NB_SECGROUP, rule->remote_group_id)
                              : df_compile_number(reading->c, DF_NB_ADDRESS_GROUP, rule->remote_address_group_id);
     return true;

@@ -13,6 +13,10 @@
  * 204 ADDRESS_SET alone: a port, on whatever node, puts its addresses into the set of each of its groups that a rule in
  * force here names as remote. So a member that comes or goes is one entry, and nobody's rules are compiled again.
  *
+ * An address is a member's within its domain, the networks that routers connect with its own: the same address in another
+ * one is somebody else's. So a rule means the members in the domain of the port that it judges, and those in a domain
+ * without a port of this node are left out. The addresses of an address group are meant in all domains.
+ *
  * What a rule allows is Neutron's; one that cannot be matches nothing, and the others of its group hold.
  */
 
@@ -50,8 +54,10 @@ static void emit_conntrack(struct df_compile *c, const Df__LogicalPort *lport, u
         uint8_t room[sizeof(struct df_conntrack_value) + DF_CONNTRACK_GROUPS_MAX * sizeof(struct df_conntrack_group)];
     } at = {.value = {.enabled = lport->port_security_enabled, .port = port}};
     struct df_conntrack_key key = {.lport = lport->unique_key};
-    if (at.value.enabled)
+    if (at.value.enabled) {
+        at.value.domain = df_compile_domain(c, lport->lswitch);
         list_groups(c, lport, &at.value);
+    }
     uint32_t len = (uint32_t)(sizeof(at.value) + at.value.n_groups * sizeof(at.value.group[0]));
     df_compile_emit(c, DF_TABLE_EGRESS_CONNTRACK, &key, sizeof(key), &at.value, len);
     df_compile_emit(c, DF_TABLE_INGRESS_CONNTRACK, &key, sizeof(key), &at.value, len);
@@ -59,9 +65,10 @@ static void emit_conntrack(struct df_compile *c, const Df__LogicalPort *lport, u
 
 /* ---- address sets: who is in a group */
 
-static void emit_address(struct df_compile *c, uint32_t set, const char *field, const char *text, uint32_t lport)
+/* key: without the address. */
+static void emit_address(struct df_compile *c, struct df_address_set_key key, const char *field, const char *text,
+                         uint32_t lport)
 {
-    struct df_address_set_key key = {.set = set};
     struct df_address_set_value value = {.lport = lport};
     if (!text || df_prefix_parse(text, &key.ip, &key.prefix_len) < 0) {
         df_compile_problem(c, "%s: %s is not an address or prefix; correct it", field, text ? text : "none");
@@ -76,11 +83,14 @@ static void emit_addresses(struct df_compile *c, const Df__LogicalPort *lport, c
 {
     if (!df_compile_needs_members(c, DF_NB_SECGROUP, group))
         return;
-    uint32_t set = df_compile_number(c, DF_NB_SECGROUP, group);
+    struct df_address_set_key key = {.set = df_compile_number(c, DF_NB_SECGROUP, group),
+                                     .domain = df_compile_domain(c, lport->lswitch)};
+    if (!key.domain)
+        return;
     for (size_t i = 0; i < lport->n_ips; i++)
-        emit_address(c, set, "ips", lport->ips[i], lport->unique_key);
+        emit_address(c, key, "ips", lport->ips[i], lport->unique_key);
     for (size_t i = 0; i < lport->n_allowed_address_pairs; i++)
-        emit_address(c, set, "allowed_address_pairs", lport->allowed_address_pairs[i]->ip_address, lport->unique_key);
+        emit_address(c, key, "allowed_address_pairs", lport->allowed_address_pairs[i]->ip_address, lport->unique_key);
 }
 
 static void compile_lport(struct df_compile *c, const ProtobufCMessage *object)
@@ -98,9 +108,9 @@ static void compile_address_group(struct df_compile *c, const ProtobufCMessage *
     const Df__AddressGroup *group = (const Df__AddressGroup *)object;
     if (!df_compile_needs_members(c, DF_NB_ADDRESS_GROUP, group->id))
         return;
-    uint32_t set = df_compile_number(c, DF_NB_ADDRESS_GROUP, group->id);
+    struct df_address_set_key key = {.set = df_compile_number(c, DF_NB_ADDRESS_GROUP, group->id)};
     for (size_t i = 0; i < group->n_addresses; i++)
-        emit_address(c, set, "addresses", group->addresses[i], 0);
+        emit_address(c, key, "addresses", group->addresses[i], 0);
 }
 
 /* ---- secgroup: its rules */

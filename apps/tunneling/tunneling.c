@@ -20,9 +20,9 @@ static bool is(const char *text, const char *word)
     return text && strcmp(text, word) == 0;
 }
 
-static bool is_tunnelled(const Df__LogicalSwitch *lswitch)
+static bool is_tunnelled(const struct df_segment *segment)
 {
-    return is(lswitch->network_type, "vxlan") && lswitch->has_segmentation_id && lswitch->segmentation_id <= VNI_MAX;
+    return is(segment->network_type, "vxlan") && segment->has_segmentation_id && segment->segmentation_id <= VNI_MAX;
 }
 
 /* ---- Networks */
@@ -40,21 +40,22 @@ static void compile_lswitch(struct df_compile *c, const ProtobufCMessage *object
 {
     const Df__LogicalSwitch *lswitch = (const Df__LogicalSwitch *)object;
     const struct df_underlay_end *end = df_compile_underlay(c);
-    if (!df_compile_needs_network(c, lswitch->id))
+    struct df_segment segment;
+    if (!df_compile_needs_network(c, lswitch->id) || !df_compile_segment(c, lswitch->id, &segment))
         return;
     if (is(lswitch->network_type, "geneve") || is(lswitch->network_type, "gre"))
         df_compile_problem(c, "network_type %s is not supported yet; use vxlan", lswitch->network_type);
     if (!is(lswitch->network_type, "vxlan"))
         return;
-    if (!is_tunnelled(lswitch)) {
+    if (!is_tunnelled(&segment)) {
         df_compile_problem(c, "network_type vxlan needs a segmentation_id of at most %u", VNI_MAX);
         return;
     }
     if (!end)
         return;
     check_mtu(c, lswitch, end);
-    struct df_tunnel_key key = {.tunnel_type = DF_TUNNEL_VXLAN, .tunnel_key = lswitch->segmentation_id};
-    struct df_tunnel_value value = {.network = lswitch->unique_key};
+    struct df_tunnel_key key = {.tunnel_type = DF_TUNNEL_VXLAN, .tunnel_key = segment.segmentation_id};
+    struct df_tunnel_value value = {.network = segment.network};
     df_compile_emit(c, DF_TABLE_TUNNEL, &key, sizeof(key), &value, sizeof(value));
 }
 
@@ -127,13 +128,13 @@ static bool find_peer(struct df_compile *c, const char *id, const struct df_unde
     return true;
 }
 
-static void emit_remote(struct df_compile *c, const Df__LogicalPort *lport, const Df__LogicalSwitch *lswitch,
+static void emit_remote(struct df_compile *c, const Df__LogicalPort *lport, const struct df_segment *segment,
                         const struct df_underlay_end *end)
 {
     const Df__PortBinding *binding = lport->binding;
     struct df_egress_key key = {.lport = lport->unique_key};
     struct df_egress_value value = {
-        .kind = DF_EGRESS_TUNNEL, .tunnel_type = DF_TUNNEL_VXLAN, .tunnel_key = lswitch->segmentation_id};
+        .kind = DF_EGRESS_TUNNEL, .tunnel_type = DF_TUNNEL_VXLAN, .tunnel_key = segment->segmentation_id};
     if (!binding || is(binding->type, "vtep") || !binding->chassis || !binding->chassis[0])
         return;
     if (!end) {
@@ -150,14 +151,14 @@ static void compile_lport(struct df_compile *c, const ProtobufCMessage *object)
     const Df__LogicalPort *lport = (const Df__LogicalPort *)object;
     if (!df_lport_is_reachable(lport) || !df_compile_needs_network(c, lport->lswitch))
         return;
-    const Df__LogicalSwitch *lswitch = (const Df__LogicalSwitch *)df_compile_read(c, DF_NB_LSWITCH, lport->lswitch);
-    if (!lswitch || !is_tunnelled(lswitch))
+    struct df_segment segment;
+    if (!df_compile_segment(c, lport->lswitch, &segment) || !is_tunnelled(&segment))
         return;
     const struct df_underlay_end *end = df_compile_underlay(c);
     if (!df_compile_is_local(c, lport))
-        emit_remote(c, lport, lswitch, end);
+        emit_remote(c, lport, &segment, end);
     else if (end)
-        emit_local(c, lport, lswitch->unique_key);
+        emit_local(c, lport, segment.network);
 }
 
 static const struct df_app_rule rules[] = {

@@ -8,6 +8,7 @@
 
 #include "control/binding/local_ports.h"
 #include "control/compile/context.h"
+#include "control/compile/segment.h"
 #include "control/log.h"
 #include "control/model/alloc.h"
 
@@ -51,6 +52,27 @@ bool df_compile_needs_network(struct df_compile *c, const char *lswitch_id)
         return false;
     df_watch(&network->needed_by, &c->unit->watcher, network);
     return network->needed;
+}
+
+uint32_t df_compile_domain(struct df_compile *c, const char *lswitch_id)
+{
+    struct df_object *network = thing(c, DF_NB_LSWITCH, lswitch_id);
+    if (!network)
+        return 0;
+    df_watch(&network->domain, &c->unit->watcher, network);
+    return network->domain_key;
+}
+
+bool df_compile_segment(struct df_compile *c, const char *lswitch_id, struct df_segment *segment)
+{
+    struct df_object *network = thing(c, DF_NB_LSWITCH, lswitch_id);
+    if (!network)
+        return false;
+    df_watch(&network->segment, &c->unit->watcher, network);
+    if (!network->message)
+        return false;
+    *segment = df_segment_of((const Df__LogicalSwitch *)network->message);
+    return true;
 }
 
 void df_compile_referrers(struct df_compile *c, enum df_nb_table table, const char *field, const char *id,

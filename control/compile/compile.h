@@ -32,6 +32,23 @@ bool df_compile_is_local(struct df_compile *c, const Df__LogicalPort *lport);
 bool df_compile_needs_network(struct df_compile *c, const char *lswitch_id);
 
 /**
+ * The number of the domain that the network is in: of all networks that routers connect with it. 0 while this node needs
+ * none of them, or knows no unique_key. Depends on that number alone.
+ */
+uint32_t df_compile_domain(struct df_compile *c, const char *lswitch_id);
+
+/* What a network is on the wire. The text is the model's. */
+struct df_segment {
+    uint32_t network; /* its unique_key */
+    const char *network_type;
+    bool has_segmentation_id;
+    uint32_t segmentation_id;
+};
+
+/** Fills in what the network is on the wire; depends on these fields alone. False: it is missing. */
+bool df_compile_segment(struct df_compile *c, const char *lswitch_id, struct df_segment *segment);
+
+/**
  * Calls cb with each object of table that refers to id by the reference field (e.g. lsubnets by "lswitch"), ordered by
  * id.
  */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/compile/context.h"
+#include "control/compile/segment.h"
 #include "control/model/alloc.h"
 
 struct df_compiler {
@@ -138,6 +139,7 @@ void df_compiler_set(struct df_compiler *compiler, struct df_object *object, Pro
                      uint64_t revision)
 {
     df_relevance_changes(compiler->call.relevance, object->table, object->message, message);
+    df_segment_changes(object, message);
     df_object_set(object, message, revision);
     units_make(compiler, object);
     units_due(object, false);
@@ -146,6 +148,7 @@ void df_compiler_set(struct df_compiler *compiler, struct df_object *object, Pro
 void df_compiler_unset(struct df_compiler *compiler, struct df_object *object)
 {
     df_relevance_changes(compiler->call.relevance, object->table, object->message, NULL);
+    df_segment_changes(object, NULL);
     df_object_unset(object);
     units_due(object, false);
     if (!object->units)
@@ -221,6 +224,7 @@ void df_compiler_waiters(const struct df_object *missing,
 {
     waiters(&missing->read, cb, arg);
     waiters(&missing->key, cb, arg);
+    waiters(&missing->segment, cb, arg);
 }
 
 /* ---- The end */

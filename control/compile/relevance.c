@@ -113,6 +113,18 @@ static void lport_changes(struct df_relevance *relevance, const Df__LogicalPort 
     count_port(relevance, from, -1);
 }
 
+static uint32_t key_of(const Df__LogicalSwitch *lswitch)
+{
+    return lswitch ? lswitch->unique_key : 0;
+}
+
+static void lswitch_changes(struct df_relevance *relevance, const Df__LogicalSwitch *old, const Df__LogicalSwitch *new)
+{
+    const struct df_object *network = df_store_find(relevance->store, DF_NB_LSWITCH, new ? new->id : old->id);
+    if (network && network->needed && key_of(old) != key_of(new))
+        relevance->stale = true;
+}
+
 void df_relevance_changes(struct df_relevance *relevance, enum df_nb_table table, const ProtobufCMessage *old,
                           const ProtobufCMessage *new)
 {
@@ -120,6 +132,8 @@ void df_relevance_changes(struct df_relevance *relevance, enum df_nb_table table
         lport_changes(relevance, (const Df__LogicalPort *)old, (const Df__LogicalPort *)new);
     else if (table == DF_NB_SECGROUP)
         df_groups_rules_change(relevance->store, (const Df__SecurityGroup *)old, (const Df__SecurityGroup *)new);
+    else if (table == DF_NB_LSWITCH)
+        lswitch_changes(relevance, (const Df__LogicalSwitch *)old, (const Df__LogicalSwitch *)new);
     else if (table == DF_NB_LROUTER && !same_networks((const Df__LogicalRouter *)old, (const Df__LogicalRouter *)new))
         relevance->stale = true;
 }
@@ -156,6 +170,35 @@ static void reach_networks(struct df_relevance *relevance, struct found *found, 
             reach(relevance, found, df_store_find(relevance->store, DF_NB_LSWITCH, message->ports[i]->lswitch));
 }
 
+static void set_domain(struct df_object *network, uint32_t domain)
+{
+    if (network->domain_key == domain)
+        return;
+    network->domain_key = domain;
+    df_watched_fire(&network->domain);
+}
+
+/* All that is connected to the network. */
+static void reach_domain(struct df_relevance *relevance, struct found *found, struct df_object *network)
+{
+    uint32_t domain = 0;
+    size_t first = found->n;
+    reach(relevance, found, network);
+    for (size_t i = first; i < found->n; i++) {
+        struct df_object *object = found->object[i];
+        if (object->table == DF_NB_LROUTER) {
+            reach_networks(relevance, found, object);
+            continue;
+        }
+        reach_routers(relevance, found, object);
+        if (object->unique_key && (!domain || object->unique_key < domain))
+            domain = object->unique_key;
+    }
+    for (size_t i = first; i < found->n; i++)
+        if (found->object[i]->table == DF_NB_LSWITCH)
+            set_domain(found->object[i], domain);
+}
+
 struct seeding {
     struct df_relevance *relevance;
     struct found *found;
@@ -164,8 +207,8 @@ struct seeding {
 static void seed(struct df_object *network, void *arg)
 {
     struct seeding *seeding = arg;
-    if (network->local_ports)
-        reach(seeding->relevance, seeding->found, network);
+    if (network->local_ports && network->reached != seeding->relevance->search)
+        reach_domain(seeding->relevance, seeding->found, network);
 }
 
 static void set_needed(struct df_object *object, bool needed)
@@ -185,12 +228,6 @@ void df_relevance_update(struct df_relevance *relevance)
     relevance->stale = false;
     relevance->search++;
     df_store_each(relevance->store, DF_NB_LSWITCH, seed, &seeding);
-    for (size_t i = 0; i < found.n; i++) {
-        if (found.object[i]->table == DF_NB_LSWITCH)
-            reach_routers(relevance, &found, found.object[i]);
-        else
-            reach_networks(relevance, &found, found.object[i]);
-    }
     relevance->needed = found;
     for (size_t i = 0; i < found.n; i++)
         set_needed(found.object[i], true);
@@ -199,6 +236,7 @@ void df_relevance_update(struct df_relevance *relevance)
         if (object->reached == relevance->search)
             continue;
         set_needed(object, false);
+        set_domain(object, 0);
         df_object_trim(object);
     }
     free(before.object);

@@ -8,9 +8,14 @@
  * networks of those routers, and so on; the rules of the secgroups of local ports, and the members of the groups that
  * these rules name (groups.h).
  *
- * Invariant: after df_relevance_update() df_object.needed of networks and routers is what a search from scratch finds,
- * and who asked about a network whose answer changed is due. The search is made only when a network got its first or
- * lost its last local port, or the networks of a router changed.
+ * Networks that routers connect, directly or over others, are a domain: within one, an address is one station's. Its
+ * number is the smallest unique_key of its networks, so the model alone says what it is. A router's gateway to an
+ * external network connects nothing here: there, addresses are translated.
+ *
+ * Invariant: after df_relevance_update() df_object.needed of networks and routers, and df_object.domain_key of needed
+ * networks (of others it is 0), are what a search from scratch finds, and who asked about a network whose answer changed
+ * is due. The search is made only when a network got its first or lost its last local port, the networks of a router
+ * changed, or the unique_key of a needed network.
  *
  * Control thread.
  */

@@ -231,7 +231,8 @@ const struct command ctl_commands[] = {
     {"networks", "", "the networks that this node needs", NULL, 0, 0, fetch_networks, print_networks},
     {"routers", "", "the routers that this node needs", NULL, 0, 0, fetch_routers, print_routers},
     {"secgroup", "[NAME]", "the security groups of this node's ports, or the rules of one and their hits",
-     "NAME is a group's name or id. HITS are packets that a rule let pass by itself: that began a connection, or, where the\n"
+     "NAME is a group's name or id. HITS are packets that a rule let pass by itself: that began a connection, or, "
+     "where the\n"
      "group is stateless or nothing is tracked, that were looked up in the tables.\n",
      0, 1, fetch_secgroup, print_secgroup},
     {"table", "[NAME]", "the pipeline's tables, or the entries of one and where they come from",

@@ -22,8 +22,10 @@
  *     read       any change of the object
  *     key        it appeared, went, or its unique_key changed
  *     needed_by  this node began or ceased to need the network, or the rules of the secgroup (fired by
- *                compile/relevance, as the next)
+ *                compile/relevance, as the next two)
  *     members_needed_by  this node began or ceased to need the members of the secgroup or address_group
+ *     domain     the network came to another domain, or its domain got another number
+ *     segment    it appeared, went, or what the network is on the wire changed (fired by compile/segment)
  *     referrers  one of the objects that refer to it by a field appeared, went, or changed
  *
  * Control thread. Out of memory ends the process (alloc.h).
@@ -55,14 +57,15 @@ struct df_object {
 
     struct df_reference *refers; /* what it refers to */
     struct df_referrers *referrers;
-    struct df_watched read, key, needed_by, members_needed_by;
+    struct df_watched read, key, needed_by, members_needed_by, domain, segment;
 
     struct df_units *units; /* compile/: what the apps made of it */
 
     /* compile/relevance, of networks and routers; of a secgroup local_ports, of a group that is a remote remote_of. */
     uint32_t local_ports;
-    uint32_t remote_of; /* rules in force that name it */
-    uint32_t reached;   /* number of the search that found it last */
+    uint32_t remote_of;  /* rules in force that name it */
+    uint32_t reached;    /* number of the search that found it last */
+    uint32_t domain_key; /* the smallest unique_key of a network in its domain; 0: none, or not needed */
     bool needed;
 
     char id[];

@@ -90,7 +90,7 @@ static const char *name_of(const struct df_names *names, const char *what, uint3
         return NULL;
     if (strcmp(what, "lport") == 0)
         return names->lport ? names->lport(names->arg, key) : NULL;
-    if (strcmp(what, "network") == 0)
+    if (strcmp(what, "network") == 0 || strcmp(what, "domain") == 0) /* one of the domain's networks */
         return names->network ? names->network(names->arg, key) : NULL;
     if (strcmp(what, "router") == 0)
         return names->router ? names->router(names->arg, key) : NULL;

@@ -173,9 +173,8 @@ static inline bool df_flow_is(const struct df_flow_cache *cache, const struct df
         differ |= (flow->tunnel_key ^ probe->outer_src) | (flow->peer ^ probe->outer_key_high);
     if (differ)
         return false;
-    return !(probe->kind & DF_FLOW_IP6) ||
-           memcmp(df_flow_rest(cache, flow)->ip6, probe->frame + RTE_ETHER_HDR_LEN + 8,
-                  sizeof(((struct df_flow_rest *)0)->ip6)) == 0;
+    return !(probe->kind & DF_FLOW_IP6) || memcmp(df_flow_rest(cache, flow)->ip6, probe->frame + RTE_ETHER_HDR_LEN + 8,
+                                                  sizeof(((struct df_flow_rest *)0)->ip6)) == 0;
 }
 
 /** The sum of the flow's stamps now; slow half of df_flow_holds(). */

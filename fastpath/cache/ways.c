@@ -62,9 +62,10 @@ static bool is_plain(const struct df_walk *walk)
 static bool is_way_of(const struct df_way *way, const struct df_walk *walk)
 {
     const struct df_packet *packet = &walk->packet;
-    return way->in_lport == walk->in_lport && way->in_network == walk->network && df_ip_equal(&way->src, &packet->ip_src) &&
-           df_ip_equal(&way->dst, &packet->ip_dst) && df_mac_equal(&way->eth_dst, &packet->eth_dst) &&
-           df_mac_equal(&way->eth_src, &packet->eth_src) && packet->ip_ttl > way->ttl_less;
+    return way->in_lport == walk->in_lport && way->in_network == walk->network &&
+           df_ip_equal(&way->src, &packet->ip_src) && df_ip_equal(&way->dst, &packet->ip_dst) &&
+           df_mac_equal(&way->eth_dst, &packet->eth_dst) && df_mac_equal(&way->eth_src, &packet->eth_src) &&
+           packet->ip_ttl > way->ttl_less;
 }
 
 static bool holds(struct df_way *way, uint32_t changes)

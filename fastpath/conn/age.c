@@ -8,6 +8,7 @@
  */
 
 #define CALLS_PER_SECOND 100
+#define TOUCH_PAGES (1024 * 1024 / CONN_PAGE) /* in a call */
 
 static struct {
     uint32_t hand;
@@ -130,6 +131,12 @@ static uint32_t look_at(uint32_t index, uint32_t now_ms, struct room *room)
     return ended;
 }
 
+/* A worker that begins a connection on a page that is not there would wait for the kernel to make it. */
+static void touch_ahead(void)
+{
+    df_conn_pool_touch(df_conn_index_touch(TOUCH_PAGES));
+}
+
 uint32_t df_conns_age(uint32_t now_ms, uint32_t budget)
 {
     uint32_t end = df_conn_pool_end(), ended = 0;
@@ -142,6 +149,7 @@ uint32_t df_conns_age(uint32_t now_ms, uint32_t budget)
         ended += look_at(aging.hand, now_ms, &room);
     }
     give_back();
+    touch_ahead();
     return ended;
 }
 

@@ -138,8 +138,8 @@ struct df_conns_config {
 extern const struct df_conn_timeouts df_conn_timeouts_default;
 
 /**
- * Makes the table; memory is touched as it is used. -ENOMEM; -EINVAL: a limit, or a time-out of a live state, is 0 or
- * too high. Control thread, before workers run.
+ * Makes the table; memory is touched shortly before its use (df_conns_age()). -ENOMEM; -EINVAL: a limit, or a time-out
+ * of a live state, is 0 or too high. Control thread, before workers run.
  */
 int df_conns_init(const struct df_conns_config *config);
 /** Frees it. No worker runs, and callbacks of RCU have run (df_rcu_barrier()). */
@@ -299,6 +299,9 @@ void df_conn_zone_renew(uint16_t port);
  * table has room, patience with what never had a reply sinks from its time-out to nothing at a sixteenth, and from
  * there on patience with what is closing: so the longest idle go first, and no more than need be; never an established
  * connection. Hands the entries back after a grace period. Calls df_rcu_call().
+ *
+ * Also touches memory that workers come to next, so that they do not wait for pages: all of the index, and the 65,536
+ * entries behind those that were ever used; 1 MiB of it in a call.
  *
  * @return entries taken down
  */

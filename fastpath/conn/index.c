@@ -27,11 +27,16 @@ struct conn_bucket {
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct conn_bucket) == 64, "one line");
 
+#define BUCKETS_OF_PAGE (CONN_PAGE / sizeof(struct conn_bucket))
+
+static uint32_t touched; /* buckets; the control thread's */
+
 int df_conn_index_init(uint32_t max)
 {
     struct conn_table *table = &df_conn_table;
     table->n_buckets = (uint32_t)(((uint64_t)max * 2 + SLOTS - 1) / SLOTS);
     table->bucket = df_conn_map(table->n_buckets * sizeof(*table->bucket));
+    touched = 0;
     return table->bucket != NULL ? 0 : -ENOMEM;
 }
 
@@ -40,6 +45,14 @@ void df_conn_index_fini(void)
     struct conn_table *table = &df_conn_table;
     df_conn_unmap(table->bucket, table->n_buckets * sizeof(*table->bucket));
     table->bucket = NULL;
+}
+
+/* Hashes go anywhere, so a few thousand connections need all of it. */
+uint32_t df_conn_index_touch(uint32_t pages)
+{
+    for (; pages > 0 && touched < df_conn_table.n_buckets; pages--, touched += BUCKETS_OF_PAGE)
+        conn_touch(&df_conn_table.bucket[touched].lock);
+    return pages;
 }
 
 static struct conn_bucket *bucket_at(uint64_t hash, uint32_t distance)

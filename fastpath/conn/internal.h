@@ -73,9 +73,21 @@ static inline bool conn_is_live(uint32_t word)
     return DF_CONN_STATE(word) > DF_CONN_DEAD;
 }
 
-/** Memory of zeros that is touched as it is used; NULL: none. */
+/** Memory of zeros that takes none until it is touched; NULL: none. */
 void *df_conn_map(size_t size);
 void df_conn_unmap(void *memory, size_t size);
+
+#define CONN_PAGE 4096 /* bytes */
+
+/*
+ * Lets the page of a word come into being. The word, if it is 0, is written, because to read it would only map the page
+ * of zeros that all share; so whoever else writes it is not disturbed.
+ */
+static inline void conn_touch(_Atomic uint32_t *word)
+{
+    uint32_t zero = 0;
+    atomic_compare_exchange_strong_explicit(word, &zero, 0, memory_order_relaxed, memory_order_relaxed);
+}
 
 /** What the state of a connection with that word is: enum df_conn_is. */
 uint8_t df_conn_is(uint32_t word);
@@ -107,6 +119,9 @@ bool df_conn_index_add(const struct df_conn *conn, uint64_t hash);
 /** The control thread, without the lock. */
 void df_conn_index_remove(const struct df_conn *conn, uint64_t hash);
 
+/** Touches at most that many more pages of it. How many are left. The control thread. */
+uint32_t df_conn_index_touch(uint32_t pages);
+
 /* ---- pool.c: free entries */
 
 int df_conn_pool_init(uint32_t max, unsigned n_workers);
@@ -120,6 +135,9 @@ void df_conn_pool_untake(struct conn_worker *worker, struct df_conn *conn);
 
 /** Gives back an entry that nobody can find. One thread at a time. */
 void df_conn_pool_give(struct df_conn *conn);
+
+/** Touches at most that many pages of entries that will be given out next. The control thread. */
+void df_conn_pool_touch(uint32_t pages);
 
 /** Indices from 1 to below this were ever given out. */
 uint32_t df_conn_pool_end(void);

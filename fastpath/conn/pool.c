@@ -5,14 +5,16 @@
 
 /*
  * Free entries. Those that were used before stand in a ring, the longest unused first; when there is none, the next one
- * that was never used is taken, so that no more memory is touched than is needed at a time. Each worker takes some in
- * advance, so that it shares a line with others once for all of them.
+ * that was never used is taken, so that no more memory is touched than is needed at a time, but for some that the control
+ * thread touches ahead. Each worker takes some in advance, so that it shares a line with others once for all of them.
  *
  * The ring has room for every entry. Its ends only grow, so a worker that read what lies at the head may take it if the
  * head is still the same: until then it cannot have been overwritten.
  */
 
 #define RESERVES_OF_ALL 64 /* workers' reserves together hold one entry in as many, at most */
+#define AHEAD 65536        /* entries to touch behind those that were ever used */
+#define ENTRIES_OF_PAGE (uint32_t)(CONN_PAGE / sizeof(struct df_conn))
 
 static struct {
     _Atomic uint64_t head __attribute__((aligned(64))); /* workers take here */
@@ -23,6 +25,8 @@ static struct {
     uint32_t end;   /* behind the last index */
     uint32_t batch; /* how many a worker takes at a time */
 } pool;
+
+static uint32_t touched; /* entries, whole pages of them; the control thread's */
 
 static uint32_t power_of_two(uint32_t least)
 {
@@ -45,6 +49,7 @@ int df_conn_pool_init(uint32_t max, unsigned n_workers)
     atomic_store(&pool.head, 0);
     atomic_store(&pool.tail, 0);
     atomic_store(&pool.fresh, 1);
+    touched = 0;
     return 0;
 }
 
@@ -116,4 +121,15 @@ void df_conn_pool_give(struct df_conn *conn)
 uint32_t df_conn_pool_end(void)
 {
     return atomic_load_explicit(&pool.fresh, memory_order_relaxed);
+}
+
+/* Workers that were faster touched what is below the first fresh one. */
+void df_conn_pool_touch(uint32_t pages)
+{
+    uint32_t fresh = df_conn_pool_end();
+    uint32_t end = pool.end - fresh < AHEAD ? pool.end : fresh + AHEAD;
+    if (touched < fresh)
+        touched = fresh - fresh % ENTRIES_OF_PAGE;
+    for (; pages > 0 && touched < end; pages--, touched += ENTRIES_OF_PAGE)
+        conn_touch(&df_conn_array[touched].word);
 }

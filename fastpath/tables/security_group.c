@@ -9,6 +9,7 @@
 #include "fastpath/eal.h"
 #include "fastpath/lookup/id_map.h"
 #include "fastpath/packet/icmp.h"
+#include "fastpath/tables/address_set.h"
 #include "fastpath/tables/builtin.h"
 #include "fastpath/tables/rules.h"
 

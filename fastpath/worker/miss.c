@@ -144,8 +144,8 @@ static void cache_verdict(struct df_worker *worker, const struct df_flow_probe *
         return;
     }
     bool evicted;
-    struct df_flow *flow = df_flow_place(&worker->cache, probe, worker->tick, walk->verdict.kind != DF_VERDICT_DROP,
-                                         &evicted);
+    struct df_flow *flow =
+        df_flow_place(&worker->cache, probe, worker->tick, walk->verdict.kind != DF_VERDICT_DROP, &evicted);
     if (flow == NULL)
         return;
     worker->tally.inserts++;

@@ -93,8 +93,8 @@ static inline void note_ack(struct df_worker *worker, struct df_flow *flow, uint
         tell_ack(worker, flow, action, ack, rte_be_to_cpu_16(df_load16(tcp + 14)));
 }
 
-static __attribute__((noinline)) void count_sample(struct df_worker *worker, const struct df_flow *flow,
-                                                   uint8_t action, uint32_t weight, uint32_t len)
+static __attribute__((noinline)) void count_sample(struct df_worker *worker, const struct df_flow *flow, uint8_t action,
+                                                   uint32_t weight, uint32_t len)
 {
     struct df_conn *conn = df_conn_at(flow->conn);
     if (conn != NULL)
@@ -107,7 +107,7 @@ static __attribute__((noinline)) void count_sample(struct df_worker *worker, con
 /* ---- acting on a cached flow */
 
 static inline void transmit(struct df_worker *worker, const struct df_flow *flow, uint8_t action, struct rte_mbuf *mbuf,
-                        uint16_t in_port)
+                            uint16_t in_port)
 {
     uint16_t out_port = flow->out_port;
     if (action & DF_FLOW_ENCAP) {

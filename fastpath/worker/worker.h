@@ -51,15 +51,15 @@ struct df_punt_info {
 
 struct df_worker_config {
     unsigned n_workers;
-    unsigned lcores[RTE_MAX_LCORE]; /* of each worker; ignored by tests that run rounds by hand */
-    uint32_t flow_cache_entries;    /* per worker, rounded up to a power of two; 0: no cache */
-    uint32_t answers_per_second;    /* per port and worker, ARP, ND, ICMP together */
-    uint32_t punts_per_second;      /* per port and worker */
+    unsigned lcores[RTE_MAX_LCORE];       /* of each worker; ignored by tests that run rounds by hand */
+    uint32_t flow_cache_entries;          /* per worker, rounded up to a power of two; 0: no cache */
+    uint32_t answers_per_second;          /* per port and worker, ARP, ND, ICMP together */
+    uint32_t punts_per_second;            /* per port and worker */
     struct df_fragments_config fragments; /* per worker */
-    uint32_t idle_us;               /* sleep this long after 1000 idle rounds; 0: poll always */
-    struct rte_mempool *pool;       /* for copies and answers */
-    uint64_t (*cycles)(void);       /* the worker's clock; NULL: the TSC. Tests turn their own by hand */
-    uint64_t cycles_per_second;     /* of that clock; 0: the TSC's */
+    uint32_t idle_us;                     /* sleep this long after 1000 idle rounds; 0: poll always */
+    struct rte_mempool *pool;             /* for copies and answers */
+    uint64_t (*cycles)(void);             /* the worker's clock; NULL: the TSC. Tests turn their own by hand */
+    uint64_t cycles_per_second;           /* of that clock; 0: the TSC's */
     /** Called on a worker when the punt queue was empty and has something now; must not block. */
     void (*wake)(void *arg);
     void *wake_arg;
@@ -129,7 +129,7 @@ struct df_flow_info {
     struct df_mac eth_src, eth_dst;
     uint8_t drop;        /* enum df_drop */
     uint32_t tunnel_key; /* it came with; 0: from a local port */
-    uint32_t idle_ms; /* since its last packet, in steps of the cache's tick */
+    uint32_t idle_ms;    /* since its last packet, in steps of the cache's tick */
 };
 void df_worker_flows_each(const struct df_worker *worker, int (*cb)(const struct df_flow_info *flow, void *arg),
                           void *arg);

@@ -72,7 +72,8 @@ static void open_database(void)
 {
     struct df_error error = {""};
     /* In memory where there is such a place: a test writes often, and nothing of it has to last. */
-    snprintf(directory, sizeof(directory), "%s/df-scenario-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    snprintf(directory, sizeof(directory), "%s/df-scenario-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     cr_assert_not_null(mkdtemp(directory));
     struct df_db_config config = {.location = directory, .create = true};
     cr_assert_eq(df_nb_open("lmdb", &config, &nb, &error), 0, "%s", error.text);

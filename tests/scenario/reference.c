@@ -18,23 +18,30 @@ static bool in_prefix(uint8_t host, struct ref_prefix prefix)
     return (host ^ prefix.host) >> (8 - prefix.bits) == 0;
 }
 
-static bool is_member(const struct ref_model *model, unsigned group, uint8_t host)
+static bool is_other_network(unsigned port)
+{
+    return port >= 4;
+}
+
+/* Of those on the network of the port that asks. */
+static bool is_member(const struct ref_model *model, unsigned asks, unsigned group, uint8_t host)
 {
     for (unsigned i = 0; i < REF_PORTS; i++) {
         const struct ref_port *port = &model->port[i];
-        if ((port->groups & 1u << group) && (port->host == host || (port->pair != 0 && port->pair == host)))
+        if (is_other_network(i) == is_other_network(asks) && (port->groups & 1u << group) &&
+            (port->host == host || (port->pair != 0 && port->pair == host)))
             return true;
     }
     return false;
 }
 
-static bool is_meant(const struct ref_model *model, const struct ref_rule *rule, uint8_t remote)
+static bool is_meant(const struct ref_model *model, unsigned asks, const struct ref_rule *rule, uint8_t remote)
 {
     switch (rule->remote) {
     case REF_PREFIX:
         return in_prefix(remote, rule->prefix);
     case REF_GROUP:
-        return is_member(model, rule->group, remote);
+        return is_member(model, asks, rule->group, remote);
     case REF_ADDRESSES:
         return in_prefix(remote, model->addresses);
     default:
@@ -67,7 +74,7 @@ static bool allows(const struct ref_model *model, unsigned port, bool egress, co
         for (unsigned r = 0; r < group->n_rules; r++) {
             const struct ref_rule *rule = &group->rule[r];
             if (rule->ingress != egress && rule->version == packet->version && fits(rule, packet) &&
-                is_meant(model, rule, egress ? packet->dst : packet->src))
+                is_meant(model, port, rule, egress ? packet->dst : packet->src))
                 return true;
         }
     }

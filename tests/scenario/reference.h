@@ -6,14 +6,14 @@
 
 /*
  * What Neutron's security groups make of a packet, evaluated naively: rules are tried one by one, members are looked for
- * among all ports, connections are a list. It shares nothing with the switch, so what both agree on is right twice.
+ * among all ports of the network, connections are a list. It shares nothing with the switch, so what both agree on is right twice.
  *
  * Its world is small: an address is a host number on 10.1.0.0/24 or 2001:db8:1::/120; two networks have the same ones.
  * TCP is SYN, SYN-ACK and ACK; of time there is only whether half a minute has passed.
  */
 
 #define REF_PORTS 6  /* the last two are on the other network, with the addresses of the first two */
-#define REF_GROUPS 4 /* the last one is the other network's */
+#define REF_GROUPS 4 /* the ports of both networks are in them */
 #define REF_RULES 3
 #define REF_CONNECTIONS 64
 

@@ -429,6 +429,107 @@ Test(secgroup, equal_addresses_in_another_network_are_somebody_elses)
     is_shut_out(UDP("10"));
 }
 
+Test(secgroup, a_member_of_another_network_with_the_same_address_is_not_meant)
+{
+    lab_model(GROUPS(GROUP("friends", "") "," GROUP("receiver", IN4("friends4", FROM_GROUP("friends")))));
+    lab_model(PORTS(VM4_IN("'friends'")));
+    is_shut_out(UDP("9"));
+    lab_model(PORTS(VM1_IN("'sender', 'friends'")));
+    comes(UDP("9"));
+}
+
+/* vm1 and vm2 on net1, vm4 and vm5 with the same addresses on the network other; who may send whom is friends' to say. */
+static void two_networks_with_equal_addresses(void)
+{
+    lab_model(GROUPS(GROUP("friends", "") "," GROUP("receiver", IN4("friends4", FROM_GROUP("friends")))));
+    lab_model(PORTS(PORT("vm5", "other", MAC5, "'10.1.0.12'", "'subo'", IN_GROUPS("'receiver'"))));
+}
+
+Test(secgroup, one_group_on_two_networks_with_equal_addresses_is_members_of_each)
+{
+    const char *on_other = "udp,tp_src=4000,tp_dst=9" OTHER;
+    two_networks_with_equal_addresses();
+    lab_model(PORTS(VM1_IN("'sender'") "," VM4_IN("'sender', 'friends'")));
+    lab_passes("vm4", on_other, "vm5");
+    is_shut_out(UDP("9"));
+    lab_model(PORTS(VM1_IN("'sender', 'friends'")));
+    comes(UDP("9"));
+    lab_model(PORTS(VM4_IN("'sender'")));
+    lab_refused("vm4", on_other, "sg_ingress");
+    comes(UDP("9"));
+    lab_delete("lport", "vm4");
+    comes(UDP("9"));
+}
+
+Test(secgroup, a_pair_with_an_address_of_another_network_does_not_make_a_member_there)
+{
+#define VM4_WITH_PREFIX(groups)                                                                                        \
+    PORT("vm4", "other", MAC4, "'10.1.0.14'", "'subo'",                                                                \
+         IN_GROUPS(groups) ", 'allowed_address_pairs': [{'ip_address': '10.1.0.0/28'}]")
+    two_networks_with_equal_addresses();
+    lab_model(PORTS(VM1_IN("'sender'") "," VM4_WITH_PREFIX("'sender', 'friends'")));
+    lab_passes("vm4", "udp,tp_src=4000,tp_dst=9" OTHER, "vm5");
+    is_shut_out(UDP("9"));
+}
+
+Test(secgroup, whom_one_sends_to_is_a_member_of_ones_own_network)
+{
+    lab_model(GROUPS(GROUP("friends", IN4("in", "")) "," GROUP("sender", OUT4("to-friends", FROM_GROUP("friends")))));
+    lab_model(PORTS(VM1_IN("'sender'") "," VM2_IN("'friends'") "," VM4_IN("'sender'") "," PORT(
+        "vm5", "other", MAC5, "'10.1.0.12'", "'subo'", "")));
+    comes(UDP("9"));
+    lab_refused("vm4", "udp,tp_src=4000,tp_dst=9" OTHER, "sg_egress");
+}
+
+Test(secgroup, an_address_group_is_meant_on_every_network)
+{
+    lab_model("{'address_group': [{'id': 'offices', 'topic': 'red', 'addresses': ['10.1.0.11']}]}");
+    lab_model(RECEIVER(IN4("offices4", FROM_ADDRESSES("offices"))));
+    lab_model(
+        PORTS(VM4_IN("'sender'") "," PORT("vm5", "other", MAC5, "'10.1.0.12'", "'subo'", IN_GROUPS("'receiver'"))));
+    comes(UDP("9"));
+    lab_passes("vm4", "udp,tp_src=4000,tp_dst=9" OTHER, "vm5");
+}
+
+#define FROM_VM3 "udp,tp_src=1000,tp_dst=9,dl_src=" MAC3 ",dl_dst=" ROUTER2 ",nw_src=10.2.0.13,nw_dst=10.1.0.12"
+#define VM3_AT_VM2 "udp,tp_src=1000,tp_dst=9,dl_src=" ROUTER1 ",dl_dst=" MAC2 ",nw_src=10.2.0.13,nw_dst=10.1.0.12"
+
+Test(secgroup, a_member_behind_a_router_counts)
+{
+    lab_model(MODEL_ROUTER);
+    lab_model(GROUPS(GROUP("friends", "") "," GROUP("receiver", IN4("friends4", FROM_GROUP("friends")))));
+    lab_model(PORTS(VM3_IN("'sender'")));
+    lab_refused("vm3", FROM_VM3, "sg_ingress");
+    lab_model(PORTS(VM3_IN("'sender', 'friends'")));
+    lab_send("vm3", FROM_VM3 ",nw_ttl=64");
+    lab_expect("vm2", VM3_AT_VM2 ",nw_ttl=63");
+    is_shut_out(UDP("9"));
+}
+
+/* vm1 speaks with vm3's address, so that there is a way also without the router. */
+Test(secgroup, when_its_router_interface_goes_a_member_is_somebody_elses)
+{
+    const char *as_vm3 = "udp,tp_src=1000,tp_dst=9,dl_src=" MAC1 ",dl_dst=" MAC2 ",nw_src=10.2.0.13,nw_dst=10.1.0.12";
+    const char *answer = "udp,tp_src=9,tp_dst=1000,dl_src=" MAC2 ",dl_dst=" MAC1 ",nw_src=10.1.0.12,nw_dst=10.2.0.13";
+    lab_model(MODEL_ROUTER);
+    lab_model(GROUPS(GROUP("friends", "") "," GROUP("receiver", IN4("friends4", FROM_GROUP("friends")))));
+    lab_model(PORTS(VM3_IN("'friends'") "," PORT(
+        "vm1", "net1", MAC1, "'10.1.0.11'", "'sub1'",
+        IN_GROUPS("'sender'") ", 'allowed_address_pairs': [{'ip_address': '10.2.0.13'}]")));
+    comes(as_vm3);
+    lab_passes("vm2", answer, "vm1");
+    lab_model("{'lrouter': [{'id': 'r1', 'topic': 'red', 'name': 'r1', 'ports': ["
+              "  {'id': 'r1-net1', 'topic': 'red', 'unique_key': 9001, 'mac': '" ROUTER1 "', 'lswitch': 'net1',"
+              "   'network': '10.1.0.1/24', 'networks': ['2001:db8:1::1/64']}]}]}");
+    is_shut_out(as_vm3);
+    lab_refused("vm2", answer, "sg_egress");
+    lab_model(MODEL_ROUTER);
+    lab_passes("vm2", answer, "vm1"); /* the connection went on waiting */
+    comes(as_vm3);
+    lab_delete("lrouter", "r1");
+    is_shut_out(as_vm3);
+}
+
 /* ---- More groups than one */
 
 Test(secgroup, of_several_groups_each_adds_what_it_allows)
@@ -517,6 +618,32 @@ Test(secgroup, a_group_that_becomes_stateful_lets_answers_pass)
     lab_passes("vm2", "udp,tp_src=9,tp_dst=4000" VM2_VM1, "vm1");
     lab_model(GROUPS(STATELESS("receiver", IN4("in", PROTOCOL("udp")))));
     lab_refused("vm2", "udp,tp_src=9,tp_dst=4000" VM2_VM1, "sg_egress");
+}
+
+/* A SYN that a connection refuses is refused by its group alone: the rules of the other one are about the packet itself. */
+Test(secgroup, a_stateless_group_beside_a_stateful_one_judges_what_fits_no_connection)
+{
+#define SYN_OF_VM1 "tcp,tp_src=80,tp_dst=4000,tcp_flags=syn,tcp_seq=9" VM1_VM2
+    lab_model(GROUPS(GROUP("receiver", OUT4("out", "")) "," STATELESS("plain", "")));
+    lab_model(PORTS(PORT("vm1", "net1", MAC1, "'10.1.0.11'", "'sub1'", OPEN) "," VM2_IN("'receiver', 'plain'")));
+    lab_passes("vm2", "tcp,tp_src=4000,tp_dst=80,tcp_flags=syn,tcp_seq=1" VM2_VM1, "vm1");
+    comes("tcp,tp_src=80,tp_dst=4000,tcp_flags=syn|ack,tcp_seq=5,tcp_ack=2" VM1_VM2);
+    lab_refused("vm1", SYN_OF_VM1, "conn_invalid");
+    lab_model(GROUPS(STATELESS("plain", IN4("in", PROTOCOL("tcp")))));
+    comes(SYN_OF_VM1);
+}
+
+/* The sender's connection let it out, the receiver refused it; when that connection is gone, it is not let out. */
+Test(secgroup, a_drop_has_its_own_name_when_the_connection_before_it_is_gone)
+{
+    const char *answer = "udp,tp_src=9,tp_dst=4000" VM2_VM1;
+    lab_model(RECEIVER(IN4("in", PROTOCOL("udp"))));
+    lab_model(GROUPS(STATELESS("sender", OUT4("out", ""))));
+    comes(UDP("9"));
+    for (unsigned i = 0; i < 3; i++)
+        lab_refused("vm2", answer, "sg_ingress");
+    lab_turn_ms(40000);
+    lab_refused("vm2", answer, "sg_egress");
 }
 
 /* ---- What passes without a rule, and what never does */

@@ -85,7 +85,7 @@ static void any_l4(struct ref_rule *rule)
     rule->last = pair[1];
 }
 
-static struct ref_rule any_rule(bool other_network)
+static struct ref_rule any_rule(void)
 {
     static const int protos[] = {-1, 6, 6, 17, 17, 1, 47, 112};
     static const enum ref_remote remotes[] = {REF_ANYBODY, REF_ANYBODY, REF_PREFIX,
@@ -97,7 +97,7 @@ static struct ref_rule any_rule(bool other_network)
                             .last = -1,
                             .remote = ONE_OF(remotes),
                             .prefix = any_prefix(),
-                            .group = other_network ? 3 : any(3)};
+                            .group = any(REF_GROUPS)};
     if (rule.version == 6 && rule.proto == 1)
         rule.proto = 58;
     if ((rule.proto == 6 || rule.proto == 17 || rule.proto == 1 || rule.proto == 58) && chance(60))
@@ -105,11 +105,11 @@ static struct ref_rule any_rule(bool other_network)
     return rule;
 }
 
-static struct ref_group any_group(bool other_network)
+static struct ref_group any_group(void)
 {
     struct ref_group group = {.exists = chance(95), .stateful = chance(80), .n_rules = any(REF_RULES + 1)};
     for (unsigned i = 0; i < group.n_rules; i++)
-        group.rule[i] = any_rule(other_network);
+        group.rule[i] = any_rule();
     return group;
 }
 
@@ -118,7 +118,7 @@ static struct ref_port any_port(unsigned index)
     return (struct ref_port){.secured = chance(85),
                              .host = hosts[index],
                              .pair = (uint8_t)(chance(30) ? 64 + any(4) : 0),
-                             .groups = is_other_network(index) ? any(2) << 3 : any(8)};
+                             .groups = any(1u << REF_GROUPS)};
 }
 
 /* ---- Packets */
@@ -220,7 +220,7 @@ static struct step any_change(void)
     struct step step = {.kind = chance(60) ? STEP_GROUP : chance(85) ? STEP_PORT : STEP_ADDRESSES};
     step.index = any(step.kind == STEP_GROUP ? REF_GROUPS : REF_PORTS);
     if (step.kind == STEP_GROUP)
-        step.group = any_group(step.index == 3);
+        step.group = any_group();
     else if (step.kind == STEP_PORT)
         step.port = any_port(step.index);
     else
@@ -649,7 +649,7 @@ Test(secgroup_model, the_switch_agrees_with_a_naive_evaluator, .timeout = 280)
     for (unsigned i = 0; i < REF_PORTS; i++)
         model.port[i] = any_port(i);
     for (unsigned i = 0; i < REF_GROUPS; i++)
-        model.group[i] = any_group(i == 3);
+        model.group[i] = any_group();
     model.addresses = any_prefix();
     write_all(&model);
     fprintf(stderr, "DF_SEED=%lu\n", (unsigned long)seed);

@@ -224,6 +224,24 @@ bool df_compile_needs_network(struct df_compile *c, const char *lswitch_id)
     return !(unneeded && strcmp(unneeded, lswitch_id) == 0);
 }
 
+uint32_t df_compile_domain(struct df_compile *c, const char *lswitch_id)
+{
+    return lswitch_id && df_compile_needs_network(c, lswitch_id) ? FAKE_DOMAIN : 0;
+}
+
+bool df_compile_segment(struct df_compile *c, const char *lswitch_id, struct df_segment *segment)
+{
+    (void)c;
+    const Df__LogicalSwitch *lswitch = (const Df__LogicalSwitch *)find_object(DF_NB_LSWITCH, lswitch_id);
+    if (!lswitch)
+        return false;
+    *segment = (struct df_segment){.network = lswitch->unique_key,
+                                   .network_type = lswitch->network_type,
+                                   .has_segmentation_id = lswitch->has_segmentation_id,
+                                   .segmentation_id = lswitch->segmentation_id};
+    return true;
+}
+
 static uint32_t number_of(enum df_nb_table table, const char *id)
 {
     uint32_t number = find_number(table, id);

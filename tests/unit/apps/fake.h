@@ -7,8 +7,10 @@
  * A compiler to test compile functions in isolation: objects in, entries out. It implements compile.h and what app.h
  * offers to punt handlers, over a model that the test fills, and records everything that the app does.
  *
- * Every network and group is needed and every bound lport is local unless the test says otherwise.
+ * Every network and group is needed and every bound lport is local unless the test says otherwise. All needed networks
+ * are in one domain.
  */
+#define FAKE_DOMAIN 500
 
 /** Forgets the model and all that was recorded. Use as Criterion's .init. */
 void fake_reset(void);

@@ -229,7 +229,7 @@ Test(secgroup, remote_groups_are_sets_by_their_number)
     cr_expect_eq(rule.set, fake_number(DF_NB_SECGROUP, "db"));
     cr_expect_neq(rule.set, 0);
     rule = compiled(IN4(.remote_address_group_id = "db"));
-    cr_expect_eq(rule.remote, DF_REMOTE_SET);
+    cr_expect_eq(rule.remote, DF_REMOTE_ADDRESS_GROUP);
     cr_expect_eq(rule.set, fake_number(DF_NB_ADDRESS_GROUP, "db"), "an address group is not the secgroup of that id");
     expect_refused(IN4(.remote_group_id = "db", .remote_ip_prefix = "10.0.0.0/8"), "more than one of");
     expect_refused(IN4(.remote_group_id = "db", .remote_address_group_id = "db"), "more than one of");
@@ -287,8 +287,8 @@ static const struct df_conntrack_value *judged_by(uint16_t table)
 Test(secgroup, a_local_port_lists_its_groups_by_number_each_once)
 {
     Df__LogicalPort other = LPORT(.id = "other", .unique_key = 8, LIST(security_groups, "c"), BOUND_TO("here"));
-    Df__LogicalPort port =
-        LPORT(.id = "vm", .unique_key = 9, LIST(security_groups, "a", "c", "b", "c"), BOUND_TO("here"));
+    Df__LogicalPort port = LPORT(.id = "vm", .unique_key = 9, .lswitch = "net",
+                                 LIST(security_groups, "a", "c", "b", "c"), BOUND_TO("here"));
     fake_compile(DF_NB_LPORT, &other);
     fake_compile(DF_NB_LPORT, &port);
     const struct df_conntrack_value *egress = judged_by(DF_TABLE_EGRESS_CONNTRACK);
@@ -296,6 +296,7 @@ Test(secgroup, a_local_port_lists_its_groups_by_number_each_once)
     cr_assert(egress && ingress);
     cr_expect_eq(egress->enabled, 1);
     cr_expect_eq(egress->port, 3);
+    cr_expect_eq(egress->domain, FAKE_DOMAIN);
     cr_assert_eq(egress->n_groups, 3);
     cr_expect_eq(egress->group[0].group, fake_number(DF_NB_SECGROUP, "c"));
     cr_expect_eq(egress->group[1].group, fake_number(DF_NB_SECGROUP, "a"));
@@ -365,15 +366,17 @@ Test(secgroup, of_more_groups_the_first_ones_hold)
 static uint32_t member(enum df_nb_table table, const char *group, const char *ip, unsigned bits)
 {
     const struct df_address_set_value *value = FAKE_VALUE(
-        DF_TABLE_ADDRESS_SET,
-        (struct df_address_set_key){.set = fake_number(table, group), .prefix_len = bits, .ip = fake_ip(ip)});
+        DF_TABLE_ADDRESS_SET, (struct df_address_set_key){.set = fake_number(table, group),
+                                                          .domain = table == DF_NB_SECGROUP ? FAKE_DOMAIN : 0,
+                                                          .prefix_len = bits,
+                                                          .ip = fake_ip(ip)});
     return value ? value->lport + 1 : 0; /* 0: not in it */
 }
 
 Test(secgroup, a_member_is_its_fixed_addresses_and_its_allowed_pairs)
 {
-    Df__LogicalPort port = LPORT(.id = "vm", .unique_key = 9, LIST(macs, MAC), LIST(ips, "10.0.0.5", "fd00::5"),
-                                 LIST(security_groups, "a", "b"),
+    Df__LogicalPort port = LPORT(.id = "vm", .unique_key = 9, .lswitch = "net", LIST(macs, MAC),
+                                 LIST(ips, "10.0.0.5", "fd00::5"), LIST(security_groups, "a", "b"),
                                  OBJECTS(Df__AddressPair, allowed_address_pairs, PAIR("10.1.2.3/16", NULL),
                                          PAIR("fd00:1::/64", NULL), PAIR("10.0.0.99", NULL)));
     fake_compile(DF_NB_LPORT, &port);
@@ -392,16 +395,30 @@ Test(secgroup, a_member_is_its_fixed_addresses_and_its_allowed_pairs)
 
 Test(secgroup, port_security_and_being_disabled_do_not_matter_to_membership)
 {
-    Df__LogicalPort port = LPORT(.id = "vm", .unique_key = 9, LIST(ips, "10.0.0.5"), LIST(security_groups, "a"));
+    Df__LogicalPort port =
+        LPORT(.id = "vm", .unique_key = 9, .lswitch = "net", LIST(ips, "10.0.0.5"), LIST(security_groups, "a"));
     port.port_security_enabled = 0;
     port.enabled = 0;
     fake_compile(DF_NB_LPORT, &port);
     cr_expect_eq(member(DF_NB_SECGROUP, "a", "10.0.0.5", 128), 10);
 }
 
+Test(secgroup, members_in_a_domain_that_is_not_needed_are_left_out)
+{
+    Df__LogicalPort port =
+        LPORT(.id = "vm", .unique_key = 9, .lswitch = "net", LIST(ips, "10.0.0.5"), LIST(security_groups, "a"));
+    fake_set_unneeded("net");
+    fake_compile(DF_NB_LPORT, &port);
+    port.lswitch = NULL;
+    fake_compile(DF_NB_LPORT, &port);
+    cr_expect_eq(fake_count(DF_TABLE_ADDRESS_SET), 0);
+    cr_expect_eq(fake_problems(), 0);
+}
+
 Test(secgroup, members_that_no_rule_asks_for_are_left_out)
 {
-    Df__LogicalPort port = LPORT(.id = "vm", .unique_key = 9, LIST(ips, "10.0.0.5"), LIST(security_groups, "a", "b"));
+    Df__LogicalPort port =
+        LPORT(.id = "vm", .unique_key = 9, .lswitch = "net", LIST(ips, "10.0.0.5"), LIST(security_groups, "a", "b"));
     fake_set_unneeded("a");
     fake_compile(DF_NB_LPORT, &port);
     cr_expect_eq(fake_count(DF_TABLE_ADDRESS_SET), 1);
@@ -426,8 +443,8 @@ Test(secgroup, an_address_group_is_its_prefixes)
 
 Test(secgroup, an_address_that_is_none_is_named_and_left_out)
 {
-    Df__LogicalPort port =
-        LPORT(.id = "vm", .unique_key = 9, LIST(ips, "10.0.0.5", "10.0.0"), LIST(security_groups, "a"));
+    Df__LogicalPort port = LPORT(.id = "vm", .unique_key = 9, .lswitch = "net", LIST(ips, "10.0.0.5", "10.0.0"),
+                                 LIST(security_groups, "a"));
     Df__AddressGroup group = ADDRESS_GROUP(.id = "a", LIST(addresses, "10.0.0.0/40"));
     fake_compile(DF_NB_LPORT, &port);
     fake_compile(DF_NB_ADDRESS_GROUP, &group);

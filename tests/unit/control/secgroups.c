@@ -19,6 +19,7 @@ static void up_alone(void)
 {
     static const struct df_app *const apps[] = {&df_app, NULL};
     node_up(&node, apps);
+    node_set(&node, DF_NB_LSWITCH, "{'id': 'net', 'unique_key': 1}");
 }
 
 static void up(void)
@@ -29,13 +30,18 @@ static void up(void)
 }
 
 /* A port with a group; more is further fields with a comma in front. */
-static void port(unsigned key, const char *host, const char *group, const char *more)
+static void port_on(const char *lswitch, unsigned key, const char *host, const char *group, const char *more)
 {
     node_setf(&node, DF_NB_LPORT,
-              "{'id': 'p%u', 'unique_key': %u, 'lswitch': 'net', 'macs': ['02:00:00:00:%02x:%02x'], "
+              "{'id': 'p%u', 'unique_key': %u, 'lswitch': '%s', 'macs': ['02:00:00:00:%02x:%02x'], "
               "'ips': ['10.0.%u.%u'], 'security_groups': ['%s'], 'binding': {'type': 'chassis', 'chassis': '%s', "
               "'vif_type': 'tap'}%s}",
-              key, key, key >> 8 & 0xff, key & 0xff, key >> 8 & 0xff, key & 0xff, group, host, more);
+              key, key, lswitch, key >> 8 & 0xff, key & 0xff, key >> 8 & 0xff, key & 0xff, group, host, more);
+}
+
+static void port(unsigned key, const char *host, const char *group, const char *more)
+{
+    port_on("net", key, host, group, more);
 }
 
 static void group(const char *id, const char *rules)
@@ -170,6 +176,123 @@ Test(secgroups, whatever_comes_first_the_end_is_the_same)
     cr_assert_eq(members(), 1);
     node_set(&node, DF_NB_ADDRESS_GROUP, "{'id': 'friends', 'addresses': ['192.0.2.0/24']}");
     cr_assert_eq(members(), 2);
+    node_down(&node);
+}
+
+/* ---- Whose members: those in the domain of a port of this node */
+
+/* The domain in which the port is a member of the group by its address, or 0; of two there are, a test would find none. */
+static uint32_t member_in(unsigned key, uint32_t group)
+{
+    char text[32];
+    struct df_address_set_key at = {.set = group, .prefix_len = 128};
+    uint32_t found = 0;
+    snprintf(text, sizeof(text), "10.0.%u.%u", key >> 8 & 0xff, key & 0xff);
+    cr_assert_eq(df_ip_parse(text, &at.ip), 0);
+    node_settle(&node);
+    for (at.domain = 1; at.domain < 10; at.domain++)
+        if (node_entry(&node, DF_TABLE_ADDRESS_SET, &at, sizeof(at)))
+            found = found * 10 + at.domain;
+    return found;
+}
+
+static uint32_t domain_of(unsigned key)
+{
+    struct df_conntrack_key at = {.lport = key};
+    node_settle(&node);
+    const struct df_entry *entry = node_entry(&node, DF_TABLE_INGRESS_CONNTRACK, &at, sizeof(at));
+    cr_assert_not_null(entry);
+    return ((const struct df_conntrack_value *)entry->value)->domain;
+}
+
+static void router(const char *id, const char *left, const char *right)
+{
+    node_setf(&node, DF_NB_LROUTER,
+              "{'id': '%s', 'unique_key': 7, 'ports': [{'id': '%s-l', 'mac': '02:00:00:00:01:01', 'lswitch': '%s', "
+              "'network': '10.0.0.1/24'}, {'id': '%s-r', 'mac': '02:00:00:00:01:02', 'lswitch': '%s', 'network': "
+              "'10.1.0.1/24'}]}",
+              id, id, left, id, right);
+}
+
+/* Networks net (1), b (2) and c (3); a port here on net, and members on each. */
+static void three_networks(void)
+{
+    up_alone();
+    node_set(&node, DF_NB_LSWITCH, "{'id': 'b', 'unique_key': 2}");
+    node_set(&node, DF_NB_LSWITCH, "{'id': 'c', 'unique_key': 3}");
+    group("big", IN("big", FROM("big")));
+    port(1, "here", "big", "");
+    port(11, "elsewhere", "big", "");
+    port_on("b", 12, "elsewhere", "big", "");
+    port_on("c", 13, "elsewhere", "big", "");
+}
+
+Test(secgroups, members_in_a_domain_without_a_port_of_this_node_are_not_needed)
+{
+    three_networks();
+    cr_expect_eq(members(), 2);
+    cr_expect_eq(member_in(11, 1), 1);
+    cr_expect_eq(member_in(12, 1), 0);
+    port_on("b", 2, "here", "other", "");
+    cr_expect_eq(member_in(12, 1), 2, "it is, and in its own domain");
+    cr_expect_eq(member_in(11, 1), 1);
+    cr_expect_eq(domain_of(1), 1);
+    cr_expect_eq(domain_of(2), 2);
+    cr_expect_eq(member_in(13, 1), 0);
+    node_delete(&node, DF_NB_LPORT, "p2");
+    cr_expect_eq(member_in(12, 1), 0);
+    node_down(&node);
+}
+
+Test(secgroups, a_router_makes_two_domains_one_and_leaves_two_behind)
+{
+    three_networks();
+    port_on("b", 2, "here", "other", "");
+    router("r", "b", "c");
+    cr_expect_eq(domain_of(2), 2);
+    cr_expect_eq(member_in(13, 1), 2);
+    router("s", "net", "c");
+    for (unsigned key = 11; key <= 13; key++)
+        cr_expect_eq(member_in(key, 1), 1, "p%u", key);
+    cr_expect_eq(domain_of(2), 1);
+    node_delete(&node, DF_NB_LROUTER, "r");
+    cr_expect_eq(domain_of(2), 2);
+    cr_expect_eq(member_in(12, 1), 2);
+    cr_expect_eq(member_in(13, 1), 1);
+    node_delete(&node, DF_NB_LROUTER, "s");
+    cr_expect_eq(member_in(13, 1), 0);
+    node_down(&node);
+}
+
+Test(secgroups, the_addresses_of_an_address_group_are_in_no_domain)
+{
+    three_networks();
+    node_set(&node, DF_NB_ADDRESS_GROUP, "{'id': 'friends', 'addresses': ['192.0.2.1']}");
+    node_settle(&node);
+    group("big", IN("friends", FROM_ADDRESSES("friends")));
+    struct df_address_set_key at = {.set = 2, .prefix_len = 128};
+    cr_assert_eq(df_ip_parse("192.0.2.1", &at.ip), 0);
+    cr_expect_eq(members(), 1);
+    cr_expect_not_null(node_entry(&node, DF_TABLE_ADDRESS_SET, &at, sizeof(at)));
+    node_down(&node);
+}
+
+Test(secgroups, a_router_that_joins_two_domains_compiles_the_ports_of_one_once)
+{
+    three_networks();
+    for (unsigned i = 20; i < 120; i++)
+        port_on(i % 2 ? "net" : "b", i, "elsewhere", i % 4 < 2 ? "big" : "unasked", "");
+    port_on("b", 2, "here", "big", "");
+    node_settle(&node);
+    router("r", "net", "b");
+    /* The 25 members on b that a rule asks for, p12, and p2, which also has an entry in each conntrack table. */
+    expect_work(27, 27 + 2, 27);
+    router("s", "net", "b");
+    expect_work(0, 0, 0);
+    node_delete(&node, DF_NB_LROUTER, "r");
+    expect_work(0, 0, 0);
+    node_delete(&node, DF_NB_LROUTER, "s");
+    expect_work(27, 27 + 2, 27);
     node_down(&node);
 }
 

@@ -7,20 +7,17 @@
 TestSuite(address_set, .init = tables_setup, .fini = tables_teardown);
 
 #define SET 7
+#define OTHER_DOMAIN (DOMAIN + 1)
+
+static bool has_in(uint32_t domain, uint32_t set, struct df_ip ip)
+{
+    walk_reset();
+    return df_address_set_has(&walk, set, domain, &ip);
+}
 
 static bool has(uint32_t set, struct df_ip ip)
 {
-    walk_reset();
-    return df_address_set_has(&walk, set, &ip);
-}
-
-/* Does a decision that was made before still hold? */
-static bool holds(const struct df_stamps *stamps)
-{
-    uint32_t sum = 0;
-    for (unsigned i = 0; i < stamps->n; i++)
-        sum += df_stamp_array[stamps->slot[i]].value;
-    return sum == stamps->sum;
+    return has_in(DOMAIN, set, ip);
 }
 
 Test(address_set, single_addresses)
@@ -101,9 +98,44 @@ Test(address_set, a_prefix_concerns_decisions_about_its_set)
     cr_assert(holds(&other));
 }
 
+Test(address_set, in_another_domain_an_address_is_somebody_elses)
+{
+    member_put(SET, ip4("10.0.0.1"), 128);
+    member_put(SET, ip4("10.1.0.0"), 112);
+    cr_assert_not(has_in(OTHER_DOMAIN, SET, ip4("10.0.0.1")));
+    cr_assert_not(has_in(OTHER_DOMAIN, SET, ip4("10.1.0.1")));
+    cr_assert_not(has_in(0, SET, ip4("10.0.0.1")));
+    cr_assert_not(has_in(0, SET, ip4("10.1.0.1")));
+    cr_assert_not(has_in(SET, DOMAIN, ip4("10.1.0.1")), "set and domain are told apart");
+    member_put_in(OTHER_DOMAIN, SET, ip4("10.0.0.1"), 128);
+    member_put_in(OTHER_DOMAIN, SET, ip4("10.1.0.0"), 112);
+    member_del(SET, ip4("10.0.0.1"), 128);
+    member_del(SET, ip4("10.1.0.0"), 112);
+    cr_assert_not(has(SET, ip4("10.0.0.1")));
+    cr_assert_not(has(SET, ip4("10.1.0.1")));
+    cr_assert(has_in(OTHER_DOMAIN, SET, ip4("10.0.0.1")));
+    cr_assert(has_in(OTHER_DOMAIN, SET, ip4("10.1.0.1")));
+}
+
+Test(address_set, a_change_in_one_domain_concerns_no_decision_in_another)
+{
+    cr_assert_not(has(SET, ip4("10.0.0.1")));
+    struct df_stamps here = walk.stamps;
+    cr_assert_not(has_in(OTHER_DOMAIN, SET, ip4("10.0.0.1")));
+    struct df_stamps there = walk.stamps;
+    member_put_in(OTHER_DOMAIN, SET, ip4("10.0.0.1"), 128);
+    cr_assert(holds(&here));
+    cr_assert_not(holds(&there));
+    cr_assert_not(has_in(OTHER_DOMAIN, SET, ip4("10.0.0.2")));
+    there = walk.stamps;
+    member_put_in(OTHER_DOMAIN, SET, ip4("10.0.0.0"), 120);
+    cr_assert(holds(&here));
+    cr_assert_not(holds(&there));
+}
+
 Test(address_set, malformed_entries_are_refused)
 {
-    struct df_address_set_key key = {.set = SET, .prefix_len = 129, .ip = ip4("10.0.0.0")};
+    struct df_address_set_key key = {.set = SET, .domain = DOMAIN, .prefix_len = 129, .ip = ip4("10.0.0.0")};
     struct df_address_set_value value = {.lport = 1};
     cr_assert_eq(try_put(DF_TABLE_ADDRESS_SET, &key, &value), -EINVAL);
     key.prefix_len = 104;
@@ -127,7 +159,7 @@ Test(address_set, a_full_table_refuses_and_keeps_what_it_has)
 {
     const struct df_table *table = df_table(DF_TABLE_ADDRESS_SET);
     struct df_address_set_value value = {.lport = 1};
-    struct df_address_set_key key = {.set = SET, .prefix_len = 128};
+    struct df_address_set_key key = {.set = SET, .domain = DOMAIN, .prefix_len = 128};
     uint32_t seen = 0;
     for (uint32_t i = 0; i < TABLE_TEST_MAX; i++) {
         key.ip = df_ip_from4(htonl(0x0a000000 + i));

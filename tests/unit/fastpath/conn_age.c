@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/fastpath/conn_lab.h"
 
-/* The aging: what it takes down and when, who goes first when room runs out, and when an entry is used again. */
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+/*
+ * The aging: what it takes down and when, who goes first when room runs out, when an entry is used again, and what
+ * memory it makes ready.
+ */
 
 #define MAX 1600 /* room runs out from 202 on for what had no reply, and from 101 on for what is closing */
 
@@ -237,4 +243,82 @@ Test(conn_age, a_flood_of_what_has_no_reply_leaves_room)
     }
     cr_assert_gt(lab_tally().evicted, 0);
     cr_assert_eq(count(0, 100), 100);
+}
+
+/* ---- memory that is made ready */
+
+#define BIG (1u << 18)
+#define AHEAD 65536u
+#define PAGE 4096u
+#define HUGE_PAGE (2u * 1024 * 1024) /* where there are some, memory comes by them */
+#define PAGES(entries) ((unsigned)((entries) * sizeof(struct df_conn) / PAGE))
+
+static void open_big(void)
+{
+    lab_open(BIG, BIG);
+}
+
+TestSuite(conn_ahead, .init = open_big, .fini = lab_close);
+
+/* Pages that there are of these entries. */
+static unsigned present(uint32_t from, uint32_t to)
+{
+    static unsigned char is[PAGES(BIG)];
+    unsigned n = 0;
+    cr_assert_eq(mincore(&df_conn_array[from], (to - from) * sizeof(struct df_conn), is), 0);
+    for (unsigned i = 0; i < PAGES(to - from); i++)
+        n += is[i] & 1;
+    return n;
+}
+
+Test(conn_ahead, entries_are_made_ready_a_little_at_a_time_and_so_many_ahead)
+{
+    unsigned before = present(0, BIG);
+    cr_assert_eq(before, 0);
+    for (unsigned i = 0; i < 100; i++) {
+        df_conns_age(lab_now_ms, 1);
+        unsigned now = present(0, BIG);
+        cr_assert_leq(now - before, 2 * HUGE_PAGE / PAGE, "call %u: %u pages", i, now - before); /* 1 MiB touches two */
+        before = now;
+    }
+    cr_assert_eq(present(0, AHEAD), PAGES(AHEAD));
+    uint32_t slack = HUGE_PAGE / sizeof(struct df_conn);
+    cr_assert_eq(present(AHEAD + slack, BIG), 0);
+    fill(0, AHEAD);
+    for (unsigned i = 0; i < 100; i++)
+        df_conns_age(lab_now_ms, 1);
+    cr_assert_eq(present(0, 2 * AHEAD), PAGES(2 * AHEAD));
+    cr_assert_eq(present(2 * AHEAD + slack, BIG), 0);
+}
+
+Test(conn_ahead, no_more_than_there_are)
+{
+    fill(0, BIG - AHEAD);
+    for (unsigned i = 0; i < 100; i++)
+        df_conns_age(lab_now_ms, 1);
+    cr_assert_eq(present(0, BIG), PAGES(BIG));
+    fill(BIG - AHEAD, BIG);
+    df_conns_age(lab_now_ms, 0);
+    cr_assert_eq(sent(lab_udp_nth(BIG)), TABLE_FULL);
+}
+
+static long faults_of_filling(void)
+{
+    struct rusage usage;
+    cr_assert_eq(getrusage(RUSAGE_THREAD, &usage), 0);
+    long before = usage.ru_minflt;
+    fill(0, AHEAD - 1000);
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_minflt - before;
+}
+
+Test(conn_ahead, a_worker_does_not_wait_for_pages)
+{
+    long not_ready = faults_of_filling();
+    lab_close();
+    open_big();
+    for (unsigned i = 0; i < 100; i++)
+        df_conns_age(lab_now_ms, 1);
+    long ready = faults_of_filling();
+    cr_assert_leq(4 * ready, not_ready, "%ld page faults, %ld without aging", ready, not_ready);
 }

@@ -676,14 +676,6 @@ Test(conntrack_tracked, hits_count_beginnings)
     cr_assert_eq(df_security_group_hits(102), before + 1);
 }
 
-static bool holds(const struct df_stamps *stamps)
-{
-    uint32_t sum = 0;
-    for (unsigned i = 0; i < stamps->n; i++)
-        sum += df_stamp_array[stamps->slot[i]].value;
-    return sum == stamps->sum;
-}
-
 Test(conntrack_tracked, a_change_of_the_original_directions_rules_ends_decisions_of_both_ways)
 {
     converse();

@@ -211,8 +211,7 @@ Test(flow_key, no_byte_behind_the_frame_is_read)
 
 static struct df_flow_probe probe_of(unsigned kind)
 {
-    return (struct df_flow_probe){
-        .key = key, .hash = df_flow_hash(&key), .frame = frame.byte, .kind = (uint8_t)kind};
+    return (struct df_flow_probe){.key = key, .hash = df_flow_hash(&key), .frame = frame.byte, .kind = (uint8_t)kind};
 }
 
 /* A flow by number: its frame is in frame, its key in key. */
@@ -415,4 +414,25 @@ Test(flow_cache_size, a_cache_has_room_for_what_was_asked_and_none_is_none)
     df_flow_cache_fini(&sized);
     cr_assert_eq(df_flow_cache_init(&sized, 0), 0);
     cr_assert_null(sized.buckets);
+}
+
+Test(flow_cache_size, it_grows_with_its_flows_and_no_further_than_was_asked)
+{
+    bool evicted;
+    cr_assert_eq(df_flow_cache_init(&cache, 65536), 0);
+    uint64_t first = cache.bucket_mask, last = 0;
+    cr_assert_lt(first, cache.mask_max);
+    for (unsigned n = 0; n < 60000; n++) {
+        struct df_flow_probe probe = nth_flow(n % 62500);
+        struct df_flow *flow = df_flow_place(&cache, &probe, 1, true, &evicted);
+        cr_assert_not_null(flow);
+        flow->key = key;
+        memcpy(flow->in_macs, frame.byte, sizeof(flow->in_macs));
+        cr_assert_geq(cache.bucket_mask, last);
+        last = cache.bucket_mask;
+        if (n == 100)
+            cr_assert_eq(cache.bucket_mask, first, "a hundred flows need no more");
+    }
+    cr_assert_eq(cache.bucket_mask, cache.mask_max);
+    df_flow_cache_fini(&cache);
 }

@@ -6,7 +6,7 @@
 
 /*
  * Security groups and packets for the tests of their tables: the guest is lport 11 at datapath port 3, with 10.0.0.1
- * and 2001:db8::1; what it talks to is elsewhere.
+ * and 2001:db8::1, in domain 300; what it talks to is elsewhere.
  *
  *     guest_in(1, (uint32_t[]){GROUP});
  *     rules_put(OUT, GROUP, 1, 1, &(struct df_security_group_rule){ANY4});
@@ -20,6 +20,7 @@
 #define GUEST6 "2001:db8::1"
 #define GROUP 5
 #define OTHER_GROUP 6
+#define DOMAIN 300
 
 /* The way of a packet: what the guest sends, and what it gets. */
 enum way { OUT = DF_TRACK_EGRESS, IN = DF_TRACK_INGRESS };
@@ -37,6 +38,7 @@ static inline int conntrack_put(uint32_t lport, uint32_t enabled, uint32_t said,
     struct df_conntrack_key key = {.lport = lport};
     value->enabled = enabled;
     value->port = GUEST_PORT;
+    value->domain = DOMAIN;
     value->n_groups = said;
     for (uint32_t i = 0; i < n; i++)
         value->group[i].group = groups[i];
@@ -87,22 +89,38 @@ static inline void rules_del(enum way way, uint32_t group)
 #define OF_CODE(a, b) .l4 = DF_RULE_L4_TYPE_CODE, .first = (a), .last = (b)
 #define IN_PREFIX(ip, bits) .remote = DF_REMOTE_PREFIX, .prefix = (ip), .prefix_len = (bits)
 #define IN_SET(number) .remote = DF_REMOTE_SET, .set = (number)
+#define IN_ADDRESS_GROUP(number) .remote = DF_REMOTE_ADDRESS_GROUP, .set = (number)
 
 /* One rule is all that the group has for that way. */
 #define only_rule(way, group, stateful, ...)                                                                           \
     rules_put(way, group, stateful, 1, &(const struct df_security_group_rule){__VA_ARGS__})
 
-static inline void member_put(uint32_t set, struct df_ip ip, uint32_t bits)
+/* Domain 0 is an address group's. */
+static inline void member_put_in(uint32_t domain, uint32_t set, struct df_ip ip, uint32_t bits)
 {
-    struct df_address_set_key key = {.set = set, .prefix_len = bits, .ip = ip};
+    struct df_address_set_key key = {.set = set, .domain = domain, .prefix_len = bits, .ip = ip};
     struct df_address_set_value value = {.lport = 0};
     must_put(DF_TABLE_ADDRESS_SET, &key, &value);
 }
 
+static inline void member_put(uint32_t set, struct df_ip ip, uint32_t bits)
+{
+    member_put_in(DOMAIN, set, ip, bits);
+}
+
 static inline void member_del(uint32_t set, struct df_ip ip, uint32_t bits)
 {
-    struct df_address_set_key key = {.set = set, .prefix_len = bits, .ip = ip};
+    struct df_address_set_key key = {.set = set, .domain = DOMAIN, .prefix_len = bits, .ip = ip};
     must_del(DF_TABLE_ADDRESS_SET, &key);
+}
+
+/* Does a decision that was made before still hold? */
+static inline bool holds(const struct df_stamps *stamps)
+{
+    uint32_t sum = 0;
+    for (unsigned i = 0; i < stamps->n; i++)
+        sum += df_stamp_array[stamps->slot[i]].value;
+    return sum == stamps->sum;
 }
 
 /* ---- packets: remote is the other end, port the destination port */

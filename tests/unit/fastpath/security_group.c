@@ -258,6 +258,73 @@ Test(security_group, remote_sets)
     expect_denied(IN, SG_INGRESS);
 }
 
+/* The guest's network is in that domain now. */
+static void guest_moves(uint32_t domain)
+{
+    union {
+        struct df_conntrack_value value;
+        uint32_t room[8];
+    } at = {.value = {.enabled = 1, .port = GUEST_PORT, .domain = domain, .n_groups = 1}};
+    struct df_conntrack_key key = {.lport = GUEST};
+    at.value.group[0].group = GROUP;
+    size_t len = sizeof(at.value) + sizeof(at.value.group[0]);
+    cr_assert_eq(put_len(DF_TABLE_INGRESS_CONNTRACK, &key, sizeof(key), &at, len), 0);
+}
+
+Test(security_group, a_remote_set_is_its_members_in_the_guests_domain)
+{
+    only_rule(IN, GROUP, 1, ANY4, IN_SET(7));
+    member_put_in(DOMAIN + 1, 7, ip4(PEER), 128);
+    member_put_in(DOMAIN + 1, 7, ip4("10.1.0.0"), 112);
+    member_put_in(0, 7, ip4(PEER), 128);
+    make_udp(IN, PEER, 9, 9);
+    expect_denied(IN, SG_INGRESS);
+    struct df_stamps stamps = walk.stamps;
+    guest_moves(DOMAIN + 1);
+    cr_assert_not(holds(&stamps));
+    make_udp(IN, PEER, 9, 9);
+    expect_pass(IN);
+    stamps = walk.stamps;
+    make_udp(IN, "10.1.2.3", 9, 9);
+    expect_pass(IN);
+    guest_moves(DOMAIN);
+    cr_assert_not(holds(&stamps), "what a member of that domain was allowed");
+    make_udp(IN, "10.1.2.3", 9, 9);
+    expect_denied(IN, SG_INGRESS);
+}
+
+Test(security_group, an_address_group_is_the_same_in_every_domain)
+{
+    only_rule(IN, GROUP, 1, ANY4, IN_ADDRESS_GROUP(7));
+    member_put_in(DOMAIN, 7, ip4(PEER), 128); /* a secgroup's, if there were one of that number */
+    make_udp(IN, PEER, 9, 9);
+    expect_denied(IN, SG_INGRESS);
+    member_put_in(0, 7, ip4(PEER), 128);
+    for (uint32_t domain = DOMAIN; domain < DOMAIN + 2; domain++) {
+        guest_moves(domain);
+        make_udp(IN, PEER, 9, 9);
+        expect_pass(IN);
+    }
+}
+
+/* A number is one of either kind only; if it were of both, they would still be two sets. */
+Test(security_group, a_group_and_an_address_group_of_one_number)
+{
+    const struct df_security_group_rule rules[] = {
+        {.rule = 1, .ip_version = 4, .any_proto = 1, IN_SET(7)},
+        {.rule = 2, .ip_version = 4, .any_proto = 1, IN_ADDRESS_GROUP(7)},
+    };
+    rules_put(IN, GROUP, 1, 2, rules);
+    member_put_in(0, 7, ip4(PEER), 128);
+    make_udp(IN, PEER, 9, 9);
+    expect_pass(IN);
+    cr_assert_eq(walk.rule[IN], 2);
+    member_put(7, ip4("10.0.0.3"), 128);
+    make_udp(IN, "10.0.0.3", 9, 9);
+    expect_pass(IN);
+    cr_assert_eq(walk.rule[IN], 1);
+}
+
 Test(security_group, several_sets_and_ports)
 {
     const struct df_security_group_rule rules[] = {
@@ -326,14 +393,6 @@ Test(security_group, ports_are_noted_only_where_they_matter)
 }
 
 /* ---- what changes */
-
-static bool holds(const struct df_stamps *stamps)
-{
-    uint32_t sum = 0;
-    for (unsigned i = 0; i < stamps->n; i++)
-        sum += df_stamp_array[stamps->slot[i]].value;
-    return sum == stamps->sum;
-}
 
 Test(security_group, a_change_ends_decisions_that_asked_the_group)
 {
@@ -554,8 +613,8 @@ static struct df_security_group_rule draw_rule(uint32_t number)
         rule.first = (uint16_t)draw(20);
         rule.last = (uint16_t)(rule.first + draw(10));
     }
-    rule.remote = (uint16_t)draw(3);
-    rule.set = rule.remote == DF_REMOTE_SET ? 1 + draw(3) : 0;
+    rule.remote = (uint16_t)draw(4);
+    rule.set = rule.remote == DF_REMOTE_SET || rule.remote == DF_REMOTE_ADDRESS_GROUP ? 1 + draw(3) : 0;
     if (rule.remote == DF_REMOTE_PREFIX) {
         unsigned behind = draw(11);
         rule.prefix = draw_ip(four);
@@ -566,10 +625,15 @@ static struct df_security_group_rule draw_rule(uint32_t number)
     return rule;
 }
 
-/* Set n has the addresses whose last byte can be divided by n + 1. */
+/* Set n has the addresses whose last byte can be divided by n + 1; address group n those where 1 is left. */
 static bool in_set(uint32_t set, const struct df_ip *ip)
 {
     return ip->byte[15] % (set + 1) == 0;
+}
+
+static bool in_address_group(uint32_t set, const struct df_ip *ip)
+{
+    return ip->byte[15] % (set + 1) == 1;
 }
 
 static bool matches(const struct df_security_group_rule *rule, const struct df_rules_question *question)
@@ -585,7 +649,9 @@ static bool matches(const struct df_security_group_rule *rule, const struct df_r
         return false;
     if (rule->remote == DF_REMOTE_PREFIX)
         return df_ip_in_prefix(&question->remote, &rule->prefix, rule->prefix_len);
-    return rule->remote == DF_REMOTE_ANY || in_set(rule->set, &question->remote);
+    if (rule->remote == DF_REMOTE_ADDRESS_GROUP)
+        return in_address_group(rule->set, &question->remote);
+    return rule->remote == DF_REMOTE_ANY || (question->domain == DOMAIN && in_set(rule->set, &question->remote));
 }
 
 static struct df_rules_question draw_question(void)
@@ -596,6 +662,7 @@ static struct df_rules_question draw_question(void)
     if (icmp)
         question.l4 = df_rules_l4_icmp((uint16_t)draw(4), (uint8_t)draw(4));
     question.remote = draw_ip(question.ip4);
+    question.domain = draw(4) ? DOMAIN : DOMAIN + 1; /* in which nobody is */
     return question;
 }
 
@@ -606,9 +673,10 @@ static void members_of_all_sets(void)
             struct df_ip four = ip4("10.0.0.0"), six = ip6("2001:db8::");
             four.byte[14] = six.byte[14] = (uint8_t)(i / 8);
             four.byte[15] = six.byte[15] = (uint8_t)(i % 8);
-            if (i < 32 && in_set(set, &four)) {
-                member_put(set, four, 128);
-                member_put(set, six, 128);
+            if (i < 32 && (in_set(set, &four) || in_address_group(set, &four))) {
+                uint32_t domain = in_set(set, &four) ? DOMAIN : 0;
+                member_put_in(domain, set, four, 128);
+                member_put_in(domain, set, six, 128);
             }
         }
 }
