@@ -96,8 +96,23 @@ static int oldest_way(const struct df_flow_bucket *bucket, uint16_t tick)
 static void grow(struct df_flow_cache *cache)
 {
     uint64_t places = (cache->bucket_mask + 1) * DF_FLOW_WAYS;
-    if (cache->bucket_mask < cache->mask_max && cache->n_used > places / 2)
+    if (cache->bucket_mask < cache->mask_max && cache->n_used > places / 4)
         cache->bucket_mask = cache->bucket_mask * 2 + 1;
+}
+
+/* Flows that a doubling left behind are not found any more, and would keep others from the places they prefer. */
+static void clear_left_behind(struct df_flow_cache *cache, struct df_flow_bucket *bucket)
+{
+    if (likely(bucket->mask == (uint32_t)cache->bucket_mask))
+        return;
+    for (unsigned way = 0; way < DF_FLOW_WAYS; way++) {
+        uint64_t hash = df_flow_hash(&bucket->flow[way].key);
+        if (bucket->signature[way] == 0 || df_flow_bucket(cache, hash) == bucket)
+            continue;
+        bucket->signature[way] = 0;
+        cache->n_used--;
+    }
+    bucket->mask = (uint32_t)cache->bucket_mask;
 }
 
 /* A place that no flow has, or else, if one may be evicted, the oldest one's; -1: none. */
@@ -118,6 +133,7 @@ struct df_flow *df_flow_place(struct df_flow_cache *cache, const struct df_flow_
 {
     struct df_flow_bucket *bucket = df_flow_bucket(cache, probe->hash);
     *evicted = false;
+    clear_left_behind(cache, bucket);
     int way = find_way(cache, probe);
     if (way < 0) {
         way = vacant_way(bucket, probe->hash, tick, may_evict, evicted);

@@ -87,15 +87,16 @@ _Static_assert(sizeof(struct df_flow_rest) == 128, "two cache lines");
 
 struct df_flow_bucket {
     uint16_t signature[DF_FLOW_LINES]; /* 0: free; the last is not a way */
-    uint16_t unused[DF_FLOW_LINES];
+    uint32_t mask;                     /* cache's when flows that a doubling left behind were last cleared away */
+    uint16_t unused[DF_FLOW_LINES - 2];
     struct df_flow flow[DF_FLOW_WAYS];
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct df_flow_bucket) == 1024, "a quarter of a page");
 
 /*
  * Only as many buckets are used as the flows need, because each page that they are spread over takes a place in the
- * TLB, and where the host of a virtual machine has small pages that is every fourth bucket. When half of the places are
- * taken their number is doubled: then half of the flows are looked for elsewhere, and have to walk once more.
+ * TLB, and where the host of a virtual machine has small pages that is every fourth bucket. When a quarter of the places
+ * is taken their number is doubled: then half of the flows are looked for elsewhere, and have to walk once more.
  */
 struct df_flow_cache {
     struct df_flow_bucket *buckets; /* NULL: no cache */
