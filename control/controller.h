@@ -101,10 +101,10 @@ void df_controller_port_changed(void *controller, uint16_t port, const struct df
  *           by id
  * routers   [{id, name, unique_key, enabled, ports [{id, lswitch, network, mac, networks}], routes [{destination,
  *           nexthop}]}] needed, by id
- * secgroups [{id, name, state (in force, missing), stateful, members (ports of all nodes that have it), ports (names, of
- *           this node), rules (how many), problems (how many)}] that a local port has, by id
- * secgroup  one of them, or any other (state: not needed), by params.name, its id or name, with rules [{id, words, hits,
- *           problem}] and problems [text]
+ * secgroups [{id, name, state (in force, missing), stateful, members (ports of all nodes that have it), ports (names,
+ *           of this node), rules (how many), problems (how many)}] that a local port has, by id
+ * secgroup  one of them, or any other (state: not needed), by params.name, its id or name, with rules [{id, words,
+ *           hits, problem}] and problems [text]
  * apps      [{id, name, summary, provides [word], state (what the app says, or null)}] in order
  * version   {version, app_abi, backend}
  *

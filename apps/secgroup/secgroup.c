@@ -8,14 +8,14 @@
 /*
  * secgroup: Neutron's security groups.
  *
- * A local port names its groups in 10 EGRESS_CONNTRACK and 105 INGRESS_CONNTRACK; a group that such a port has gives its
- * rules to 15 EGRESS_SECURITY_GROUP and 110 INGRESS_SECURITY_GROUP, once for all ports. Who is in a group stands in
+ * A local port names its groups in 10 EGRESS_CONNTRACK and 105 INGRESS_CONNTRACK; a group that such a port has gives
+ * its rules to 15 EGRESS_SECURITY_GROUP and 110 INGRESS_SECURITY_GROUP, once for all ports. Who is in a group stands in
  * 204 ADDRESS_SET alone: a port, on whatever node, puts its addresses into the set of each of its groups that a rule in
  * force here names as remote. So a member that comes or goes is one entry, and nobody's rules are compiled again.
  *
- * An address is a member's within its domain, the networks that routers connect with its own: the same address in another
- * one is somebody else's. So a rule means the members in the domain of the port that it judges, and those in a domain
- * without a port of this node are left out. The addresses of an address group are meant in all domains.
+ * An address is a member's within its domain, the networks that routers connect with its own: the same address in
+ * another one is somebody else's. So a rule means the members in the domain of the port that it judges, and those in a
+ * domain without a port of this node are left out. The addresses of an address group are meant in all domains.
  *
  * What a rule allows is Neutron's; one that cannot be matches nothing, and the others of its group hold.
  */

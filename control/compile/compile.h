@@ -32,8 +32,8 @@ bool df_compile_is_local(struct df_compile *c, const Df__LogicalPort *lport);
 bool df_compile_needs_network(struct df_compile *c, const char *lswitch_id);
 
 /**
- * The number of the domain that the network is in: of all networks that routers connect with it. 0 while this node needs
- * none of them, or knows no unique_key. Depends on that number alone.
+ * The number of the domain that the network is in: of all networks that routers connect with it. 0 while this node
+ * needs none of them, or knows no unique_key. Depends on that number alone.
  */
 uint32_t df_compile_domain(struct df_compile *c, const char *lswitch_id);
 

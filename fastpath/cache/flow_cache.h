@@ -15,9 +15,9 @@
 /*
  * The flow cache: finished decisions by exact key.
  *
- * Invariant: a flow in the cache says what a walk of the tables would decide now for a packet that has its key and
- * its MACs, as long as its stamps hold (stamps.h) and its connections live and are steady (conn.h). It is a cache: losing a flow costs a walk and changes nothing
- * else.
+ * Invariant: a flow in the cache says what a walk of the tables would decide now for a packet that has its key and its
+ * MACs, as long as its stamps hold (stamps.h) and its connections live and are steady (conn.h). It is a cache: losing a
+ * flow costs a walk and changes nothing else.
  *
  * One per worker, private to it: no atomics, memory of the worker's own NUMA node (pages are touched by the worker
  * first).
@@ -95,8 +95,8 @@ _Static_assert(sizeof(struct df_flow_bucket) == 1024, "a quarter of a page");
 
 /*
  * Only as many buckets are used as the flows need, because each page that they are spread over takes a place in the
- * TLB, and where the host of a virtual machine has small pages that is every fourth bucket. When a quarter of the places
- * is taken their number is doubled: then half of the flows are looked for elsewhere, and have to walk once more.
+ * TLB, and where the host of a virtual machine has small pages that is every fourth bucket. When a quarter of the
+ * places is taken their number is doubled: then half of the flows are looked for elsewhere, and have to walk once more.
  */
 struct df_flow_cache {
     struct df_flow_bucket *buckets; /* NULL: no cache */
@@ -196,8 +196,8 @@ static inline bool df_flow_holds(const struct df_flow_cache *cache, struct df_fl
 struct df_flow *df_flow_find(const struct df_flow_cache *cache, const struct df_flow_probe *probe);
 
 /**
- * A place for a new flow, for which the cache may grow: the one that already has the key and the MACs, a free one, or the oldest. Marked used and with
- * its signature.
+ * A place for a new flow, for which the cache may grow: the one that already has the key and the MACs, a free one, or
+ * the oldest. Marked used and with its signature.
  *
  * @param may_evict false: only take a free place
  * @param evicted   set when another flow had to go

@@ -47,8 +47,8 @@ void df_ways_prefetch(const struct df_ways *ways, const struct df_ip *src, const
 }
 
 /*
- * Of a protocol with ports, so that who chooses by more than addresses reads them and says so; and that no service wants,
- * nor a group.
+ * Of a protocol with ports, so that who chooses by more than addresses reads them and says so; and that no service
+ * wants, nor a group.
  */
 static bool is_plain(const struct df_walk *walk)
 {

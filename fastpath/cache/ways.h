@@ -10,13 +10,13 @@
 /*
  * Ways: the middle of a walk, by address pair.
  *
- * Motivation: the first packets of a connection walk, and most of a walk are look-ups of the tables between the sender's
- * security groups and the receiver's (20 to 75), which ask nothing about ports. Of two hosts that open their hundredth
- * connection only the connection and the rules are new.
+ * Motivation: the first packets of a connection walk, and most of a walk are look-ups of the tables between the
+ * sender's security groups and the receiver's (20 to 75), which ask nothing about ports. Of two hosts that open their
+ * hundredth connection only the connection and the rules are new.
  *
  * Invariant: a way says where the tables from services on would lead a plain packet with these MACs and addresses from
- * this port now, as long as its stamps hold. What reads ports on the way (ECMP, a service that wants the packet), floods,
- * answers or drops makes none. It is a cache: losing a way costs a longer walk.
+ * this port now, as long as its stamps hold. What reads ports on the way (ECMP, a service that wants the packet),
+ * floods, answers or drops makes none. It is a cache: losing a way costs a longer walk.
  *
  * One per worker, private to it. Direct-mapped. A trace takes no ways, so it shows every table.
  */

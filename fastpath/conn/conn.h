@@ -159,7 +159,8 @@ static inline uint16_t df_conn_zone_port(uint32_t zone)
 
 /*
  * ---- The hash: the same for both directions. The zone is not in it, so that what a look-up will read can be fetched
- * before it is known which port a packet goes to; the zones that have a tuple in common, in practice two, share a bucket.
+ * before it is known which port a packet goes to; the zones that have a tuple in common, in practice two, share a
+ * bucket.
  */
 
 static inline uint64_t df_conn_hash_end(uint64_t high, uint64_t low, uint16_t port)

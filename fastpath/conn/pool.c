@@ -5,8 +5,9 @@
 
 /*
  * Free entries. Those that were used before stand in a ring, the longest unused first; when there is none, the next one
- * that was never used is taken, so that no more memory is touched than is needed at a time, but for some that the control
- * thread touches ahead. Each worker takes some in advance, so that it shares a line with others once for all of them.
+ * that was never used is taken, so that no more memory is touched than is needed at a time, but for some that the
+ * control thread touches ahead. Each worker takes some in advance, so that it shares a line with others once for all of
+ * them.
  *
  * The ring has room for every entry. Its ends only grow, so a worker that read what lies at the head may take it if the
  * head is still the same: until then it cannot have been overwritten.

@@ -16,8 +16,8 @@
  * read ports is noted too.
  *
  * Invariants:
- * - One per worker, private to it. All fragments of a datagram are taken to come to one worker: RSS spreads fragments by
- *   addresses, and a guest sends a datagram by one queue.
+ * - One per worker, private to it. All fragments of a datagram are taken to come to one worker: RSS spreads fragments
+ *   by addresses, and a guest sends a datagram by one queue.
  * - A datagram is known by (port it came in by, tunnel key, source, destination, identification), in IPv4 also by its
  *   protocol (RFC 791 section 3.2); in IPv6 fragments may name different next headers, of which only the first one's
  *   counts (RFC 8200 section 4.5).
@@ -66,8 +66,8 @@ void df_fragment_key(const struct df_packet *packet, uint16_t port, uint32_t tun
 /**
  * Looks at a fragment before it walks: if its datagram is known, notes which bytes it has (df_fragments_hold() and
  * df_fragments_first() do so where it was not known yet), and gives a later fragment what the first one's transport
- * header said: protocol, ports, DF_PACKET_L4, of ICMP type, code, icmp_id and what an error quotes, of TCP and SCTP their
- * fields. So it is judged as the first one is.
+ * header said: protocol, ports, DF_PACKET_L4, of ICMP type, code, icmp_id and what an error quotes, of TCP and SCTP
+ * their fields. So it is judged as the first one is.
  *
  * @param packet DF_PACKET_FRAGMENT is set
  * @return DF_DROP_NONE, DF_DROP_FRAG_OVERLAP, DF_DROP_FRAG_LIMIT (a datagram of too many), DF_DROP_FRAG_TIMEOUT
@@ -98,7 +98,8 @@ void *df_fragments_release(struct df_fragments *fragments);
  * Gives the packet that was released last what the first fragment said, as df_fragments_see() does, without noting its
  * bytes a second time.
  *
- * @return DF_DROP_NONE; DF_DROP_FRAG_OVERLAP: its datagram ended meanwhile; DF_DROP_FRAG_TIMEOUT: it is not known any more
+ * @return DF_DROP_NONE; DF_DROP_FRAG_OVERLAP: its datagram ended meanwhile; DF_DROP_FRAG_TIMEOUT: it is not known any
+ *         more
  */
 enum df_drop df_fragments_recall(const struct df_fragments *fragments, const struct df_fragment_key *key,
                                  struct df_packet *packet);

@@ -4,8 +4,8 @@
 #include "fastpath/lookup/hash_map.h"
 
 /*
- * A map from a number by which the model's objects are named (a unique_key, or two numbers in one) to what a table keeps
- * for it.
+ * A map from a number by which the model's objects are named (a unique_key, or two numbers in one) to what a table
+ * keeps for it.
  *
  * Invariant: an object stays in the map from df_id_map_add() to df_hash_map_del(); what workers read of it is an RCU
  * pointer inside it, so that it changes without leaving the map.

@@ -16,7 +16,9 @@ static void take_chunk(const struct frame *frame, struct df_packet *packet, uint
         packet->sctp.initiate_tag = frame_u32(frame, offset + DF_SCTP_CHUNK_HEADER_LEN);
 }
 
-/* The first chunk that is no everyday one, or else the first. A chunk that is not whole ends the list: of a fragment. */
+/*
+ * The first chunk that is no everyday one, or else the first. A chunk that is not whole ends the list: of a fragment.
+ */
 static void read_chunks(const struct frame *frame, struct df_packet *packet, uint32_t offset)
 {
     for (unsigned n = 0; n < CHUNKS_MAX && frame_has(frame, offset, DF_SCTP_CHUNK_HEADER_LEN); n++) {

@@ -4,8 +4,8 @@
 #include "fastpath/walk.h"
 
 /**
- * Has the address set that address in it, in that domain? Records the stamps of the look-ups in the walk, and tells a trace. 0.0.0.0/0
- * has no IPv6 address in it, and ::/0 no IPv4 one. Any registered thread between two quiescent states.
+ * Has the address set that address in it, in that domain? Records the stamps of the look-ups in the walk, and tells a
+ * trace. 0.0.0.0/0 has no IPv6 address in it, and ::/0 no IPv4 one. Any registered thread between two quiescent states.
  *
  * @param set, domain key of table 204
  */

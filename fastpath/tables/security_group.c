@@ -102,8 +102,8 @@ static uint32_t rule_mark(const struct df_table_ops *ops, uint32_t rule)
 }
 
 /*
- * Tells the decisions that a rule allowed which is not there any more as it was. Most changes add, remove or replace one
- * rule in a list that else stays in order, so each search begins where the last one ended.
+ * Tells the decisions that a rule allowed which is not there any more as it was. Most changes add, remove or replace
+ * one rule in a list that else stays in order, so each search begins where the last one ended.
  */
 static void tell_rules(const struct df_table_ops *ops, const struct policy *old, const struct policy *policy)
 {

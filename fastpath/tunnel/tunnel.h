@@ -20,8 +20,8 @@
  * Tunnels: VXLAN (RFC 7348) over IPv4, one underlay port.
  *
  * Invariants:
- * - What a worker takes off a frame is exactly what df_tunnel_read() checked: an Ethernet header, an IPv4 header without
- *   options that is no fragment and is for this node, a UDP header for VXLAN's port, a VXLAN header with a VNI.
+ * - What a worker takes off a frame is exactly what df_tunnel_read() checked: an Ethernet header, an IPv4 header
+ *   without options that is no fragment and is for this node, a UDP header for VXLAN's port, a VXLAN header with a VNI.
  * - The outer headers for a peer are kept ready in one cache line, from which a packet differs in lengths, source port
  *   and key only. A line is written by the control thread before the entry that names it is published, and not written
  *   again before a grace period after that entry is gone.

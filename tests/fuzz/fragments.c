@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 /*
- * Bytes are fragments that come in one after the other, six bytes each: a few datagrams and ports, offsets close together,
- * time that passes. A naive model, which compares each fragment with every other one of its datagram, says what has to
- * become of it; what waits comes back once and in order, and the limits hold.
+ * Bytes are fragments that come in one after the other, six bytes each: a few datagrams and ports, offsets close
+ * together, time that passes. A naive model, which compares each fragment with every other one of its datagram, says
+ * what has to become of it; what waits comes back once and in order, and the limits hold.
  */
 
 #define DATAGRAMS 4

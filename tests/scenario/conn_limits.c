@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 /*
- * Limits of connections: what a guest may cost the switch. What is over one is refused by name, what is established goes
- * on, and a guest that floods has used up its own share, nobody else's.
+ * Limits of connections: what a guest may cost the switch. What is over one is refused by name, what is established
+ * goes on, and a guest that floods has used up its own share, nobody else's.
  */
 
 #define TOTAL 256

@@ -438,7 +438,9 @@ Test(secgroup, a_member_of_another_network_with_the_same_address_is_not_meant)
     comes(UDP("9"));
 }
 
-/* vm1 and vm2 on net1, vm4 and vm5 with the same addresses on the network other; who may send whom is friends' to say. */
+/*
+ * vm1 and vm2 on net1, vm4 and vm5 with the same addresses on the network other; who may send whom is friends' to say.
+ */
 static void two_networks_with_equal_addresses(void)
 {
     lab_model(GROUPS(GROUP("friends", "") "," GROUP("receiver", IN4("friends4", FROM_GROUP("friends")))));
@@ -620,7 +622,10 @@ Test(secgroup, a_group_that_becomes_stateful_lets_answers_pass)
     lab_refused("vm2", "udp,tp_src=9,tp_dst=4000" VM2_VM1, "sg_egress");
 }
 
-/* A SYN that a connection refuses is refused by its group alone: the rules of the other one are about the packet itself. */
+/*
+ * A SYN that a connection refuses is refused by its group alone: the rules of the other one are about the packet
+ * itself.
+ */
 Test(secgroup, a_stateless_group_beside_a_stateful_one_judges_what_fits_no_connection)
 {
 #define SYN_OF_VM1 "tcp,tp_src=80,tp_dst=4000,tcp_flags=syn,tcp_seq=9" VM1_VM2

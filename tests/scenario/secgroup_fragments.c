@@ -101,7 +101,9 @@ Test(secgroup_fragments, in_any_order_a_datagram_comes_whole)
     }
 }
 
-/* All that was dropped of vm1's because of its groups or the receiver's: by rule, or as later fragments of such a one. */
+/*
+ * All that was dropped of vm1's because of its groups or the receiver's: by rule, or as later fragments of such a one.
+ */
 static uint64_t refused(void)
 {
     return lab_port_drops("vm1", "sg_ingress") + lab_port_drops("vm1", "conn_invalid");

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "control/trace/words.h"
+#include "fastpath/conn/conn.h"
+#include "fastpath/worker/worker.h"
 
 /*
  * VXLAN to other nodes and from there. vm1 to vm4 of models.h are here; their networks go on elsewhere:
@@ -113,6 +115,29 @@ Test(tunnel, tcp_both_ways_is_a_connection)
         in(LAB_PEER2, 5001, TCP_IN("ack|psh", ",len=100,tcp_seq=5001,tcp_ack=1001"), "vm1");
     }
     lab_expect_cached();
+}
+
+static int add_up(struct df_conn *conn, const struct df_conn_info *info, void *arg)
+{
+    struct df_conn_info *sum = arg;
+    (void)conn;
+    sum->packets[0] += info->packets[0];
+    sum->bytes[0] += info->bytes[0];
+    return 0;
+}
+
+Test(tunnel, the_bytes_of_a_connection_are_without_outer_headers)
+{
+    struct df_conn_info sum = {0};
+    uint8_t frame[2000];
+    size_t len = sizeof(frame);
+    lab_frame(FAR1_VM1, frame, &len);
+    for (int i = 0; i < 4; i++)
+        in(LAB_PEER2, 5001, FAR1_VM1, "vm1");
+    lab_expect_cached();
+    df_conns_each(0, UINT32_MAX, df_workers_now_ms(), add_up, &sum);
+    cr_assert_geq(sum.packets[0], 4);
+    cr_assert_eq(sum.bytes[0], sum.packets[0] * len);
 }
 
 Test(tunnel, a_routed_packet_leaves_with_the_key_of_the_network_it_is_routed_to)

@@ -181,7 +181,9 @@ Test(secgroups, whatever_comes_first_the_end_is_the_same)
 
 /* ---- Whose members: those in the domain of a port of this node */
 
-/* The domain in which the port is a member of the group by its address, or 0; of two there are, a test would find none. */
+/*
+ * The domain in which the port is a member of the group by its address, or 0; of two there are, a test would find none.
+ */
 static uint32_t member_in(unsigned key, uint32_t group)
 {
     char text[32];
