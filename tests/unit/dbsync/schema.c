@@ -247,15 +247,20 @@ Test(schema, a_bad_value_is_refused_by_name)
 static const struct bad taken[] = {
     {DF_NB_SECGROUP,
      "{'rules': [{'direction': 'ingress', 'ethertype': 'IPv4', 'protocol': 6, 'port_range_min': 2, 'port_range_max': "
-     "1}]}"},
-    {DF_NB_SECGROUP, "{'rules': [{'direction': 'ingress', 'ethertype': 'IPv4', 'protocol': 50, 'port_range_min': 7}]}"},
-    {DF_NB_SECGROUP, "{'rules': [{'direction': 'egress', 'ethertype': 'IPv4', 'protocol': 1, 'port_range_max': 0}]}"},
-    {DF_NB_SECGROUP, "{'rules': [{'direction': 'ingress', 'ethertype': 'IPv4', 'remote_ip_prefix': '::/0'}]}"},
-    {DF_NB_SECGROUP, "{'rules': [{'direction': 'ingress', 'ethertype': 'IPv4', 'remote_ip_prefix': '10.0.0.9/8'}]}"},
+     "1}]}",
+     NULL},
+    {DF_NB_SECGROUP, "{'rules': [{'direction': 'ingress', 'ethertype': 'IPv4', 'protocol': 50, 'port_range_min': 7}]}",
+     NULL},
+    {DF_NB_SECGROUP, "{'rules': [{'direction': 'egress', 'ethertype': 'IPv4', 'protocol': 1, 'port_range_max': 0}]}",
+     NULL},
+    {DF_NB_SECGROUP, "{'rules': [{'direction': 'ingress', 'ethertype': 'IPv4', 'remote_ip_prefix': '::/0'}]}", NULL},
+    {DF_NB_SECGROUP, "{'rules': [{'direction': 'ingress', 'ethertype': 'IPv4', 'remote_ip_prefix': '10.0.0.9/8'}]}",
+     NULL},
     {DF_NB_SECGROUP,
      "{'rules': [{'direction': 'ingress', 'ethertype': 'IPv4', 'remote_group_id': 'a', 'remote_address_group_id': "
-     "'b'}]}"},
-    {DF_NB_ADDRESS_GROUP, "{'addresses': ['10.0.0.9/8', '2001:db8::1/32', '10.0.0.1']}"},
+     "'b'}]}",
+     NULL},
+    {DF_NB_ADDRESS_GROUP, "{'addresses': ['10.0.0.9/8', '2001:db8::1/32', '10.0.0.1']}", NULL},
 };
 
 Test(schema, a_rule_that_cannot_be_does_not_take_its_group_along)
