@@ -129,7 +129,8 @@ Test(txn, of_two_puts_of_a_key_the_later_counts)
     struct df_datapath dp = {.ops = &ops};
     struct df_txn *txn = df_txn_new();
     struct df_entry entry = entry_of(DF_TABLE_EGRESS, 1);
-    for (uint32_t value = 10; value <= 12; value++) {
+    for (uint32_t kind = 10; kind <= 12; kind++) {
+        struct df_egress_value value = {.kind = kind};
         entry.value = &value;
         df_txn_put(txn, &entry);
     }
