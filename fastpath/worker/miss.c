@@ -80,17 +80,25 @@ static uint8_t fill_connections(struct df_flow *flow, struct df_flow_rest *rest,
         return 0;
     flow->conn = df_conn_reference(first->conn);
     bits |= first->reply ? DF_FLOW_REPLY : 0;
-    df_conn_set_flow(first->conn, first->reply, &flow->action);
     if (second->tracked) {
         rest->second = df_conn_reference(second->conn);
         bits |= DF_FLOW_SECOND | (second->reply ? DF_FLOW_REPLY2 : 0);
-        df_conn_set_flow(second->conn, second->reply, &flow->action);
     }
     if (walk->parsed.ip_proto == IPPROTO_TCP) {
         bits |= DF_FLOW_TCP;
         flow->acked = walk->parsed.tcp.ack;
     }
     return bits;
+}
+
+/* From here on who ends one of its connections, or moves it out of its steady state, ends the flow. */
+static void tell_connections(struct df_flow *flow, const struct df_walk *walk)
+{
+    for (unsigned side = 0; side < DF_TRACK_SIDES; side++) {
+        const struct df_track *track = &walk->track[side];
+        if (track->tracked)
+            df_conn_set_flow(track->conn, track->reply, &flow->action);
+    }
 }
 
 /* Where it goes. */
@@ -132,6 +140,8 @@ static void fill_flow(struct df_flow *flow, struct df_flow_rest *rest, const str
     if (walk->verdict.kind == DF_VERDICT_OUTPUT)
         action |= fill_connections(flow, rest, walk);
     atomic_store_explicit(&flow->action, action, memory_order_relaxed);
+    if (flow->conn != 0) /* last, so that an end that comes meanwhile is not written over */
+        tell_connections(flow, walk);
 }
 
 static void cache_verdict(struct df_worker *worker, const struct df_flow_probe *probe)

@@ -90,6 +90,8 @@ struct df_port *df_ports_withdraw(uint16_t number)
     for (unsigned i = 0; i < df_workers_count(); i++)
         poll_remove(df_worker(i), port);
     df_rcu_publish(ports[number], NULL);
-    df_rcu_synchronize();
+    /* What waits in transmit buffers goes by the number, and must not go to who has it next. */
+    for (unsigned round = 0; round < DF_ROUNDS_HELD_MAX; round++)
+        df_rcu_synchronize();
     return port;
 }

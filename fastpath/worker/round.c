@@ -136,11 +136,6 @@ static unsigned send_injected(struct df_worker *worker)
     return n;
 }
 
-/*
- * Under load packets for the same port are gathered over a few rounds, so that a burst to it is worth its cost: with 16
- * ports that each get two packets a round, that is a quarter of the time of a packet. They wait for some microseconds.
- */
-#define ROUNDS_HELD_MAX 4
 static void flush(struct df_worker *worker)
 {
     worker->rounds_held = 0;
@@ -180,7 +175,7 @@ unsigned df_worker_round(struct df_worker *worker)
     }
     if (unlikely(!rte_ring_empty(worker->injected)))
         total += send_injected(worker);
-    if (total < DF_BATCH || ++worker->rounds_held == ROUNDS_HELD_MAX)
+    if (total < DF_BATCH || ++worker->rounds_held == DF_ROUNDS_HELD_MAX)
         flush(worker);
 
     uint64_t spent = worker->cycles() - start;

@@ -142,10 +142,10 @@ static inline bool act_on_flow(struct df_worker *worker, struct df_batch *b, uns
     }
     if (action & DF_FLOW_TCP)
         note_ack(worker, flow, action, probe);
-    if (unlikely(i == b->sample) && flow->conn != 0)
-        count_sample(worker, flow, action, b->weight, mbuf->pkt_len);
     if (probe->kind & DF_FLOW_TUNNEL)
         rte_pktmbuf_adj(mbuf, DF_VXLAN_OVERHEAD);
+    if (unlikely(i == b->sample) && flow->conn != 0)
+        count_sample(worker, flow, action, b->weight, mbuf->pkt_len);
     transmit(worker, flow, action, mbuf, b->port);
     return true;
 }
@@ -175,7 +175,10 @@ static inline bool serve(struct df_worker *worker, struct df_batch *b, unsigned 
     return is_found(worker, b, i) && serve_found(worker, b, i);
 }
 
-/* With a million connections many packets of a batch are the first in a tick: their connections come from memory at once. */
+/*
+ * With a million connections many packets of a batch are the first in a tick: their connections come from memory at
+ * once.
+ */
 static inline bool must_wait(const struct df_worker *worker, struct df_batch *b, unsigned i)
 {
     const struct df_flow *flow = b->flow[i];

@@ -90,10 +90,20 @@ static void free_held(void *packet, void *arg)
     rte_pktmbuf_free(packet);
 }
 
+/* What waited for its ports when the last round ended. */
+static void free_unsent(struct df_worker *worker)
+{
+    for (uint16_t i = 0; i < worker->n_dirty; i++) {
+        struct df_tx_buffer *tx = &worker->tx[worker->dirty[i]];
+        rte_pktmbuf_free_bulk(tx->mbufs, tx->n);
+    }
+}
+
 static void worker_free(struct df_worker *worker)
 {
     if (worker == NULL)
         return;
+    free_unsent(worker);
     rte_ring_free(worker->injected);
     rte_ring_free(worker->punted);
     df_fragments_free(worker->fragments, free_held, NULL);
@@ -123,13 +133,13 @@ static struct df_worker *worker_new(const struct df_worker_config *config, unsig
     worker->fragments = df_fragments_new(&config->fragments);
     worker->random = index + 1;
     worker->walk.worker = index;
-    worker->walk.ways = config->flow_cache_entries != 0 ? &worker->ways : NULL;
     if (worker->injected == NULL || worker->punted == NULL || worker->fragments == NULL ||
         df_flow_cache_init(&worker->cache, config->flow_cache_entries) != 0 ||
         df_ways_init(&worker->ways, RTE_MIN(config->flow_cache_entries / FLOWS_PER_WAY, WAYS_MAX)) != 0) {
         worker_free(worker);
         return NULL;
     }
+    worker->walk.ways = worker->ways.way != NULL ? &worker->ways : NULL; /* a small cache keeps none */
     return worker;
 }
 

@@ -94,8 +94,8 @@ unsigned df_worker_round(struct df_worker *worker);
 int df_ports_publish(struct df_port *port);
 
 /**
- * Hides a port and waits until no worker can be using it: the rest of their present rounds, some microseconds. Control
- * thread, which must be offline (rcu.h). The port is then the caller's, for df_port_close(). NULL: no such port.
+ * Hides a port and waits until no worker can be using it, nor has a packet for it: a few rounds, some microseconds.
+ * Control thread, which must be offline (rcu.h). The port is then the caller's, for df_port_close(). NULL: no such port.
  */
 struct df_port *df_ports_withdraw(uint16_t number);
 

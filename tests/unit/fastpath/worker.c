@@ -82,17 +82,10 @@ static void put_entries(void)
     must_put(DF_TABLE_SERVICES, &arp, &to_arp);
 }
 
-static void up(void)
+static void workers_up(uint32_t flow_cache_entries)
 {
-    char *arguments[] = {"test", "--no-huge",      "--no-pci",      "--no-shconf", "-m",
-                         "64",   "--no-telemetry", "--log-level=4", "-l",          "0"};
-    cr_assert_geq(rte_eal_init(RTE_DIM(arguments), arguments), 0);
-    pool = rte_pktmbuf_pool_create("test", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-    cr_assert_not_null(pool);
-    tables_setup();
-    memory_ports_register();
     struct df_worker_config config = {.n_workers = 1,
-                                      .flow_cache_entries = 256,
+                                      .flow_cache_entries = flow_cache_entries,
                                       .answers_per_second = PER_SECOND,
                                       .punts_per_second = PER_SECOND,
                                       .pool = pool,
@@ -102,6 +95,18 @@ static void up(void)
     cr_assert_eq(df_workers_init(&config), 0);
     open_port(1);
     open_port(2);
+}
+
+static void up(void)
+{
+    char *arguments[] = {"test", "--no-huge",      "--no-pci",      "--no-shconf", "-m",
+                         "64",   "--no-telemetry", "--log-level=4", "-l",          "0"};
+    cr_assert_geq(rte_eal_init(RTE_DIM(arguments), arguments), 0);
+    pool = rte_pktmbuf_pool_create("test", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+    cr_assert_not_null(pool);
+    tables_setup();
+    memory_ports_register();
+    workers_up(256);
     put_entries();
 }
 
@@ -114,7 +119,7 @@ static void withdraw(uint16_t number)
 }
 
 /* No buffer may be lost, whatever became of the packets. */
-static void down(void)
+static void workers_down(void)
 {
     for (uint16_t n = 1; n <= 2; n++) {
         if (port[n] != NULL)
@@ -122,6 +127,11 @@ static void down(void)
     }
     df_workers_fini();
     cr_assert_eq(rte_mempool_in_use_count(pool), 0, "%u buffers are lost", rte_mempool_in_use_count(pool));
+}
+
+static void down(void)
+{
+    workers_down();
     tables_teardown();
 }
 
@@ -255,6 +265,16 @@ Test(worker, dhcp_of_a_known_address_pair_goes_to_the_controller_all_the_same)
     cr_assert_arr_eq(rte_pktmbuf_mtod(mbuf, uint8_t *), frame.byte, frame.len);
     rte_pktmbuf_free(mbuf);
     cr_assert_null(df_workers_punted(&info));
+}
+
+Test(worker, the_smallest_cache_serves_as_well)
+{
+    workers_down();
+    workers_up(1);
+    udp(2, 1000, 2000);
+    send_frames(3);
+    cr_assert_eq(take_all("p2"), 3);
+    cr_assert_eq(worker_tally().hits, 2);
 }
 
 /* ---- Limits */
@@ -402,6 +422,17 @@ Test(worker, a_flow_to_a_port_that_went_is_dropped_and_comes_back_with_it)
     open_port(2);
     send_frames(1);
     cr_assert_eq(take_all("p2"), 1);
+}
+
+/* Two ports that each get half a batch in a full round: it waits for more. */
+Test(worker, what_still_waits_when_workers_end_is_freed)
+{
+    for (unsigned i = 0; i < DF_BATCH; i++) {
+        udp(1 + i % 2, 1, 2);
+        cr_assert(put_frame(i % 2 ? "p1" : "p2"));
+    }
+    cr_assert_eq(df_worker_round(df_worker(0)), DF_BATCH);
+    cr_assert_eq(tally_of(1).tx_packets + tally_of(2).tx_packets, 0, "nothing waits, so this test tests nothing");
 }
 
 Test(worker, a_port_that_is_not_published_is_not_polled)
