@@ -28,7 +28,11 @@ void df_conn_age_reset(void)
 
 static void make_free(struct df_conn *conn)
 {
+    struct df_conn_key key;
     uint32_t word = atomic_load_explicit(&conn->word, memory_order_relaxed);
+    df_conn_key(conn, &key);
+    if (word & CONN_WAS_REPLACED)
+        df_conn_zone_regained(key.zone);
     uint32_t generation = (DF_CONN_GENERATION(word) + 1) & 0xff;
     atomic_store_explicit(&conn->word, generation << 8 | DF_CONN_FREE, memory_order_relaxed);
     df_conn_pool_give(conn);

@@ -160,13 +160,16 @@ static void end_flow(struct df_conn *conn, unsigned direction)
 bool df_conn_take_down(struct df_conn *conn, struct conn_counts *counts, enum conn_count why)
 {
     struct df_conn_key key;
+    uint32_t flags = why == CONN_REPLACED ? CONN_WAS_REPLACED : 0;
     uint32_t word = atomic_load_explicit(&conn->word, memory_order_acquire);
     do {
         if (!conn_is_live(word))
             return false;
-    } while (!atomic_compare_exchange_weak_explicit(&conn->word, &word, conn_with_state(word, DF_CONN_DEAD),
+        df_conn_key(conn, &key);
+    } while (!atomic_compare_exchange_weak_explicit(&conn->word, &word, conn_with_state(word, DF_CONN_DEAD) | flags,
                                                     memory_order_seq_cst, memory_order_acquire));
-    df_conn_key(conn, &key);
+    if (flags != 0)
+        df_conn_zone_replaced(key.zone);
     df_conn_zone_leave(key.zone);
     conn_count(counts, why);
     end_flow(conn, 0);

@@ -148,6 +148,14 @@ uint32_t df_conn_pool_end(void);
 bool df_conn_zone_enter(uint32_t zone);
 /** Counts it out. */
 void df_conn_zone_leave(uint32_t zone);
+
+/**
+ * A connection that another one took the place of holds an entry until a grace period is over. A port has no more of
+ * those than it may have connections, or a guest that replaces one and the same over and over would use up everybody's
+ * entries. Worker, and who gives entries back.
+ */
+void df_conn_zone_replaced(uint32_t zone);
+void df_conn_zone_regained(uint32_t zone);
 bool df_conn_zone_is_current(uint32_t zone);
 /** Forgets all counts and lives. */
 void df_conn_zones_reset(void);
@@ -178,6 +186,7 @@ const struct conn_protocol *df_conn_protocol(const struct df_packet *packet);
 #define CONN_FLAG(bit) (1u << (16 + (bit)))
 #define CONN_CLOSED_BY_REPLY CONN_FLAG(0) /* TCP: the first FIN came from the reply direction */
 #define CONN_CROSSED CONN_FLAG(1)         /* ICMP: both ends ask each other under the same identifier */
+#define CONN_WAS_REPLACED CONN_FLAG(14)   /* of a dead entry: df_conn_zone_replaced() */
 #define CONN_UNLINKED CONN_FLAG(15)       /* of a dead entry: it waits for a grace period */
 
 static inline uint32_t conn_with_state(uint32_t word, uint8_t state)

@@ -8,7 +8,8 @@
  */
 
 struct zone {
-    _Atomic uint64_t count; /* live connections; above 32 bits: of which life */
+    _Atomic uint64_t count;    /* live connections; above 32 bits: of which life */
+    _Atomic uint32_t replaced; /* that others took the place of, whose entries are not to be had again yet */
 } __attribute__((aligned(64)));
 
 /* Workers read a life with each packet, and write a count with each connection: apart. */
@@ -25,6 +26,7 @@ void df_conn_zones_reset(void)
     for (uint32_t port = 0; port < DF_CONN_PORTS; port++) {
         atomic_store_explicit(&lives[port], 0, memory_order_relaxed);
         atomic_store_explicit(&zones[port].count, 0, memory_order_relaxed);
+        atomic_store_explicit(&zones[port].replaced, 0, memory_order_relaxed);
     }
 }
 
@@ -37,6 +39,7 @@ void df_conn_zone_renew(uint16_t port)
 {
     uint16_t life = (uint16_t)(zone_life(df_conn_zone(port)) + 1);
     atomic_store_explicit(&zones[port].count, (uint64_t)life << 32, memory_order_relaxed);
+    atomic_store_explicit(&zones[port].replaced, 0, memory_order_relaxed);
     atomic_store_explicit(&lives[port], life, memory_order_relaxed);
 }
 
@@ -47,12 +50,14 @@ bool df_conn_zone_is_current(uint32_t zone)
 
 bool df_conn_zone_enter(uint32_t zone)
 {
-    _Atomic uint64_t *count = &zones[df_conn_zone_port(zone)].count;
+    struct zone *own = &zones[df_conn_zone_port(zone)];
+    _Atomic uint64_t *count = &own->count;
     uint64_t now = atomic_load_explicit(count, memory_order_relaxed);
     do {
         if (now >> 32 != zone_life(zone))
             return true;
-        if ((uint32_t)now >= df_conn_table.config.max_per_port)
+        uint32_t most = df_conn_table.config.max_per_port;
+        if ((uint32_t)now >= most || atomic_load_explicit(&own->replaced, memory_order_relaxed) >= most)
             return false;
     } while (!atomic_compare_exchange_weak_explicit(count, &now, now + 1, memory_order_relaxed, memory_order_relaxed));
     return true;
@@ -71,4 +76,17 @@ void df_conn_zone_leave(uint32_t zone)
 uint32_t df_conns_of_port(uint16_t port)
 {
     return (uint32_t)atomic_load_explicit(&zones[port].count, memory_order_relaxed);
+}
+
+void df_conn_zone_replaced(uint32_t zone)
+{
+    if (df_conn_zone_is_current(zone))
+        atomic_fetch_add_explicit(&zones[df_conn_zone_port(zone)].replaced, 1, memory_order_relaxed);
+}
+
+void df_conn_zone_regained(uint32_t zone)
+{
+    _Atomic uint32_t *replaced = &zones[df_conn_zone_port(zone)].replaced;
+    if (df_conn_zone_is_current(zone) && atomic_load_explicit(replaced, memory_order_relaxed) > 0)
+        atomic_fetch_sub_explicit(replaced, 1, memory_order_relaxed);
 }

@@ -266,6 +266,21 @@ Test(conn_table_port, one_that_replaces_another_needs_no_room)
     cr_assert_eq(df_conns_of_port(LAB_PORT), 10);
 }
 
+/* Each SYN after a reset takes an entry, and its predecessor gives its own back only after the aging. */
+Test(conn_table_port, who_replaces_one_over_and_over_uses_up_nobody_elses_entries)
+{
+    struct df_packet syn = lab_tcp(false, SYN, 1, 0), refused = lab_tcp(true, RST | ACK, 0, 2);
+    cr_assert_eq(lab_send(&syn), BEGUN);
+    for (unsigned i = 0; i < 9; i++) {
+        cr_assert_eq(lab_send(&refused), PASSED);
+        cr_assert_eq(lab_send(&syn), BEGUN_ANEW, "round %u", i);
+    }
+    cr_assert_eq(lab_send(&refused), PASSED);
+    cr_assert_eq(lab_send(&syn), PORT_LIMIT);
+    lab_age();
+    cr_assert_eq(lab_send(&syn), BEGUN);
+}
+
 /* ---- zones */
 
 Test(conn_table_port, a_new_life_of_a_port_knows_nothing_of_the_old_one)
