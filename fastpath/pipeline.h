@@ -123,7 +123,7 @@ enum df_rule_l4 {
     DF_RULE_L4_TYPE_CODE = 3, /* type is first, code is last */
 };
 struct df_security_group_rule {
-    uint32_t rule;      /* df_compile_number_of() the rule: counts its hits, names it in a trace */
+    uint32_t rule;      /* df_compile_part_number() of it: counts its hits, names it in a trace */
     uint8_t ip_version; /* 4 or 6 */
     uint8_t any_proto;  /* 1: ip_proto is not looked at */
     uint8_t ip_proto;
