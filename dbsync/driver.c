@@ -3,10 +3,29 @@
 
 #include <string.h>
 
-#include "dbsync/drivers/lmdb.h"
+#include "dbsync/drivers/drivers.h"
 
+/* The drivers of this build, in the order in which they are listed. Each is built where its library is. */
 static const struct df_db_driver *const drivers[] = {
     &df_db_lmdb_driver,
+#ifdef DF_DB_WITH_ETCD
+    &df_db_etcd_driver,
+#endif
+#ifdef DF_DB_WITH_REDIS
+    &df_db_redis_driver,
+#endif
+#ifdef DF_DB_WITH_OVSDB
+    &df_db_ovsdb_driver,
+#endif
+#ifdef DF_DB_WITH_ZOOKEEPER
+    &df_db_zookeeper_driver,
+#endif
+#ifdef DF_DB_WITH_RETHINKDB
+    &df_db_rethinkdb_driver,
+#endif
+#ifdef DF_DB_WITH_RAMCLOUD
+    &df_db_ramcloud_driver,
+#endif
 };
 
 const struct df_db_driver *df_db_driver_at(size_t i)

@@ -20,12 +20,26 @@
  * - commit() applies all of its operations or none; each may demand the revision that its row must
  *   have (compare-and-swap). -EAGAIN says that a demand failed and nothing was written.
  * - A lease is a name held by one owner until it is released, the holder dies, or the database has not
- *   heard of the holder for the lease's time to live.
- * - A database that is empty or away is an error or a gap, never a stream of deletes.
+ *   heard of the holder for the lease's time to live. Leases are told as rows of table DF_DB_LEASES, id the
+ *   name and data the owner, by snapshot() and watch(), so a watcher hears that a holder died. Renewing one is
+ *   no change: nobody is told, and it costs the database the same however many watch.
+ * - A row may have topics: words that say whom it concerns. A handle that follows topics is told of rows that
+ *   have one of them, of rows that have none, and of leases. It may be told of more.
+ * - A database that is empty or away is an error or a gap, never a stream of deletes. A handle connects again by
+ *   itself: each call is a new attempt where it is time for one (drivers pause longer and longer between attempts,
+ *   and say at once what the last one said in between), and a watch goes on where it was or says -ESTALE.
+ * - -ETIMEDOUT, -ECONNREFUSED and other errors of the line: the database is away, and time may mend it.
+ *   -EACCES: it does not let us in (password, certificate, rights). -EPROTO: it answered what it must not.
+ *   -EINVAL: the configuration is wrong. Texts name the end point and the remedy.
+ * - A commit whose answer was lost may have been done: it says -EINPROGRESS, and the caller reads before it writes
+ *   again.
  *
- * One handle belongs to one thread. Any number of handles, in any number of processes, work at once.
- * What a driver returns is untrusted bytes: the NB API checks them.
+ * Calls other than watch() may block for the configured time-out. One handle belongs to one thread. Any number of
+ * handles, in any number of processes, work at once. What a driver returns is untrusted bytes: the NB API checks them.
  */
+
+#define DF_DB_LEASES "_lease"
+#define DF_DB_TIMEOUT_MS 5000 /* of one request, where none is configured */
 
 struct df_db;
 
@@ -49,7 +63,8 @@ struct df_db_op {
     const void *data; /* NULL deletes */
     size_t len;
     enum df_db_expect expect;
-    uint64_t revision; /* for DF_DB_REVISION */
+    uint64_t revision;  /* for DF_DB_REVISION */
+    const char *topics; /* words separated by single spaces, of this write of the row; NULL or "": none */
 };
 
 /* Where a database is; strings live as long as the caller's configuration. */
@@ -57,11 +72,15 @@ struct df_db_config {
     const char *location; /* driver's own: a directory for lmdb, host:port,... for a server */
     bool create;          /* make the database where there is none */
     bool read_only;
+    const char *user, *password; /* NULL: none */
+    const char *ca, *cert, *key; /* PEM files; ca: the server must prove itself by TLS; cert and key: so do we */
+    unsigned timeout_ms;         /* of one request; 0: DF_DB_TIMEOUT_MS */
 };
 
 struct df_db_driver {
     const char *name;    /* as in [df] nb_db_class */
     const char *summary; /* one line for `df-db drivers` */
+    const char *untried; /* NULL; or what its tests could not have it meet, such as a real server */
     int (*open)(const struct df_db_config *config, struct df_db **db, struct df_error *error);
     void (*close)(struct df_db *db);
     /* Every row, then *revision is the snapshot's. */
@@ -75,7 +94,17 @@ struct df_db_driver {
     int (*watch_fd)(struct df_db *db);
     /* Delivers what came after *revision and moves it on; never blocks. -ESTALE: take a snapshot. */
     int (*watch)(struct df_db *db, uint64_t *revision, df_db_row_cb cb, void *arg, struct df_error *error);
-    /* Takes or renews name for owner; -EBUSY: someone else holds it, who is in error. ttl in seconds. */
+    /*
+     * Follows these topics from now on, and no others. Rows of topics that are new are told to cb, as they are now;
+     * watch() may tell some of their changes again, with revisions that are not newer than what was told. NULL: the
+     * driver always tells of all rows.
+     */
+    int (*follow)(struct df_db *db, const char *const *topics, size_t n, df_db_row_cb cb, void *arg,
+                  struct df_error *error);
+    /*
+     * Takes or renews name for owner; -EBUSY: someone else holds it, who is in error. ttl in seconds: whoever watches
+     * hears of the holder's death within the ttl and a third of it.
+     */
     int (*lease)(struct df_db *db, const char *name, const char *owner, unsigned ttl, struct df_error *error);
     int (*release)(struct df_db *db, const char *name, struct df_error *error);
 };

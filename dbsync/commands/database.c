@@ -32,9 +32,11 @@ static int run_drivers(struct df_command_context *context, int argc, char **argv
     const struct df_db_driver *driver;
     json_t *list = json_array();
     for (size_t i = 0; (driver = df_db_driver_at(i)); i++) {
-        json_array_append_new(list, json_pack("{s:s, s:s}", "name", driver->name, "summary", driver->summary));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s*}", "name", driver->name, "summary", driver->summary,
+                                              "untried", driver->untried));
         if (!context->json)
-            printf("%-10s %s\n", driver->name, driver->summary);
+            printf("%-10s %s%s%s\n", driver->name, driver->summary, driver->untried ? "; " : "",
+                   driver->untried ? driver->untried : "");
     }
     if (context->json)
         df_command_print_json(list);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dbsync/drivers/lmdb.h"
+#include "dbsync/drivers/drivers.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "dbsync/drivers/lmdb_log.h"
+#include "dbsync/drivers/lmdb/log.h"
 #include "tests/system/db/store.h"
 
 /* What only the embedded driver promises. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dbsync/drivers/lmdb_env.h"
+#include "dbsync/drivers/lmdb/env.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dbsync/drivers/lmdb_bell.h"
+#include "dbsync/drivers/lmdb/bell.h"
 
 #include <errno.h>
 #include <fcntl.h>

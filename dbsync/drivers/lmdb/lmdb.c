@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dbsync/drivers/lmdb.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "dbsync/drivers/lmdb_bell.h"
-#include "dbsync/drivers/lmdb_env.h"
-#include "dbsync/drivers/lmdb_lease.h"
-#include "dbsync/drivers/lmdb_log.h"
-#include "dbsync/drivers/lmdb_row.h"
+#include "dbsync/drivers/drivers.h"
+#include "dbsync/drivers/lmdb/bell.h"
+#include "dbsync/drivers/lmdb/env.h"
+#include "dbsync/drivers/lmdb/lease.h"
+#include "dbsync/drivers/lmdb/log.h"
+#include "dbsync/drivers/lmdb/row.h"
+
+/*
+ * The embedded database: an LMDB environment in a directory, shared by any number of processes of one host.
+ *
+ *   data.mdb, lock.mdb   LMDB's own
+ *   bell                 rung by every writer, see bell.h
+ *   leases/NAME          locked by who holds the lease, see lease.h
+ *
+ * A reader works on the version that was current when it began and neither waits for a writer nor holds one up. A
+ * commit is on disk when it returns (LMDB's default: the northbound model is the truth of the network, its writes are
+ * few, and a load packs thousands of rows into one commit). A process killed at any moment leaves either the whole
+ * transaction or none: pages are copied on write, the lock is a robust mutex, a dead reader's slot is cleared by the
+ * next one who needs it.
+ */
 
 struct df_db {
     struct df_lmdb_env *env;

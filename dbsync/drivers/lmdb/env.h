@@ -18,7 +18,7 @@
 struct df_lmdb_env {
     MDB_env *mdb;
     MDB_dbi rows; /* "table/id" -> revision, data */
-    MDB_dbi log;  /* see lmdb_log.h */
+    MDB_dbi log;  /* see log.h */
     char *location;
     pthread_rwlock_t map_lock;
     unsigned handles;

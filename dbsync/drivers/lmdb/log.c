@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dbsync/drivers/lmdb_log.h"
+#include "dbsync/drivers/lmdb/log.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
 
-#include "dbsync/drivers/lmdb_row.h"
+#include "dbsync/drivers/lmdb/row.h"
 
 /* Big endian, so that LMDB's byte order is the order of time. */
 struct log_key {

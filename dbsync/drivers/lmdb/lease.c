@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dbsync/drivers/lmdb_lease.h"
+#include "dbsync/drivers/lmdb/lease.h"
 
 #include <errno.h>
 #include <fcntl.h>

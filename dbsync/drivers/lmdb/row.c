@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dbsync/drivers/lmdb_row.h"
+#include "dbsync/drivers/lmdb/row.h"
 
 #include <endian.h>
 #include <errno.h>
