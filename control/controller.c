@@ -10,6 +10,7 @@
 #include "control/controller_state.h"
 #include "control/log.h"
 #include "control/model/alloc.h"
+#include "dbsync/field.h"
 
 #define RETRY_FIRST_MS 1000
 #define RETRY_MOST_MS 30000
@@ -39,6 +40,10 @@ int df_controller_new(const struct df_controller_config *config, struct df_contr
     controller->relevance = df_relevance_new(controller->store, config->host);
     controller->ports =
         df_local_ports_new(controller->store, controller->relevance, config->dp, config->vhost_sock_dir);
+    controller->liveness = df_liveness_new(controller->store, config->host);
+    controller->self = config->self ? df_self_new(config->self) : NULL;
+    if (config->selective)
+        controller->interest = df_interest_new(controller->store, controller->relevance, config->host);
     controller->compiler = df_compiler_new(&(struct df_compiler_config){
         .store = controller->store,
         .relevance = controller->relevance,
@@ -61,6 +66,9 @@ void df_controller_free(struct df_controller *controller)
     df_compiler_free(controller->compiler);
     df_local_ports_free(controller->ports);
     df_underlay_port_free(controller->underlay);
+    df_interest_free(controller->interest);
+    df_self_free(controller->self);
+    df_liveness_free(controller->liveness);
     df_relevance_free(controller->relevance);
     df_store_free(controller->store);
     df_apps_unload(&controller->apps);
@@ -70,35 +78,25 @@ void df_controller_free(struct df_controller *controller)
 
 /* ---- Changes */
 
-static uint8_t *packed(const ProtobufCMessage *message, size_t *len)
-{
-    *len = protobuf_c_message_get_packed_size(message);
-    uint8_t *bytes = df_alloc(*len + 1);
-    protobuf_c_message_pack(message, bytes);
-    return bytes;
-}
-
-static bool same_message(const ProtobufCMessage *a, const ProtobufCMessage *b)
-{
-    size_t a_len, b_len;
-    uint8_t *a_bytes = packed(a, &a_len);
-    uint8_t *b_bytes = packed(b, &b_len);
-    bool same = a_len == b_len && memcmp(a_bytes, b_bytes, a_len) == 0;
-    free(a_bytes);
-    free(b_bytes);
-    return same;
-}
-
 /* A snapshot tells again what is known. The revision alone does not do: a database that was made anew counts from 1. */
 static bool is_known(const struct df_object *object, const struct df_nb_change *change)
 {
-    return object->message && object->revision == change->revision && same_message(object->message, change->object);
+    return object->message && object->revision == change->revision && df_message_equal(object->message, change->object);
 }
 
 static void touch_port(struct df_controller *controller, const struct df_object *object)
 {
     if (object->table == DF_NB_LPORT)
         df_local_ports_touch(controller->ports, object->id);
+}
+
+/*
+ * Of those that nodes write themselves. A database that has no others is empty: it was made anew, and the nodes that
+ * came first told of themselves.
+ */
+static bool is_of_nodes(enum df_nb_table table)
+{
+    return table == DF_NB_CHASSIS || table == DF_NB_SERVICE || table == DF_NB_PORT_STATUS;
 }
 
 static void take_set(struct df_controller *controller, struct df_nb_change *change)
@@ -175,6 +173,7 @@ void df_controller_change(struct df_controller *controller, struct df_nb_change 
 {
     struct df_object *object;
     controller->work.changes++;
+    df_liveness_take(controller->liveness, change, controller->clock->now_ms(controller->clock));
     switch (change->event) {
     case DF_NB_SNAPSHOT_BEGIN:
         controller->in_snapshot = true;
@@ -182,7 +181,7 @@ void df_controller_change(struct df_controller *controller, struct df_nb_change 
         controller->snapshot_rows = 0;
         break;
     case DF_NB_SET:
-        controller->snapshot_rows++;
+        controller->snapshot_rows += !is_of_nodes(change->table);
         take_set(controller, change);
         break;
     case DF_NB_DELETE:
@@ -198,7 +197,25 @@ void df_controller_change(struct df_controller *controller, struct df_nb_change 
         sweep(controller);
         controller->in_snapshot = false;
         break;
+    case DF_NB_LEASE_HELD:
+    case DF_NB_LEASE_ENDED:
+        break;
     }
+}
+
+void df_controller_database(struct df_controller *controller, bool away)
+{
+    df_liveness_database(controller->liveness, away, controller->clock->now_ms(controller->clock));
+    if (!away && controller->self)
+        df_self_repeat(controller->self);
+}
+
+const char *const *df_controller_interest(struct df_controller *controller, size_t *n, bool *less)
+{
+    *less = false;
+    if (!controller->interest || controller->in_snapshot)
+        return NULL;
+    return df_interest_update(controller->interest, n, less);
 }
 
 /* ---- Settling */
@@ -240,6 +257,8 @@ size_t df_controller_settle(struct df_controller *controller)
     if (controller->in_snapshot)
         return 0;
     uint64_t now_ms = controller->clock->now_ms(controller->clock);
+    if (df_liveness_settle(controller->liveness, now_ms) && controller->self)
+        df_self_bury(controller->self, controller->store, controller->liveness);
     do {
         df_compiler_run(controller->compiler);
         df_local_ports_close(controller->ports);
@@ -248,6 +267,8 @@ size_t df_controller_settle(struct df_controller *controller)
         df_underlay_port_settle(controller->underlay, now_ms);
         /* A port that went may have left a number or an interface to another; the underlay's has a MAC. */
     } while (df_compiler_is_due(controller->compiler));
+    if (controller->self)
+        df_self_settle(controller->self, controller->ports, now_ms);
     return n;
 }
 
@@ -271,7 +292,9 @@ int64_t df_controller_next_due_ms(const struct df_controller *controller)
 {
     int64_t entries = controller->backoff_ms ? (int64_t)controller->retry_ms : -1;
     int64_t ports = df_local_ports_next_ms(controller->ports);
-    return sooner(entries, sooner(ports, df_underlay_port_next_ms(controller->underlay)));
+    int64_t nodes =
+        sooner(df_liveness_next_ms(controller->liveness), controller->self ? df_self_next_ms(controller->self) : -1);
+    return sooner(sooner(entries, nodes), sooner(ports, df_underlay_port_next_ms(controller->underlay)));
 }
 
 struct df_controller_work df_controller_work(const struct df_controller *controller)
@@ -287,6 +310,7 @@ void df_controller_punt(void *arg, uint32_t app_id, uint32_t lport, uint32_t net
                         uint32_t len)
 {
     struct df_controller *controller = arg;
+    uint64_t now_ms = controller->clock->now_ms(controller->clock);
     const struct df_object *object = df_store_by_key(controller->store, DF_NB_LPORT, lport);
     const struct df_app *app = app_id > 0 && app_id <= controller->apps.n ? controller->apps.app[app_id - 1] : NULL;
     uint16_t port = object ? df_local_ports_number_of(controller->ports, object->id) : 0;
@@ -301,7 +325,7 @@ void df_controller_punt(void *arg, uint32_t app_id, uint32_t lport, uint32_t net
         .network = network,
         .frame = frame,
         .len = len,
-        .now_ms = controller->clock->now_ms(controller->clock),
+        .now_ms = now_ms,
     };
     struct df_controller *before = current;
     current = controller;

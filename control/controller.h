@@ -6,6 +6,7 @@
 #include "control/app.h"
 #include "control/clock.h"
 #include "control/datapath/datapath.h"
+#include "control/nodes/self.h"
 #include "control/underlay/underlay.h"
 #include "dbsync/nb.h"
 
@@ -30,6 +31,8 @@ struct df_controller_config {
     const struct df_underlay_config *underlay; /* NULL: no tunnels */
     struct df_datapath *dp;                    /* stays the caller's */
     const struct df_clock *clock;
+    const struct df_self_config *self; /* what it writes of itself; NULL: nothing */
+    bool selective;                    /* df_controller_interest() says what it has to hear of */
     /** An app's option in the configuration file, or NULL for its default. */
     const char *(*option)(void *arg, const char *section, const char *key);
     void *option_arg;
@@ -50,6 +53,17 @@ void df_controller_free(struct df_controller *controller);
 
 /** Takes one event of df_nb_sync(). Nothing happens in the datapath yet. */
 void df_controller_change(struct df_controller *controller, struct df_nb_change *change);
+
+/** The database went away, or is back and was read: nodes that it does not tell of are not dead at once. */
+void df_controller_database(struct df_controller *controller, bool away);
+
+/**
+ * The topics to follow from now on (df_nb_follow()), if they changed since the last call; else NULL, and so always when
+ * the controller is not selective. Call after df_controller_settle(); valid until the next call.
+ *
+ * @param less set if something of the last ones is not wanted any more; false otherwise
+ */
+const char *const *df_controller_interest(struct df_controller *controller, size_t *n, bool *less);
 
 /**
  * Compiles what is due, commits the difference, opens and closes ports. Inside a snapshot it does nothing: half a
@@ -105,6 +119,7 @@ void df_controller_port_changed(void *controller, uint16_t port, const struct df
  *           of this node), rules (how many), problems (how many)}] that a local port has, by id
  * secgroup  one of them, or any other (state: not needed), by params.name, its id or name, with rules [{id, words,
  *           hits, problem}] and problems [text]
+ * underlay  null, or what df_underlay_port_report() says (underlay.h)
  * apps      [{id, name, summary, provides [word], state (what the app says, or null)}] in order
  * version   {version, app_abi, backend}
  *

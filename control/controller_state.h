@@ -7,6 +7,9 @@
 #include "control/compile/relevance.h"
 #include "control/controller.h"
 #include "control/model/store.h"
+#include "control/nodes/interest.h"
+#include "control/nodes/liveness.h"
+#include "control/nodes/self.h"
 #include "control/underlay/underlay.h"
 
 /* What controller.c, its look-ups and its reports share. Nobody else includes this. */
@@ -21,6 +24,9 @@ struct df_controller {
     struct df_local_ports *ports;
     struct df_underlay_port *underlay; /* NULL: none */
     struct df_compiler *compiler;
+    struct df_liveness *liveness;
+    struct df_self *self;         /* NULL: it writes nothing */
+    struct df_interest *interest; /* NULL: everything is of interest */
     struct df_controller_work work;
 
     bool in_snapshot;

@@ -143,14 +143,33 @@ void df_field_swap(ProtobufCMessage *a, ProtobufCMessage *b, const ProtobufCFiel
     swap_bytes(member(a, field->quantifier_offset), member(b, field->quantifier_offset), size);
 }
 
+static uint8_t *pack(const ProtobufCMessage *message, size_t *len)
+{
+    *len = protobuf_c_message_get_packed_size(message);
+    uint8_t *packed = malloc(*len + 1);
+    if (packed)
+        protobuf_c_message_pack(message, packed);
+    return packed;
+}
+
 ProtobufCMessage *df_message_copy(const ProtobufCMessage *message)
 {
-    size_t len = protobuf_c_message_get_packed_size(message);
-    uint8_t *packed = malloc(len + 1);
+    size_t len;
+    uint8_t *packed = pack(message, &len);
     if (!packed)
         return NULL;
-    protobuf_c_message_pack(message, packed);
     ProtobufCMessage *copy = protobuf_c_message_unpack(message->descriptor, NULL, len, packed);
     free(packed);
     return copy;
+}
+
+bool df_message_equal(const ProtobufCMessage *a, const ProtobufCMessage *b)
+{
+    size_t a_len, b_len;
+    uint8_t *a_bytes = pack(a, &a_len), *b_bytes = pack(b, &b_len);
+    bool same =
+        a->descriptor == b->descriptor && a_bytes && b_bytes && a_len == b_len && memcmp(a_bytes, b_bytes, a_len) == 0;
+    free(a_bytes);
+    free(b_bytes);
+    return same;
 }

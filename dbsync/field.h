@@ -40,3 +40,6 @@ void df_field_swap(ProtobufCMessage *a, ProtobufCMessage *b, const ProtobufCFiel
 
 /** A deep copy, or NULL. */
 ProtobufCMessage *df_message_copy(const ProtobufCMessage *message);
+
+/** Are they of one type and packed alike? Out of memory: no. */
+bool df_message_equal(const ProtobufCMessage *a, const ProtobufCMessage *b);

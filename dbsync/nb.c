@@ -39,7 +39,7 @@ static int write_version(struct df_transaction *txn, struct df_error *error)
     int len = asprintf(&text, "%d", SCHEMA_VERSION);
     if (len < 0)
         return df_error_set(error, -ENOMEM, "out of memory");
-    int rc = df_transaction_stage(txn, SCHEMA_TABLE, SCHEMA_ID, 0, text, (size_t)len, error);
+    int rc = df_transaction_stage(txn, SCHEMA_TABLE, SCHEMA_ID, 0, text, (size_t)len, NULL, error);
     return rc ? rc : df_transaction_commit(txn, error);
 }
 
@@ -97,6 +97,7 @@ void df_nb_close(struct df_nb *nb)
     if (!nb)
         return;
     nb->driver->close(nb->db);
+    df_nb_forget_topics(nb);
     free(nb);
 }
 

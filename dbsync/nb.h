@@ -70,7 +70,9 @@ enum df_nb_event {
     DF_NB_SNAPSHOT_BEGIN, /* what is not told until SNAPSHOT_END does not exist any more */
     DF_NB_SET,
     DF_NB_DELETE,
-    DF_NB_BAD, /* the row cannot be used: error says why; an older good version stays in force */
+    DF_NB_BAD,         /* the row cannot be used: error says why; an older good version stays in force */
+    DF_NB_LEASE_HELD,  /* id is the lease's name, owner who holds it; table is DF_NB_TABLES */
+    DF_NB_LEASE_ENDED, /* its holder released it, or died */
     DF_NB_SNAPSHOT_END,
 };
 
@@ -81,6 +83,7 @@ struct df_nb_change {
     ProtobufCMessage *object; /* SET only; the callback may take it by setting this to NULL */
     uint64_t revision;        /* of the row; of the snapshot for SNAPSHOT_* */
     const char *error;        /* BAD only: names table, id and field */
+    const char *owner;        /* LEASE_HELD only */
 };
 
 typedef void (*df_nb_change_cb)(struct df_nb_change *change, void *arg);
@@ -95,6 +98,19 @@ int df_nb_sync(struct df_nb *nb, df_nb_change_cb cb, void *arg, struct df_error 
 
 /** A descriptor to poll for reading; then call df_nb_sync(). -1 when the driver has none: poll by time. */
 int df_nb_sync_fd(struct df_nb *nb);
+
+/**
+ * From now on df_nb_sync() tells only what has one of these topics (topics.h), or none, and leases; n == 0: everything
+ * again. What concerns new topics is told to cb at once where the database can do that, else with the snapshot that the
+ * next df_nb_sync() gives. What concerns no topic any more is not told to be gone: df_nb_resync() does that.
+ *
+ * @return the number of events, or a negative errno; then call again
+ */
+int df_nb_follow(struct df_nb *nb, const char *const *topics, size_t n, df_nb_change_cb cb, void *arg,
+                 struct df_error *error);
+
+/** The next df_nb_sync() begins with a snapshot. */
+void df_nb_resync(struct df_nb *nb);
 
 /** Every object of a table (DF_NB_TABLES: of all tables), bad rows as DF_NB_BAD, in the order of their ids. */
 int df_nb_list(struct df_nb *nb, enum df_nb_table table, df_nb_change_cb cb, void *arg, struct df_error *error);

@@ -11,6 +11,25 @@ struct df_nb {
     struct df_db *db;
     bool synced; /* revision is that of the last snapshot or change told */
     uint64_t revision;
+    char **topics; /* followed, sorted */
+    size_t n_topics;
+};
+
+/** Does it concern a topic that is followed? */
+bool df_nb_follows(const struct df_nb *nb, enum df_nb_table table, const ProtobufCMessage *object);
+
+/** Frees the list of topics. */
+void df_nb_forget_topics(struct df_nb *nb);
+
+/** A callback for the driver's rows: tells them; arg is a struct df_nb_teller. */
+int df_nb_tell_row(const struct df_db_row *row, void *arg);
+
+struct df_nb_teller {
+    const struct df_nb *nb;
+    df_nb_change_cb cb;
+    void *arg;
+    int events;
+    bool in_snapshot;
 };
 
 /* How often a write is tried when other writers keep winning. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,13 +9,7 @@
 
 /* Rows of a driver become events of the NB API. */
 
-struct teller {
-    df_nb_change_cb cb;
-    void *arg;
-    int events;
-};
-
-static void tell(struct teller *teller, struct df_nb_change *change)
+static void tell(struct df_nb_teller *teller, struct df_nb_change *change)
 {
     teller->cb(change, teller->arg);
     teller->events++;
@@ -22,21 +17,43 @@ static void tell(struct teller *teller, struct df_nb_change *change)
         protobuf_c_message_free_unpacked(change->object, NULL);
 }
 
-/* Rows of tables that this program does not know are a newer program's, or the API's own. */
-static int tell_row(const struct df_db_row *row, void *arg)
+/* Of a table of the model. What concerns nobody here (any more) is gone, as far as this node is concerned. */
+static void tell_object(struct df_nb_teller *teller, const struct df_db_row *row, struct df_nb_change *change)
 {
     struct df_error error;
+    if (!row->data) {
+        change->event = DF_NB_DELETE;
+    } else if (df_row_decode(change->table, row->id, row->data, row->len, &change->object, &error)) {
+        change->event = DF_NB_BAD;
+        change->error = error.text;
+    } else if (!df_nb_follows(teller->nb, change->table, change->object)) {
+        protobuf_c_message_free_unpacked(change->object, NULL);
+        change->object = NULL;
+        change->event = DF_NB_DELETE;
+    }
+    if (change->event != DF_NB_DELETE || !teller->in_snapshot)
+        tell(teller, change);
+}
+
+static void tell_lease(struct df_nb_teller *teller, const struct df_db_row *row, struct df_nb_change *change)
+{
+    char owner[256];
+    change->event = row->data ? DF_NB_LEASE_HELD : DF_NB_LEASE_ENDED;
+    snprintf(owner, sizeof owner, "%.*s", row->data ? (int)(row->len < sizeof owner ? row->len : sizeof owner) : 0,
+             row->data ? (const char *)row->data : "");
+    change->owner = owner;
+    tell(teller, change);
+}
+
+/* Rows of tables that this program does not know are a newer program's, or the API's own. */
+int df_nb_tell_row(const struct df_db_row *row, void *arg)
+{
     struct df_nb_change change = {.event = DF_NB_SET, .id = row->id, .revision = row->revision};
     change.table = df_schema_find(row->table);
-    if (change.table == DF_NB_TABLES)
-        return 0;
-    if (!row->data) {
-        change.event = DF_NB_DELETE;
-    } else if (df_row_decode(change.table, row->id, row->data, row->len, &change.object, &error)) {
-        change.event = DF_NB_BAD;
-        change.error = error.text;
-    }
-    tell(arg, &change);
+    if (change.table != DF_NB_TABLES)
+        tell_object(arg, row, &change);
+    else if (strcmp(row->table, DF_DB_LEASES) == 0)
+        tell_lease(arg, row, &change);
     return 0;
 }
 
@@ -44,14 +61,16 @@ static int tell_row(const struct df_db_row *row, void *arg)
  * The revision of a snapshot is known when its rows were told, so SNAPSHOT_BEGIN has none. When it breaks off half
  * way there is no SNAPSHOT_END, and the next one begins anew.
  */
-static int tell_snapshot(struct df_nb *nb, struct teller *teller, struct df_error *error)
+static int tell_snapshot(struct df_nb *nb, struct df_nb_teller *teller, struct df_error *error)
 {
     struct df_nb_change begin = {.event = DF_NB_SNAPSHOT_BEGIN, .table = DF_NB_TABLES};
     tell(teller, &begin);
-    int rc = nb->driver->snapshot(nb->db, tell_row, teller, &nb->revision, error);
+    teller->in_snapshot = true;
+    int rc = nb->driver->snapshot(nb->db, df_nb_tell_row, teller, &nb->revision, error);
     if (rc)
         return rc;
     nb->synced = true;
+    teller->in_snapshot = false;
     struct df_nb_change end = {.event = DF_NB_SNAPSHOT_END, .table = DF_NB_TABLES, .revision = nb->revision};
     tell(teller, &end);
     return 0;
@@ -59,10 +78,10 @@ static int tell_snapshot(struct df_nb *nb, struct teller *teller, struct df_erro
 
 int df_nb_sync(struct df_nb *nb, df_nb_change_cb cb, void *arg, struct df_error *error)
 {
-    struct teller teller = {.cb = cb, .arg = arg};
+    struct df_nb_teller teller = {.nb = nb, .cb = cb, .arg = arg};
     int rc = -ESTALE;
     if (nb->synced)
-        rc = nb->driver->watch(nb->db, &nb->revision, tell_row, &teller, error);
+        rc = nb->driver->watch(nb->db, &nb->revision, df_nb_tell_row, &teller, error);
     if (rc == -ESTALE) {
         nb->synced = false;
         /* First, so that no change comes between the snapshot and the first look at the descriptor. */
@@ -70,6 +89,11 @@ int df_nb_sync(struct df_nb *nb, df_nb_change_cb cb, void *arg, struct df_error 
         rc = tell_snapshot(nb, &teller, error);
     }
     return rc ? rc : teller.events;
+}
+
+void df_nb_resync(struct df_nb *nb)
+{
+    nb->synced = false;
 }
 
 int df_nb_sync_fd(struct df_nb *nb)

@@ -6,6 +6,7 @@
 #include "dbsync/field.h"
 #include "dbsync/nb_private.h"
 #include "dbsync/row.h"
+#include "dbsync/topics.h"
 #include "dbsync/unique_key.h"
 
 /* Writing of single objects: read, make the successor, commit; from the start when another writer was quicker. */
@@ -70,9 +71,16 @@ static int stage_successor(struct df_transaction *txn, enum df_nb_table table, c
     }
     void *data;
     size_t len;
+    char *topics;
     if (rc == 0)
         rc = df_row_encode(table, object, &data, &len, error);
-    return rc ? rc : df_transaction_stage(txn, schema->name, id, stored->revision, data, len, error);
+    if (rc)
+        return rc;
+    if (df_topics_of(table, object, &topics)) {
+        free(data);
+        return df_error_set(error, -ENOMEM, "out of memory");
+    }
+    return df_transaction_stage(txn, schema->name, id, stored->revision, data, len, topics, error);
 }
 
 /* What is set in `part` (whole fields, lists too) takes the place of what `object` has. */
@@ -116,7 +124,26 @@ struct work {
     const ProtobufCMessage *object; /* of a write */
     df_nb_edit_cb edit;
     void *arg;
+    bool unsure; /* an attempt before may have been committed */
 };
+
+#define DONE 1 /* of a stage: an attempt before was committed */
+
+/* Is what is stored what a creation would have stored? Version and unique_key are the API's choice. */
+static bool is_created(const struct stored *stored, const ProtobufCMessage *object)
+{
+    static const char *const chosen[] = {"version", "unique_key"};
+    ProtobufCMessage *copy = df_message_copy(object);
+    bool same = copy && stored->object;
+    for (unsigned i = 0; same && i < sizeof chosen / sizeof chosen[0]; i++) {
+        const ProtobufCFieldDescriptor *field = df_field_find(copy, chosen[i]);
+        if (field)
+            df_field_swap(copy, stored->object, field);
+    }
+    same = same && df_message_equal(object, stored->object);
+    free_message(copy);
+    return same;
+}
 
 typedef int (*stage_fn)(struct df_transaction *txn, const struct work *work, struct df_error *error);
 
@@ -145,6 +172,8 @@ static int stage_write(struct df_transaction *txn, const struct work *work, stru
     int rc = read_stored(txn, work->table, work->id, &stored, error);
     if (rc == 0)
         rc = check_presence(work->how, work->table, work->id, &stored, error);
+    if (rc == -EEXIST && work->unsure && is_created(&stored, work->object))
+        rc = DONE;
     if (rc == 0)
         rc = make_successor(work, &stored, &successor, error);
     if (rc == 0)
@@ -161,15 +190,17 @@ static int stage_delete(struct df_transaction *txn, const struct work *work, str
     int rc = read_stored(txn, work->table, work->id, &stored, error);
     if (rc)
         return rc;
+    if (!stored.revision && work->unsure)
+        return DONE;
     if (!stored.revision)
         return df_error_set(error, -ENOENT, "%s '%s': does not exist", name, work->id);
     uint32_t key = stored.object ? df_schema_unique_key(stored.object) : 0;
     free_message(stored.object);
-    rc = df_transaction_stage(txn, name, work->id, stored.revision, NULL, 0, error);
+    rc = df_transaction_stage(txn, name, work->id, stored.revision, NULL, 0, NULL, error);
     return rc || !key ? rc : df_unique_key_release(txn, work->table, key, error);
 }
 
-static int attempt(struct df_nb *nb, stage_fn stage, const struct work *work, struct df_error *error)
+static int attempt(struct df_nb *nb, stage_fn stage, struct work *work, struct df_error *error)
 {
     struct df_transaction txn;
     df_transaction_init(&txn, nb->driver, nb->db);
@@ -179,8 +210,12 @@ static int attempt(struct df_nb *nb, stage_fn stage, const struct work *work, st
         if (rc == 0)
             rc = df_transaction_commit(&txn, error);
         df_transaction_clear(&txn);
+        if (rc == -EINPROGRESS) {
+            work->unsure = true;
+            rc = -EAGAIN;
+        }
     }
-    return rc;
+    return rc == DONE ? 0 : rc;
 }
 
 int df_nb_stage(struct df_transaction *txn, enum df_nb_write how, enum df_nb_table table,

@@ -8,6 +8,8 @@
 
 #include "dbsync/unique_key.h"
 
+#define OWN_TOPIC "own" /* a topic that nobody follows */
+
 void df_transaction_init(struct df_transaction *txn, const struct df_db_driver *driver, struct df_db *db)
 {
     *txn = (struct df_transaction){.driver = driver, .db = db};
@@ -15,8 +17,10 @@ void df_transaction_init(struct df_transaction *txn, const struct df_db_driver *
 
 void df_transaction_clear(struct df_transaction *txn)
 {
-    for (size_t i = 0; i < txn->n_ops; i++)
+    for (size_t i = 0; i < txn->n_ops; i++) {
         free(txn->ops[i].data);
+        free(txn->ops[i].topics);
+    }
     free(txn->ops);
     free(txn->claims);
     df_transaction_init(txn, txn->driver, txn->db);
@@ -44,22 +48,33 @@ int df_transaction_read(struct df_transaction *txn, const char *table, const cha
 }
 
 int df_transaction_stage(struct df_transaction *txn, const char *table, const char *id, uint64_t revision, void *data,
-                         size_t len, struct df_error *error)
+                         size_t len, char *topics, struct df_error *error)
 {
     if (txn->n_ops == txn->max_ops) {
         size_t max = txn->max_ops ? txn->max_ops * 2 : 8;
         struct df_transaction_op *ops = realloc(txn->ops, max * sizeof *ops);
         if (!ops) {
             free(data);
+            free(topics);
             return df_error_set(error, -ENOMEM, "out of memory");
         }
         txn->ops = ops;
         txn->max_ops = max;
     }
     struct df_transaction_op *op = &txn->ops[txn->n_ops++];
-    *op = (struct df_transaction_op){.table = table, .data = data, .len = len, .revision = revision};
+    *op = (struct df_transaction_op){.table = table, .data = data, .len = len, .topics = topics, .revision = revision};
     snprintf(op->id, sizeof op->id, "%s", id);
     return 0;
+}
+
+int df_transaction_stage_own(struct df_transaction *txn, const char *table, const char *id, uint64_t revision,
+                             void *data, size_t len, struct df_error *error)
+{
+    char *topics = strdup(OWN_TOPIC);
+    if (topics)
+        return df_transaction_stage(txn, table, id, revision, data, len, topics, error);
+    free(data);
+    return df_error_set(error, -ENOMEM, "out of memory");
 }
 
 int df_transaction_commit(struct df_transaction *txn, struct df_error *error)
@@ -76,6 +91,7 @@ int df_transaction_commit(struct df_transaction *txn, struct df_error *error)
                                    .id = from->id,
                                    .data = from->data,
                                    .len = from->len,
+                                   .topics = from->topics,
                                    .expect = from->revision ? DF_DB_REVISION : DF_DB_ABSENT,
                                    .revision = from->revision};
     }

@@ -24,6 +24,7 @@ struct df_transaction_op {
     char id[DF_TRANSACTION_ID_MAX];
     void *data; /* owned; NULL deletes */
     size_t len;
+    char *topics;      /* owned; NULL: none */
     uint64_t revision; /* what the row must have; 0: it must not be there */
 };
 
@@ -58,9 +59,16 @@ void df_transaction_clear(struct df_transaction *txn);
 int df_transaction_read(struct df_transaction *txn, const char *table, const char *id, struct df_transaction_row *row,
                         struct df_error *error);
 
-/** Stages a write of the row that was read with this revision. data (of malloc) becomes the transaction's, always. */
+/**
+ * Stages a write of the row that was read with this revision. data and topics (of malloc; NULL: none) become the
+ * transaction's, always.
+ */
 int df_transaction_stage(struct df_transaction *txn, const char *table, const char *id, uint64_t revision, void *data,
-                         size_t len, struct df_error *error);
+                         size_t len, char *topics, struct df_error *error);
 
-/** Commits what is staged. -EAGAIN: clear, and make it again. */
+/** The same for a row of the API's own, which concerns nobody who watches. */
+int df_transaction_stage_own(struct df_transaction *txn, const char *table, const char *id, uint64_t revision,
+                             void *data, size_t len, struct df_error *error);
+
+/** Commits what is staged. -EAGAIN: clear, and make it again. -EINPROGRESS: so too, but it may have been done. */
 int df_transaction_commit(struct df_transaction *txn, struct df_error *error);

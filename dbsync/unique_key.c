@@ -80,7 +80,7 @@ static int take(struct df_transaction *txn, enum df_nb_table table, const char *
     char *owner = strdup(id);
     if (!owner)
         return df_error_set(error, -ENOMEM, "out of memory");
-    return df_transaction_stage(txn, DF_UNIQUE_KEY_TABLE, index, index_revision, owner, strlen(owner), error);
+    return df_transaction_stage_own(txn, DF_UNIQUE_KEY_TABLE, index, index_revision, owner, strlen(owner), error);
 }
 
 /* Takes the key that the object names. *taken: whether it was free. */
@@ -155,7 +155,7 @@ int df_unique_key_release(struct df_transaction *txn, enum df_nb_table table, ui
     if (rc || !row.revision)
         return rc;
     free(row.data);
-    return df_transaction_stage(txn, DF_UNIQUE_KEY_TABLE, index, row.revision, NULL, 0, error);
+    return df_transaction_stage_own(txn, DF_UNIQUE_KEY_TABLE, index, row.revision, NULL, 0, error);
 }
 
 int df_unique_key_stage_counters(struct df_transaction *txn, struct df_error *error)
@@ -168,8 +168,8 @@ int df_unique_key_stage_counters(struct df_transaction *txn, struct df_error *er
         int len = asprintf(&text, "%" PRIu32, counter->value);
         if (len < 0)
             return df_error_set(error, -ENOMEM, "out of memory");
-        int rc = df_transaction_stage(txn, DF_UNIQUE_KEY_TABLE, df_schema_table(table)->name, counter->revision, text,
-                                      (size_t)len, error);
+        int rc = df_transaction_stage_own(txn, DF_UNIQUE_KEY_TABLE, df_schema_table(table)->name, counter->revision,
+                                          text, (size_t)len, error);
         if (rc)
             return rc;
     }

@@ -63,6 +63,15 @@ uint32_t df_compile_domain(struct df_compile *c, const char *lswitch_id)
     return network->domain_key;
 }
 
+bool df_compile_is_dead(struct df_compile *c, const char *chassis_id)
+{
+    struct df_object *chassis = thing(c, DF_NB_CHASSIS, chassis_id);
+    if (!chassis)
+        return false;
+    df_watch(&chassis->alive, &c->unit->watcher, chassis);
+    return chassis->dead;
+}
+
 bool df_compile_segment(struct df_compile *c, const char *lswitch_id, struct df_segment *segment)
 {
     struct df_object *network = thing(c, DF_NB_LSWITCH, lswitch_id);

@@ -37,6 +37,9 @@ bool df_compile_needs_network(struct df_compile *c, const char *lswitch_id);
  */
 uint32_t df_compile_domain(struct df_compile *c, const char *lswitch_id);
 
+/** Is the node dead (nodes/liveness.h), so that nothing is to be sent to it? Depends on that alone. */
+bool df_compile_is_dead(struct df_compile *c, const char *chassis_id);
+
 /* What a network is on the wire. The text is the model's. */
 struct df_segment {
     uint32_t network; /* its unique_key */

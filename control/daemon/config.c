@@ -199,6 +199,28 @@ static int check_underlay(const struct df_config *config, const char *path, stru
     return rc == 0 ? 0 : df_error_set(error, rc, "%s: %s", path ? path : "configuration", why.text);
 }
 
+/* The first line, without its end. */
+static int read_password(struct df_config *config, const char *path, struct df_error *error)
+{
+    char *line = NULL;
+    size_t room = 0;
+    const char *from = path ? path : "configuration";
+    if (!*config->db_password_file)
+        return 0;
+    FILE *file = fopen(config->db_password_file, "re");
+    if (!file)
+        return df_error_set(error, -EINVAL, "%s: [database] password_file %s: %s", from, config->db_password_file,
+                            strerror(errno));
+    ssize_t len = getline(&line, &room, file);
+    fclose(file);
+    if (len >= 0)
+        line[strcspn(line, "\r\n")] = '\0';
+    config->db_password = line;
+    return len > 0 && *line ? 0
+                            : df_error_set(error, -EINVAL, "%s: [database] password_file %s: its first line is empty",
+                                           from, config->db_password_file);
+}
+
 static int fill_in_host(struct df_config *config)
 {
     if (*config->host) /* NOLINT(clang-analyzer-core.NullDereference): it has its default */
@@ -227,6 +249,8 @@ int df_config_load(const char *path, struct df_config **config, struct df_error 
     }
     rc = check_underlay(made, path, error);
     if (rc == 0)
+        rc = read_password(made, path, error);
+    if (rc == 0)
         rc = fill_in_host(made);
     if (rc != 0)
         goto err;
@@ -249,6 +273,7 @@ void df_config_free(struct df_config *config)
             free(*(char **)field(config, key));
     }
     df_config_file_free(config->file);
+    free(config->db_password);
     free(config);
 }
 
@@ -383,6 +408,24 @@ int df_config_lcores(const char *text, unsigned *lcores, unsigned max)
         at = *end ? end + 1 : end;
     }
     return (int)n;
+}
+
+static const char *or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+struct df_db_config df_config_database(const struct df_config *config)
+{
+    bool is_lmdb = strcmp(config->nb_db_class, "lmdb") == 0;
+    return (struct df_db_config){.location = is_lmdb ? config->lmdb_path : config->remote_db_hosts,
+                                 .create = is_lmdb && config->lmdb_create,
+                                 .user = or_null(config->db_user),
+                                 .password = config->db_password,
+                                 .ca = or_null(config->db_ca),
+                                 .cert = or_null(config->db_cert),
+                                 .key = or_null(config->db_key),
+                                 .timeout_ms = config->db_timeout_ms};
 }
 
 struct df_underlay_config df_config_underlay(const struct df_config *config)

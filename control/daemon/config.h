@@ -7,7 +7,7 @@
 
 #include "control/log.h"
 #include "control/underlay/underlay.h"
-#include "dbsync/error.h"
+#include "dbsync/driver.h"
 #include "fastpath/conn/conn.h"
 
 /*
@@ -27,6 +27,8 @@ struct df_config {
     /* [df] */
     char *host;
     char *nb_db_class;
+    char *remote_db_hosts; /* of a driver other than lmdb */
+    bool selective;
     char **apps_list; /* ends with NULL */
     char *apps_dir;
     char *local_ip;
@@ -38,6 +40,11 @@ struct df_config {
     /* [lmdb] */
     char *lmdb_path;
     bool lmdb_create;
+    /* [database] */
+    char *db_user, *db_password_file; /* empty: none */
+    char *db_password;                /* what the file says */
+    char *db_ca, *db_cert, *db_key;   /* files */
+    uint32_t db_timeout_ms;
     /* [fastpath] */
     char *backend;
     char *workers;       /* lcores, for df_config_lcores() */
@@ -102,6 +109,9 @@ void df_config_print(FILE *out);
  * @return how many were written to lcores, at most max; -EINVAL
  */
 int df_config_lcores(const char *text, unsigned *lcores, unsigned max);
+
+/** Where the northbound database is and how to be let in; strings are the configuration's. */
+struct df_db_config df_config_database(const struct df_config *config);
 
 /** The underlay's keys of [df], as the controller wants them; strings are the configuration's. */
 struct df_underlay_config df_config_underlay(const struct df_config *config);

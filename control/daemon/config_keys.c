@@ -21,6 +21,11 @@ static const char *check_absolute(const char *value)
     return *value == '/' ? NULL : "must be an absolute path";
 }
 
+static const char *check_file(const char *value)
+{
+    return *value == '\0' || *value == '/' ? NULL : "must be an absolute path";
+}
+
 static const char *check_socket(const char *value)
 {
     if (strlen(value) >= sizeof(((struct sockaddr_un *)0)->sun_path))
@@ -79,6 +84,13 @@ const struct df_config_key df_config_keys[] = {
         "This node's name: ports whose binding.chassis is this are local. Empty: the host name."),
     KEY("df", "nb_db_class", DF_CONFIG_TEXT, nb_db_class, "lmdb",
         "Driver of the northbound database. `df-db drivers` lists them.", .check = check_not_empty),
+    KEY("df", "remote_db_hosts", DF_CONFIG_TEXT, remote_db_hosts, "127.0.0.1:4001",
+        "Where it is, for drivers other than lmdb: HOST:PORT, separated by commas, or what docs/databases.md says of\n"
+        "the driver.",
+        .check = check_not_empty),
+    KEY("df", "enable_selective_topology_distribution", DF_CONFIG_BOOL, selective, "false",
+        "Hear only of networks, groups and routers that ports of this node need, and not of the whole cloud. For\n"
+        "more than a few hundred nodes."),
     KEY("df", "apps_list", DF_CONFIG_COMMAS, apps_list, "l2,l3,portsec,dhcp,secgroup,tunneling",
         "Network services to load, separated by commas.", .check = check_app),
     KEY("df", "apps_dir", DF_CONFIG_TEXT, apps_dir, DF_APPS_DIR, "Where the services' df_app_NAME.so are.",
@@ -105,6 +117,18 @@ const struct df_config_key df_config_keys[] = {
         "Directory of the embedded database, for nb_db_class = lmdb.", .check = check_absolute),
     KEY("lmdb", "create", DF_CONFIG_BOOL, lmdb_create, "false",
         "Make the database if there is none; otherwise wait until `df-db init` did."),
+
+    KEY("database", "user", DF_CONFIG_TEXT, db_user, "", "Name to log in with. Empty: none."),
+    KEY("database", "password_file", DF_CONFIG_TEXT, db_password_file, "",
+        "File whose first line is the password. Empty: none.", .check = check_file),
+    KEY("database", "ca", DF_CONFIG_TEXT, db_ca, "",
+        "Certificates (PEM) of whom is believed: the database is spoken to by TLS, and must prove who it is.",
+        .check = check_file),
+    KEY("database", "cert", DF_CONFIG_TEXT, db_cert, "", "This node's own certificate (PEM). Empty: none.",
+        .check = check_file),
+    KEY("database", "key", DF_CONFIG_TEXT, db_key, "", "Its key (PEM).", .check = check_file),
+    KEY("database", "timeout_ms", DF_CONFIG_UINT, db_timeout_ms, "5000",
+        "Milliseconds that an answer of the database may take.", .min = 100, .max = 60000),
 
     KEY("fastpath", "backend", DF_CONFIG_CHOICE, backend, "fastpath",
         "What moves packets: fastpath is DPDK, null only counts entries and needs no DPDK.",

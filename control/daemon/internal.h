@@ -37,6 +37,7 @@ struct df_daemon {
     struct df_waits *waits;
     struct df_dumps *dumps;
     struct df_sync *sync;
+    char owner[512]; /* of the lease on the host's name */
 
     struct event *signals[3];
     struct event *settle;   /* activated by whatever makes the controller due, and a timer for what it tries again */
@@ -47,6 +48,7 @@ struct df_daemon {
 
     uint64_t started_ms;
     bool ready;
+    bool wants_more;    /* of the database, before it knows all that its ports need */
     const char *status; /* what systemd was told last */
     int exit_code;
 };

@@ -44,6 +44,7 @@ static void become_ready(struct df_daemon *daemon, const char *status)
 static void settle(struct df_daemon *daemon)
 {
     df_controller_settle(daemon->controller);
+    daemon->wants_more = df_sync_settled(daemon->sync);
     df_waits_check(daemon->waits);
     int64_t due_ms = df_controller_next_due_ms(daemon->controller);
     if (due_ms < 0) {
@@ -145,7 +146,8 @@ static void on_database(void *arg)
 {
     struct df_daemon *daemon = arg;
     settle(daemon);
-    become_ready(daemon, "in sync with the database");
+    if (!daemon->wants_more)
+        become_ready(daemon, "in sync with the database");
 }
 
 /* Ready without it: a node that waits for its database does its work with what it has, and systemd must not kill it. */
@@ -163,9 +165,20 @@ static void on_refused(void *arg, const struct df_error *error)
     event_base_loopexit(daemon->base, NULL);
 }
 
-static const char *database_location(const struct df_config *config)
+/*
+ * Whoever locks this machine's RPC socket is the one who may take the place of a df-switchd that had it before: the
+ * lease of one that was killed is its own at once, not when it ran out.
+ */
+static void name_owner(struct df_daemon *daemon)
 {
-    return strcmp(config->nb_db_class, "lmdb") == 0 ? config->lmdb_path : "";
+    char machine[64] = "this machine";
+    FILE *file = fopen("/etc/machine-id", "re");
+    if (file && fgets(machine, sizeof(machine), file))
+        machine[strcspn(machine, "\n")] = '\0';
+    if (file)
+        fclose(file);
+    snprintf(daemon->owner, sizeof(daemon->owner), "df-switchd of machine %s with socket %s", machine,
+             daemon->config->rpc_socket);
 }
 
 static int start_sync(struct df_daemon *daemon)
@@ -173,8 +186,9 @@ static int start_sync(struct df_daemon *daemon)
     struct df_sync_config config = {
         .base = daemon->base,
         .driver = daemon->config->nb_db_class,
-        .database = {.location = database_location(daemon->config), .create = daemon->config->lmdb_create},
+        .database = df_config_database(daemon->config),
         .host = daemon->config->host,
+        .owner = daemon->owner,
         .controller = daemon->controller,
         .changed = on_database,
         .away = on_database_away,
@@ -183,6 +197,7 @@ static int start_sync(struct df_daemon *daemon)
         .before = begin_work,
         .after = end_work,
     };
+    name_owner(daemon);
     daemon->sync = df_sync_new(&config);
     return daemon->sync ? 0 : -ENOMEM;
 }
@@ -213,6 +228,20 @@ static int list_apps(struct df_daemon *daemon)
     return 0;
 }
 
+/* Strings are the configuration's. */
+static void describe_chassis(const struct df_daemon *daemon, Df__Chassis *chassis)
+{
+    static char *vxlan[] = {"vxlan"};
+    const struct df_config *config = daemon->config;
+    chassis->id = config->host;
+    chassis->datapath = "fastpath";
+    if (!*config->underlay_port)
+        return;
+    chassis->ip = config->local_ip;
+    chassis->tunnel_types = vxlan;
+    chassis->n_tunnel_types = 1;
+}
+
 static int start_controller(struct df_daemon *daemon)
 {
     struct df_config *config = daemon->config;
@@ -220,6 +249,10 @@ static int start_controller(struct df_daemon *daemon)
     if (list_apps(daemon) != 0)
         return -ENOMEM;
     struct df_underlay_config underlay = df_config_underlay(config);
+    Df__Chassis chassis = DF__CHASSIS__INIT;
+    describe_chassis(daemon, &chassis);
+    struct df_self_config self = {
+        .host = config->host, .chassis = &chassis, .post = df_sync_post, .bury = df_sync_bury, .arg = &daemon->sync};
     struct df_controller_config controller = {
         .host = config->host,
         .apps_dir = config->apps_dir,
@@ -228,6 +261,8 @@ static int start_controller(struct df_daemon *daemon)
         .underlay = &underlay,
         .dp = daemon->dp,
         .clock = &df_clock_monotonic,
+        .self = &self,
+        .selective = config->selective,
         .option = df_config_option,
         .option_arg = config,
     };

@@ -7,13 +7,12 @@
 #include "control/controller.h"
 
 /*
- * The daemon's line to the northbound database: opens it, holds the lease on this node's name, feeds changes to the
- * controller.
+ * The daemon's line to the northbound database, on the control thread's side: feeds the changes that the database's
+ * thread brings (db_thread.h) to the controller, and what the node has to say of itself to that thread.
  *
- * Invariant: a database that is away, empty or broken deletes nothing and stops nothing. It is tried again with growing
- * pauses, and logged when it goes and when it comes back, not in between. Whoever holds the lease on chassis-HOST is
- * the one df-switchd of that name: another one is refused, unless this process has held it before; then it says so
- * and goes on forwarding.
+ * Invariant: a database that is away, empty or broken deletes nothing and stops nothing. It is logged when it goes and
+ * when it comes back, not in between. Whoever holds the lease on chassis-HOST is the one df-switchd of that name:
+ * another one is refused, unless this process has held it before; then it says so and goes on forwarding.
  *
  * Control thread.
  */
@@ -25,6 +24,7 @@ struct df_sync_config {
     const char *driver;
     struct df_db_config database;
     const char *host;
+    const char *owner; /* see db_thread.h */
     struct df_controller *controller;
     /** Changes were taken (also at the first answer, when there were none): settle. */
     void (*changed)(void *arg);
@@ -38,11 +38,18 @@ struct df_sync_config {
     void (*after)(void *arg);
 };
 
-/** Tries at once, from the loop. NULL: out of memory. Strings stay the caller's. */
+/** Tries at once. NULL: out of memory, or no thread. Strings stay the caller's. */
 struct df_sync *df_sync_new(const struct df_sync_config *config);
 
 /** Gives the lease back and closes the database. NULL is fine. */
 void df_sync_free(struct df_sync *sync);
+
+/** After each df_controller_settle(): follows what the node wants to hear of. Returns whether that is more than before. */
+bool df_sync_settled(struct df_sync *sync);
+
+/** For struct df_self_config: arg is a struct df_sync ** that may point to NULL, and then nothing is posted. */
+void df_sync_post(void *sync, enum df_nb_table table, const char *id, const ProtobufCMessage *object);
+void df_sync_bury(void *sync, const char *host);
 
 /** {"driver", "location", "state": "connecting" | "in sync" | "away", "error": why, if away}; the caller's. */
 json_t *df_sync_report(const struct df_sync *sync);

@@ -25,6 +25,7 @@
  *                compile/relevance, as the next two)
  *     members_needed_by  this node began or ceased to need the members of the secgroup or address_group
  *     domain     the network came to another domain, or its domain got another number
+ *     alive      the chassis died, or lives again (fired by nodes/liveness)
  *     segment    it appeared, went, or what the network is on the wire changed (fired by compile/segment)
  *     referrers  one of the objects that refer to it by a field appeared, went, or changed
  *
@@ -57,7 +58,7 @@ struct df_object {
 
     struct df_reference *refers; /* what it refers to */
     struct df_referrers *referrers;
-    struct df_watched read, key, needed_by, members_needed_by, domain, segment;
+    struct df_watched read, key, needed_by, members_needed_by, domain, segment, alive;
 
     struct df_units *units; /* compile/: what the apps made of it */
 
@@ -67,6 +68,7 @@ struct df_object {
     uint32_t reached;    /* number of the search that found it last */
     uint32_t domain_key; /* the smallest unique_key of a network in its domain; 0: none, or not needed */
     bool needed;
+    bool dead; /* nodes/liveness, of a chassis */
 
     char id[];
 };

@@ -18,6 +18,21 @@ plug a b
 lease a b
 expect_ping a b
 
+# said TABLE ID FILTER: the node wrote a row of which the filter of jq holds.
+said() {
+    df_db get "$1" "$2" --json | jq -e "$3"
+}
+
+note "the node says of itself who it is, and what it made of its ports"
+host=$(df_ctl show --json | jq -r .host)
+until_true 5 "its chassis" said chassis "$host" '.datapath == "fastpath"'
+until_true 5 "its registration" said service "df-switchd-$host" ".chassis == \"$host\" and .binary == \"df-switchd\""
+until_true 5 "the status of a" said port_status a '.attached and .applied_version == .desired_version and (.reason // "") == ""'
+df_db set lport b enabled=false >/dev/null
+until_true 5 "b is not open" said port_status b '(.attached | not) and .applied_version == 0 and (.reason // "") != ""'
+df_db set lport b enabled=true >/dev/null
+until_true 5 "b is open again" said port_status b '.attached and .applied_version > 0'
+
 note "an object that refers to what does not exist waits alone, and is served when that comes"
 network late 10.9.0.0/24
 port c late veth
@@ -72,3 +87,4 @@ for id in a b c; do
     df_db delete lport $id >/dev/null
 done
 until_true 10 "no port is left" reports ports '. == []'
+until_true 5 "nor a status of one" test -z "$(df_db list port_status --json | jq -r '.[].id')"

@@ -100,6 +100,9 @@ static uint64_t now_ms(const struct df_clock *clock)
 
 static const struct df_clock node_clock = {.now_ms = now_ms};
 
+const struct df_self_config *node_self;
+bool node_selective;
+
 void node_init(void)
 {
     df_rcu_register();
@@ -116,7 +119,14 @@ void node_up_on(struct node *node, const struct df_app *const *apps, struct df_d
     struct df_error error = {""};
     node->dp = dp;
     struct df_controller_config config = {
-        .host = "here", .builtin = apps, .vhost_sock_dir = "/run/df", .dp = node->dp, .clock = &node_clock};
+        .host = "here",
+        .builtin = apps,
+        .vhost_sock_dir = "/run/df",
+        .self = node_self,
+        .selective = node_selective,
+        .dp = node->dp,
+        .clock = &node_clock,
+    };
     cr_assert_eq(df_controller_new(&config, &node->controller, &error), 0, "%s", error.text);
 }
 

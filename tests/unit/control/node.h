@@ -28,6 +28,10 @@ extern const struct df_app node_l2, node_sec, node_mtu, node_gateway;
 /* All four; NULL at the end. */
 extern const struct df_app *const node_apps[];
 
+/* What node_up() makes of the node: what it writes of itself (NULL: nothing), and whether it is selective. */
+extern const struct df_self_config *node_self;
+extern bool node_selective;
+
 /* Milliseconds of the clock. */
 extern uint64_t node_now;
 

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/daemon/db_thread.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "control/clock.h"
+#include "control/log.h"
+#include "control/model/alloc.h"
+#include "control/nodes/liveness.h"
+
+#define PAUSE_FIRST_MS 100
+#define PAUSE_MAX_MS 10000
+#define POLL_MS 1000 /* where the driver has no descriptor to wait for */
+#define RENEW_MS (DF_LIVENESS_TTL_S * 1000 / 3)
+
+struct wish {
+    char **topics;
+    size_t n;
+    bool anew, is_new;
+};
+
+struct df_db_thread {
+    struct df_db_thread_config config;
+    struct df_db_queue *queue;
+    struct df_outbox *outbox;
+    pthread_t thread;
+    int wake;
+    _Atomic bool stop;
+    pthread_mutex_t lock;
+    struct wish wish; /* topics to follow; under lock */
+
+    /* The thread's own. */
+    struct df_nb *nb;
+    char lease[300];
+    bool in_sync;
+    bool leased;       /* has been held by this process */
+    bool lease_lost;   /* and somebody else has it now; logged */
+    bool cannot_write; /* logged */
+    uint64_t renew_ms, retry_ms;
+    unsigned pause_ms;
+    struct df_error error;
+};
+
+static uint64_t now_ms(void)
+{
+    return df_clock_monotonic.now_ms(&df_clock_monotonic);
+}
+
+static void free_topics(struct wish *wish)
+{
+    for (size_t i = 0; i < wish->n; i++)
+        free(wish->topics[i]);
+    free(wish->topics);
+    wish->topics = NULL;
+    wish->n = 0;
+}
+
+/* ---- One attempt */
+
+static void put_change(struct df_nb_change *change, void *arg)
+{
+    df_db_queue_put_change(((struct df_db_thread *)arg)->queue, change);
+}
+
+/* 0, or a negative errno with thread->error; -EBUSY: this host's name is somebody else's, who is in it. */
+static int take_lease(struct df_db_thread *thread)
+{
+    const char *host = thread->config.host;
+    int rc = df_nb_lease(thread->nb, thread->lease, thread->config.owner, DF_LIVENESS_TTL_S, &thread->error);
+    if (rc == 0 && thread->lease_lost)
+        df_log(DF_LOG_INFO, "host %s is this process's again", host);
+    if (rc == 0) {
+        thread->leased = true;
+        thread->lease_lost = false;
+        thread->renew_ms = now_ms() + RENEW_MS;
+    }
+    if (rc != -EBUSY || !thread->leased)
+        return rc;
+    if (!thread->lease_lost)
+        df_log(DF_LOG_ERROR,
+               "host %s: another df-switchd took the name while this one could not reach the database "
+               "(%s); stop one of them, or set [df] host",
+               host, thread->error.text);
+    thread->lease_lost = true;
+    thread->renew_ms = now_ms() + RENEW_MS;
+    return 0;
+}
+
+static int open_database(struct df_db_thread *thread)
+{
+    if (thread->nb)
+        return thread->leased && now_ms() < thread->renew_ms ? 0 : take_lease(thread);
+    int rc = df_nb_open(thread->config.driver, &thread->config.database, &thread->nb, &thread->error);
+    return rc != 0 ? rc : take_lease(thread);
+}
+
+/* A handle that was opened anew follows nothing yet, so the wish stays. */
+static int follow(struct df_db_thread *thread, int *events)
+{
+    pthread_mutex_lock(&thread->lock);
+    struct wish wish = thread->wish;
+    thread->wish.topics = NULL;
+    thread->wish.is_new = false;
+    pthread_mutex_unlock(&thread->lock);
+    if (!wish.is_new)
+        return 0;
+    if (wish.anew)
+        df_nb_resync(thread->nb);
+    int rc = df_nb_follow(thread->nb, (const char *const *)wish.topics, wish.n, put_change, thread, &thread->error);
+    pthread_mutex_lock(&thread->lock);
+    bool newer = thread->wish.is_new;
+    if (!newer) {
+        thread->wish = wish;
+        thread->wish.is_new = rc < 0;
+    }
+    pthread_mutex_unlock(&thread->lock);
+    if (newer)
+        free_topics(&wish);
+    if (rc > 0)
+        *events += rc;
+    return rc < 0 ? rc : 0;
+}
+
+/* The database was removed or replaced: this handle never sees the new one, in which the lease is taken anew. */
+static void abandon(struct df_db_thread *thread)
+{
+    df_nb_close(thread->nb);
+    thread->nb = NULL;
+    pthread_mutex_lock(&thread->lock);
+    thread->wish.is_new = thread->wish.topics != NULL;
+    pthread_mutex_unlock(&thread->lock);
+}
+
+static void went_away(struct df_db_thread *thread)
+{
+    if (thread->in_sync || thread->pause_ms == PAUSE_FIRST_MS)
+        df_db_queue_put(thread->queue, DF_DB_NEWS_AWAY, false, thread->error.text);
+    thread->in_sync = false;
+    thread->retry_ms = now_ms() + thread->pause_ms;
+    thread->pause_ms = thread->pause_ms * 2 < PAUSE_MAX_MS ? thread->pause_ms * 2 : PAUSE_MAX_MS;
+}
+
+/*
+ * What cannot be written stays in the box until the next attempt. It says nothing of reading: a database that is away
+ * shows there.
+ */
+static void write_outbox(struct df_db_thread *thread)
+{
+    struct df_error error;
+    int rc = df_outbox_write(thread->outbox, thread->nb, thread->config.host, &error);
+    if (rc < 0 && !thread->cannot_write)
+        df_log(DF_LOG_WARNING, "cannot tell the database of this node, and will try again: %s", error.text);
+    thread->cannot_write = rc < 0;
+}
+
+static void attempt(struct df_db_thread *thread)
+{
+    int events = 0;
+    int rc = open_database(thread);
+    if (rc == -EBUSY) {
+        df_db_queue_put(thread->queue, DF_DB_NEWS_REFUSED, false, thread->error.text);
+        atomic_store(&thread->stop, true);
+        return;
+    }
+    if (rc == 0)
+        rc = follow(thread, &events);
+    if (rc == 0) {
+        rc = df_nb_sync(thread->nb, put_change, thread, &thread->error);
+        events += rc > 0 ? rc : 0;
+    }
+    if (rc >= 0 && (events > 0 || !thread->in_sync))
+        df_db_queue_put(thread->queue, DF_DB_NEWS_IN_SYNC, !thread->in_sync, NULL);
+    if (rc >= 0) {
+        thread->in_sync = true;
+        thread->pause_ms = PAUSE_FIRST_MS;
+        write_outbox(thread);
+    }
+    if (rc == -ENODEV)
+        abandon(thread);
+    if (rc < 0)
+        went_away(thread);
+}
+
+/* ---- The loop */
+
+static int time_to_wait(const struct df_db_thread *thread)
+{
+    uint64_t now = now_ms();
+    uint64_t until = thread->in_sync ? thread->renew_ms : thread->retry_ms;
+    if (thread->in_sync && df_nb_sync_fd(thread->nb) < 0 && until > now + POLL_MS)
+        until = now + POLL_MS;
+    return until > now ? (int)(until - now) : 0;
+}
+
+/* While it pauses after a failure only time counts, and the end. */
+static void wait_for_something(struct df_db_thread *thread)
+{
+    struct pollfd fds[2] = {{.fd = thread->wake, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+    eventfd_t value;
+    if (thread->in_sync)
+        fds[1].fd = df_nb_sync_fd(thread->nb);
+    do {
+        poll(fds, 2, time_to_wait(thread));
+        eventfd_read(thread->wake, &value);
+    } while (!thread->in_sync && now_ms() < thread->retry_ms && !atomic_load(&thread->stop));
+}
+
+static void *run(void *arg)
+{
+    struct df_db_thread *thread = arg;
+    pthread_setname_np(pthread_self(), "database");
+    while (!atomic_load(&thread->stop)) {
+        attempt(thread);
+        if (!atomic_load(&thread->stop))
+            wait_for_something(thread);
+    }
+    if (thread->nb && thread->leased && !thread->lease_lost && thread->in_sync)
+        df_nb_release(thread->nb, thread->lease, NULL);
+    df_nb_close(thread->nb);
+    return NULL;
+}
+
+static void set_wish(struct df_db_thread *thread, const char *const *topics, size_t n, bool anew)
+{
+    struct wish wish = {.n = n, .anew = anew, .is_new = true};
+    wish.topics = df_alloc((n + 1) * sizeof(*wish.topics));
+    for (size_t i = 0; i < n; i++)
+        wish.topics[i] = df_strdup(topics[i]);
+    pthread_mutex_lock(&thread->lock);
+    wish.anew = wish.anew || (thread->wish.is_new && thread->wish.anew);
+    free_topics(&thread->wish);
+    thread->wish = wish;
+    pthread_mutex_unlock(&thread->lock);
+}
+
+/* Signals are the control thread's. */
+static int start(struct df_db_thread *thread)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&thread->thread, NULL, run, thread);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+struct df_db_thread *df_db_thread_new(const struct df_db_thread_config *config, struct df_db_queue *queue,
+                                      struct df_outbox *outbox)
+{
+    struct df_db_thread *thread = df_alloc(sizeof(*thread));
+    thread->config = *config;
+    thread->queue = queue;
+    thread->outbox = outbox;
+    thread->pause_ms = PAUSE_FIRST_MS;
+    pthread_mutex_init(&thread->lock, NULL);
+    if (config->n_topics > 0)
+        set_wish(thread, config->topics, config->n_topics, false);
+    snprintf(thread->lease, sizeof(thread->lease), "%s%s", DF_LIVENESS_LEASE, config->host);
+    thread->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (thread->wake >= 0 && start(thread) == 0)
+        return thread;
+    if (thread->wake >= 0)
+        close(thread->wake);
+    free(thread);
+    return NULL;
+}
+
+void df_db_thread_free(struct df_db_thread *thread)
+{
+    if (!thread)
+        return;
+    atomic_store(&thread->stop, true);
+    df_db_thread_wake(thread);
+    df_db_queue_close(thread->queue);
+    pthread_join(thread->thread, NULL);
+    free_topics(&thread->wish);
+    pthread_mutex_destroy(&thread->lock);
+    close(thread->wake);
+    free(thread);
+}
+
+void df_db_thread_wake(struct df_db_thread *thread)
+{
+    eventfd_write(thread->wake, 1);
+}
+
+void df_db_thread_follow(struct df_db_thread *thread, const char *const *topics, size_t n, bool anew)
+{
+    set_wish(thread, topics, n, anew);
+    df_db_thread_wake(thread);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/daemon/outbox.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "control/log.h"
+#include "control/model/alloc.h"
+#include "dbsync/field.h"
+
+enum what { WRITE, WITHDRAW, BURY };
+
+struct item {
+    UT_hash_handle hh;
+    enum what what;
+    enum df_nb_table table;
+    ProtobufCMessage *object; /* of WRITE */
+    char *id;                 /* in key */
+    char key[];               /* "TABLE/ID", or "/HOST" of a burial */
+};
+
+struct df_outbox {
+    pthread_mutex_t lock;
+    struct item *items; /* in order of the first wish */
+};
+
+struct df_outbox *df_outbox_new(void)
+{
+    struct df_outbox *outbox = df_alloc(sizeof(*outbox));
+    pthread_mutex_init(&outbox->lock, NULL);
+    return outbox;
+}
+
+static void item_free(struct item *item)
+{
+    if (item->object)
+        protobuf_c_message_free_unpacked(item->object, NULL);
+    free(item);
+}
+
+void df_outbox_free(struct df_outbox *outbox)
+{
+    struct item *item, *next;
+    if (!outbox)
+        return;
+    HASH_ITER(hh, outbox->items, item, next) {
+        HASH_DEL(outbox->items, item);
+        item_free(item);
+    }
+    pthread_mutex_destroy(&outbox->lock);
+    free(outbox);
+}
+
+/* ---- Wishes */
+
+static struct item *item_new(enum what what, const char *table, const char *id)
+{
+    size_t len = strlen(table) + 1 + strlen(id) + 1;
+    struct item *item = df_alloc(sizeof(*item) + len);
+    snprintf(item->key, len, "%s/%s", table, id);
+    item->what = what;
+    item->id = item->key + strlen(table) + 1;
+    return item;
+}
+
+/* unless_newer: it comes back from a failed attempt, and a wish of meanwhile wins. */
+static void keep(struct df_outbox *outbox, struct item *item, bool unless_newer)
+{
+    struct item *old;
+    pthread_mutex_lock(&outbox->lock);
+    HASH_FIND_STR(outbox->items, item->key, old);
+    struct item *loser = old && unless_newer ? item : old;
+    if (old && !unless_newer)
+        HASH_DEL(outbox->items, old);
+    if (loser != item)
+        HASH_ADD_STR(outbox->items, key, item);
+    pthread_mutex_unlock(&outbox->lock);
+    if (loser)
+        item_free(loser);
+}
+
+void df_outbox_put(struct df_outbox *outbox, enum df_nb_table table, const char *id, const ProtobufCMessage *object)
+{
+    struct item *item = item_new(object ? WRITE : WITHDRAW, df_schema_table(table)->name, id);
+    item->table = table;
+    if (object) {
+        item->object = df_message_copy(object);
+        if (!item->object)
+            abort(); /* as df_alloc() */
+    }
+    keep(outbox, item, false);
+}
+
+void df_outbox_bury(struct df_outbox *outbox, const char *host)
+{
+    keep(outbox, item_new(BURY, "", host), false);
+}
+
+/* ---- Writing */
+
+/* Equal but for version and such, which the API sets: a chassis row, a registration and a status have none. */
+static int write_row(struct df_nb *nb, const struct item *item, struct df_error *error)
+{
+    ProtobufCMessage *stored = NULL;
+    int rc = df_nb_get(nb, item->table, item->id, &stored, error);
+    bool same = rc == 0 && df_message_equal(stored, item->object);
+    if (rc == 0)
+        protobuf_c_message_free_unpacked(stored, NULL);
+    if (same)
+        return 0;
+    if (rc == 0 && item->table == DF_NB_CHASSIS) /* an operator may have set more of it */
+        return df_nb_write(nb, DF_NB_UPDATE, item->table, item->object, error);
+    return rc == 0 || rc == -ENOENT || rc == -EBADMSG ? df_nb_write(nb, DF_NB_PUT, item->table, item->object, error)
+                                                      : rc;
+}
+
+/* A port that moved may have been told of by its new node before the old one lets go. */
+static int withdraw(struct df_nb *nb, const struct item *item, const char *host, struct df_error *error)
+{
+    ProtobufCMessage *stored;
+    int rc = df_nb_get(nb, item->table, item->id, &stored, error);
+    if (rc)
+        return rc == -ENOENT ? 0 : rc;
+    const Df__PortStatus *status = (const Df__PortStatus *)stored;
+    bool ours = item->table == DF_NB_PORT_STATUS && status->chassis && strcmp(status->chassis, host) == 0;
+    protobuf_c_message_free_unpacked(stored, NULL);
+    rc = ours ? df_nb_delete(nb, item->table, item->id, error) : 0;
+    return rc == -ENOENT ? 0 : rc;
+}
+
+/* The ports of a dead node, as of the database: this node may not have heard of all. */
+struct burial {
+    const char *host;
+    char **ids;
+    size_t n, room;
+};
+
+static void list_port(struct df_nb_change *change, void *arg)
+{
+    struct burial *burial = arg;
+    const Df__PortStatus *status = (const Df__PortStatus *)change->object;
+    if (change->event != DF_NB_SET || !status->chassis || strcmp(status->chassis, burial->host) != 0 ||
+        (status->has_attached && !status->attached && status->applied_version == 0))
+        return;
+    if (burial->n == burial->room) {
+        burial->room = burial->room ? 2 * burial->room : 64;
+        burial->ids = df_realloc(burial->ids, burial->room * sizeof(*burial->ids));
+    }
+    burial->ids[burial->n++] = df_strdup(change->id);
+}
+
+static int mark_dead(ProtobufCMessage **object, void *arg, struct df_error *error)
+{
+    Df__PortStatus *status = (Df__PortStatus *)*object;
+    const char *host = arg;
+    char reason[300];
+    if (!status->chassis || strcmp(status->chassis, host) != 0)
+        return df_error_set(error, -ECANCELED, "port_status '%s': not %s's any more", status->id, host);
+    snprintf(reason, sizeof(reason), "chassis %.200s is dead", host);
+    free(status->reason);
+    status->reason = df_strdup(reason);
+    status->has_attached = status->has_applied_version = true;
+    status->attached = false;
+    status->applied_version = 0;
+    return 0;
+}
+
+static int bury(struct df_nb *nb, const char *host, struct df_error *error)
+{
+    struct burial burial = {.host = host};
+    int rc = df_nb_list(nb, DF_NB_PORT_STATUS, list_port, &burial, error);
+    for (size_t i = 0; i < burial.n; i++) {
+        if (rc == 0)
+            rc = df_nb_edit(nb, DF_NB_PORT_STATUS, burial.ids[i], mark_dead, (void *)(uintptr_t)host, error);
+        if (rc == -ENOENT || rc == -ECANCELED)
+            rc = 0;
+        free(burial.ids[i]);
+    }
+    free(burial.ids);
+    return rc;
+}
+
+static int write_item(struct df_nb *nb, const struct item *item, const char *host, struct df_error *error)
+{
+    switch (item->what) {
+    case WRITE:
+        return write_row(nb, item, error);
+    case WITHDRAW:
+        return withdraw(nb, item, host, error);
+    case BURY:
+        break;
+    }
+    return bury(nb, item->id, error);
+}
+
+static struct item *take(struct df_outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->lock);
+    struct item *item = outbox->items;
+    if (item)
+        HASH_DEL(outbox->items, item);
+    pthread_mutex_unlock(&outbox->lock);
+    return item;
+}
+
+int df_outbox_write(struct df_outbox *outbox, struct df_nb *nb, const char *host, struct df_error *error)
+{
+    struct item *item;
+    int rc = 0;
+    while (rc == 0 && (item = take(outbox)) != NULL) {
+        rc = write_item(nb, item, host, error);
+        bool hopeless = rc == -EINVAL || rc == -EROFS || rc == -EBADMSG;
+        if (hopeless) {
+            df_log(DF_LOG_ERROR, "cannot tell the database of this node: %s", error->text);
+            rc = 0;
+        }
+        if (rc)
+            keep(outbox, item, true);
+        else
+            item_free(item);
+    }
+    return rc;
+}

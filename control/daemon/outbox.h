@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "dbsync/nb.h"
+
+/*
+ * Rows that this node wants written, from the control thread to the database's thread.
+ *
+ * Invariant: of each row only what was wanted last is kept, so the box is never larger than what a node says of itself,
+ * however long the database is away. A row is given up only when it was written, or can never be.
+ *
+ * Any thread.
+ */
+
+struct df_outbox;
+
+struct df_outbox *df_outbox_new(void);
+void df_outbox_free(struct df_outbox *outbox);
+
+/** Wants the row; copied. object NULL: wants it gone, if its chassis is this node. */
+void df_outbox_put(struct df_outbox *outbox, enum df_nb_table table, const char *id, const ProtobufCMessage *object);
+
+/** Wants the status of all ports of a dead node to say so. */
+void df_outbox_bury(struct df_outbox *outbox, const char *host);
+
+/**
+ * Writes what is wanted, until it is all written or the database fails. The thread that nb belongs to.
+ *
+ * @return 0, or a negative errno with error: call again
+ */
+int df_outbox_write(struct df_outbox *outbox, struct df_nb *nb, const char *host, struct df_error *error);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "control/model/store.h"
+#include "dbsync/nb.h"
+
+/*
+ * Which nodes are dead.
+ *
+ * A df-switchd registers once, by a row of table service, and holds the lease chassis-HOST as long as it lives and
+ * reaches the database. A node that registered and whose lease nobody has held for the grace time is dead. One that
+ * never registered (a switch of another make whose chassis row an operator wrote) is none of this module's business.
+ *
+ * Invariants:
+ * - While the database is away nobody dies, and for some time after it came back a missing lease means only that its
+ *   holder was not back yet: a restart of the database withdraws no tunnel.
+ * - df_object.dead of a chassis is as of the last df_liveness_settle(), and who watches df_object.alive is due when it
+ *   changes.
+ *
+ * Control thread.
+ */
+
+#define DF_LIVENESS_LEASE "chassis-" /* and the host name */
+#define DF_LIVENESS_TTL_S 5          /* a watcher hears of the end within this and a third of it (driver.h) */
+#define DF_LIVENESS_GRACE_MS 3000    /* so that a node is dead to all others within ten seconds */
+#define DF_LIVENESS_RETURN_MS 20000  /* after the database came back */
+#define DF_LIVENESS_BINARY "df-switchd"
+
+struct df_liveness;
+
+/** host: this node, which is never dead to itself. */
+struct df_liveness *df_liveness_new(struct df_store *store, const char *host);
+void df_liveness_free(struct df_liveness *liveness);
+
+/** An event of df_nb_sync(), of any kind. */
+void df_liveness_take(struct df_liveness *liveness, const struct df_nb_change *change, uint64_t now_ms);
+
+/** The database went away, or is back. */
+void df_liveness_database(struct df_liveness *liveness, bool away, uint64_t now_ms);
+
+/** Decides who is dead now. Returns whether that changed. */
+bool df_liveness_settle(struct df_liveness *liveness, uint64_t now_ms);
+
+/** When somebody may be dead by time alone, in the clock's milliseconds, or -1. */
+int64_t df_liveness_next_ms(const struct df_liveness *liveness);
+
+/** Who holds the lease of the node, or NULL. */
+const char *df_liveness_owner(const struct df_liveness *liveness, const char *host);
+
+/**
+ * Is this node the one that marks the ports of a dead node? All nodes that live come to the same answer: the one whose
+ * name and the dead one's hash the highest.
+ */
+bool df_liveness_is_undertaker(const struct df_liveness *liveness, const char *dead);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "dbsync/schema.h"
+
+/*
+ * Topics: whom a row concerns, in words that a database and a publisher can filter by. They are derived from the object
+ * alone, so every writer and every reader comes to the same ones.
+ *
+ *   network:ID          the network, its subnets and ports, the routers that are attached to it
+ *   chassis:HOST        ports that are bound to the node, or are to move there
+ *   secgroup:ID, address_group:ID, qospolicy:ID   the object
+ *   project:ID          what is left and belongs to a project
+ *   status              what nodes say of ports; no node asks for it
+ *
+ * They go by what a port needs, and not by its tenant alone: ports of a shared or external network belong to many
+ * tenants, and a node with one of them needs all. What has no topic concerns everybody: chassis, for one.
+ */
+
+/**
+ * The topics of an object, separated by single spaces, each once.
+ *
+ * @param topics the caller's, of malloc; NULL: it has none
+ * @return -ENOMEM
+ */
+int df_topics_of(enum df_nb_table table, const ProtobufCMessage *object, char **topics);
+
+/** "KIND:ID" as a topic: what could separate topics becomes "_". The caller's, of malloc; NULL: out of memory. */
+char *df_topic(const char *kind, const char *id);
+
+/** Is the word one of topics? NULL has none. */
+bool df_topics_have(const char *topics, const char *word);

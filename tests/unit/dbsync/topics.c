@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dbsync/topics.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+/* Whom a row concerns. */
+
+static const char *topics_of(enum df_nb_table table, const char *text)
+{
+    static char kept[1024];
+    struct df_error error;
+    ProtobufCMessage *object;
+    char *topics;
+    json_t *json = json_loads(text, 0, NULL);
+    cr_assert_eq(df_schema_from_json(table, json, &object, &error), 0, "%s", error.text);
+    cr_assert_eq(df_topics_of(table, object, &topics), 0);
+    snprintf(kept, sizeof(kept), "%s", topics ? topics : "everybody");
+    free(topics);
+    protobuf_c_message_free_unpacked(object, NULL);
+    json_decref(json);
+    return kept;
+}
+
+Test(topics, a_network_and_what_is_on_it_are_the_networks)
+{
+    cr_expect_str_eq(topics_of(DF_NB_LSWITCH, "{\"id\": \"n\", \"topic\": \"t\"}"), "network:n");
+    cr_expect_str_eq(topics_of(DF_NB_LSUBNET, "{\"id\": \"s\", \"lswitch\": \"n\", \"cidr\": \"10.0.0.0/24\"}"),
+                     "network:n");
+    cr_expect_str_eq(topics_of(DF_NB_LPORT, "{\"id\": \"p\", \"lswitch\": \"n\"}"), "network:n");
+}
+
+Test(topics, a_port_is_the_nodes_that_it_is_on_and_moves_to)
+{
+    cr_expect_str_eq(topics_of(DF_NB_LPORT, "{\"id\": \"p\", \"lswitch\": \"n\", \"binding\": {\"type\": \"chassis\", "
+                                            "\"chassis\": \"h1\", \"additional_chassis\": \"h2\"}}"),
+                     "network:n chassis:h1 chassis:h2");
+}
+
+#define ROUTER_PORT(id, lswitch)                                                                                       \
+    "{\"id\": \"" id "\", \"lswitch\": \"" lswitch "\", \"mac\": \"02:00:00:00:00:01\", \"network\": \"10.0.0.1/24\"}"
+
+Test(topics, a_router_is_all_its_networks_each_once)
+{
+    cr_expect_str_eq(topics_of(DF_NB_LROUTER,
+                               "{\"id\": \"r\", \"ports\": [" ROUTER_PORT("1", "a") ", " ROUTER_PORT(
+                                   "2", "b") ", " ROUTER_PORT("3", "a") "], \"gateways\": [{\"lswitch\": "
+                                                                        "\"ext\", \"lport\": \"g\"}]}"),
+                     "network:a network:b network:ext");
+}
+
+Test(topics, groups_and_policies_are_their_own)
+{
+    cr_expect_str_eq(topics_of(DF_NB_SECGROUP, "{\"id\": \"g\", \"topic\": \"t\"}"), "secgroup:g");
+    cr_expect_str_eq(topics_of(DF_NB_ADDRESS_GROUP, "{\"id\": \"g\"}"), "address_group:g");
+    cr_expect_str_eq(topics_of(DF_NB_QOSPOLICY, "{\"id\": \"q\"}"), "qospolicy:q");
+}
+
+Test(topics, the_rest_is_its_projects_or_everybodys)
+{
+    cr_expect_str_eq(topics_of(DF_NB_FLOATINGIP, "{\"id\": \"f\", \"topic\": \"a b\"}"), "project:a_b");
+    cr_expect_str_eq(topics_of(DF_NB_CHASSIS, "{\"id\": \"h\"}"), "everybody");
+    cr_expect_str_eq(topics_of(DF_NB_PORT_STATUS, "{\"id\": \"p\", \"lport\": \"p\", \"chassis\": \"h\"}"), "status");
+}
+
+Test(topics, a_word_is_found_whole_only)
+{
+    cr_expect(df_topics_have("ab cd ef", "ab"));
+    cr_expect(df_topics_have("ab cd ef", "cd"));
+    cr_expect(df_topics_have("ab cd ef", "ef"));
+    cr_expect_not(df_topics_have("ab cd ef", "c"));
+    cr_expect_not(df_topics_have("ab cd ef", "b"));
+    cr_expect_not(df_topics_have(NULL, "ab"));
+}
