@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
@@ -6,10 +7,10 @@
 #include <string.h>
 
 #include "dbsync/commands/command.h"
+#include "dbsync/db_options.h"
+#include "dbsync/pubsub/announcer.h"
 
 /* df-db: the northbound database by hand. Commands are in commands/. */
-
-#define DEFAULT_DB "lmdb:/var/lib/dragonflow/nb"
 
 static const struct df_command *const commands[] = {
     &df_command_init,   &df_command_load, &df_command_dump,   &df_command_list,  &df_command_get,
@@ -19,17 +20,18 @@ static const struct df_command *const commands[] = {
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 
 struct options {
-    const char *db;
+    struct df_db_options db;
+    const char *announce; /* endpoint of a publisher; NULL: none */
     bool json, help, version;
 };
 
 static void print_options(FILE *to)
 {
-    fprintf(to, "Options:\n"
-                "      --db DRIVER:LOCATION  the database (default: $DF_DB, or " DEFAULT_DB ")\n"
-                "      --json                print JSON, for programs\n"
-                "  -h, --help                print help, also for a command\n"
-                "  -V, --version             print the version\n");
+    fprintf(to, "Options:\n" DF_DB_OPTIONS_HELP
+                "      --announce ENDPOINT    tell a df-publisher of this machine of writes (its --ipc)\n"
+                "      --json                 print JSON, for programs\n"
+                "  -h, --help                 print help, also for a command\n"
+                "  -V, --version              print the version\n");
 }
 
 static void print_usage(FILE *to)
@@ -52,9 +54,10 @@ static int print_command_usage(FILE *to, const struct df_command *command)
 
 static bool parse_options(int argc, char **argv, struct options *options)
 {
-    enum { OPTION_DB = 256, OPTION_JSON };
+    enum { OPTION_JSON = 256, OPTION_ANNOUNCE };
     static const struct option long_options[] = {
-        {"db", required_argument, NULL, OPTION_DB},
+        DF_DB_OPTIONS_LONG,
+        {"announce", required_argument, NULL, OPTION_ANNOUNCE},
         {"json", no_argument, NULL, OPTION_JSON},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
@@ -63,8 +66,8 @@ static bool parse_options(int argc, char **argv, struct options *options)
     int option;
     while ((option = getopt_long(argc, argv, "hV", long_options, NULL)) != -1) {
         switch (option) {
-        case OPTION_DB:
-            options->db = optarg;
+        case OPTION_ANNOUNCE:
+            options->announce = optarg;
             break;
         case OPTION_JSON:
             options->json = true;
@@ -76,7 +79,9 @@ static bool parse_options(int argc, char **argv, struct options *options)
             options->version = true;
             break;
         default:
-            return false;
+            if (!df_db_options_take(&options->db, option, optarg))
+                return false;
+            break;
         }
     }
     return true;
@@ -90,32 +95,43 @@ static const struct df_command *find_command(const char *name)
     return NULL;
 }
 
-/* Cuts "driver:location" in two, in place. */
-static bool split_db(char *db, struct df_command_context *context)
-{
-    char *colon = strchr(db, ':');
-    if (!colon || colon == db || !colon[1])
-        return false;
-    *colon = '\0';
-    context->driver = db;
-    context->location = colon + 1;
-    return true;
-}
-
-static int run_command(const struct df_command *command, struct df_command_context *context, int argc, char **argv)
+/* Opens the database as the command wants it, and tells a publisher of its writes if there is one to be told. */
+static int open_database(const struct df_command *command, const struct options *options,
+                         struct df_command_context *context, struct df_announcer **announcer)
 {
     struct df_error error;
-    if (command->access != DF_COMMAND_NO_DB) {
-        struct df_db_config config = {
-            .location = context->location,
-            .create = command->access == DF_COMMAND_CREATE,
-            .read_only = command->access == DF_COMMAND_READ,
-        };
-        if (df_nb_open(context->driver, &config, &context->nb, &error))
-            return df_command_fail("%s", error.text);
+    struct df_db_config config;
+    const struct df_db_driver *driver;
+    *announcer = NULL;
+    int rc = df_db_options_config(&options->db, &driver, &config, &error);
+    if (rc) {
+        df_command_fail("%s", error.text);
+        return rc == -EINVAL ? DF_EXIT_USAGE : DF_EXIT_ERROR;
     }
-    int code = command->run(context, argc, argv);
+    config.create = command->access == DF_COMMAND_CREATE;
+    config.read_only = command->access == DF_COMMAND_READ;
+    context->driver = driver->name;
+    context->location = config.location;
+    rc = df_nb_open(driver->name, &config, &context->nb, &error);
+    if (rc == 0 && options->announce)
+        rc = df_announcer_new(options->announce, announcer, &error);
+    if (rc)
+        return df_command_fail("%s", error.text);
+    df_nb_set_announcer(context->nb, *announcer);
+    return DF_EXIT_OK;
+}
+
+static int run_command(const struct df_command *command, const struct options *options,
+                       struct df_command_context *context, int argc, char **argv)
+{
+    struct df_announcer *announcer = NULL;
+    int code = DF_EXIT_OK;
+    if (command->access != DF_COMMAND_NO_DB)
+        code = open_database(command, options, context, &announcer);
+    if (code == DF_EXIT_OK)
+        code = command->run(context, argc, argv);
     df_nb_close(context->nb);
+    df_announcer_free(announcer);
     if (code == DF_EXIT_OK && (fflush(stdout) || ferror(stdout)))
         code = df_command_fail("cannot write the output");
     return code;
@@ -134,17 +150,7 @@ static int start_command(const struct options *options, int argc, char **argv)
     if (argc - 1 < command->min_args || argc - 1 > command->max_args)
         return print_command_usage(stderr, command);
 
-    const char *db = options->db ? options->db : getenv("DF_DB");
-    char *copy = strdup(db ? db : DEFAULT_DB);
-    if (!copy)
-        return df_command_fail("out of memory");
-    int code = DF_EXIT_USAGE;
-    if (split_db(copy, &context))
-        code = run_command(command, &context, argc - 1, argv + 1);
-    else
-        df_command_fail("the database must be DRIVER:LOCATION, not '%s'", db);
-    free(copy);
-    return code;
+    return run_command(command, options, &context, argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)

@@ -48,7 +48,7 @@ static int settle_version(struct df_nb *nb, const struct df_db_config *config, s
     struct df_transaction txn;
     struct df_transaction_row row;
     int rc;
-    df_transaction_init(&txn, nb->driver, nb->db);
+    df_transaction_init(&txn, nb->driver, nb->db, nb->announcer);
     do {
         df_transaction_clear(&txn);
         rc = df_transaction_read(&txn, SCHEMA_TABLE, SCHEMA_ID, &row, error);
@@ -98,6 +98,7 @@ void df_nb_close(struct df_nb *nb)
         return;
     nb->driver->close(nb->db);
     df_nb_forget_topics(nb);
+    df_nb_feed_forget(&nb->feed);
     free(nb);
 }
 
@@ -118,6 +119,11 @@ int df_nb_get(struct df_nb *nb, enum df_nb_table table, const char *id, Protobuf
 {
     struct decode decode = {table, object, error};
     return nb->driver->get(nb->db, df_schema_table(table)->name, id, decode_row, &decode, error);
+}
+
+void df_nb_set_announcer(struct df_nb *nb, struct df_announcer *announcer)
+{
+    nb->announcer = announcer;
 }
 
 int df_nb_lease(struct df_nb *nb, const char *name, const char *owner, unsigned ttl, struct df_error *error)

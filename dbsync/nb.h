@@ -109,6 +109,17 @@ int df_nb_sync_fd(struct df_nb *nb);
 int df_nb_follow(struct df_nb *nb, const char *const *topics, size_t n, df_nb_change_cb cb, void *arg,
                  struct df_error *error);
 
+/**
+ * From now on news come by a feed, which stays the caller's and must outlive the handle; the driver's watch stands in
+ * while no publisher is heard of. Before the first df_nb_sync().
+ */
+struct df_feed;
+void df_nb_set_feed(struct df_nb *nb, struct df_feed *feed);
+
+/** From now on a publisher of this machine is told of each commit (pubsub/announcer.h); it stays the caller's. */
+struct df_announcer;
+void df_nb_set_announcer(struct df_nb *nb, struct df_announcer *announcer);
+
 /** The next df_nb_sync() begins with a snapshot. */
 void df_nb_resync(struct df_nb *nb);
 

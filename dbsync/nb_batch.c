@@ -85,7 +85,7 @@ static int stage_items(struct df_nb_batch *batch, struct df_transaction *txn, si
 static int flush(struct df_nb_batch *batch, struct df_error *error)
 {
     struct df_transaction txn;
-    df_transaction_init(&txn, batch->nb->driver, batch->nb->db);
+    df_transaction_init(&txn, batch->nb->driver, batch->nb->db, batch->nb->announcer);
     qsort(batch->items, batch->n, sizeof batch->items[0], compare_items);
     size_t n = batch->n;
     int rc = 0, lost = 0;

@@ -71,6 +71,15 @@ static bool only_less(const struct df_nb *nb, char *const *topics, size_t n)
     return n > 0;
 }
 
+/* A late message of a feed must not undo what is newer. */
+static int tell_and_note(const struct df_db_row *row, void *arg)
+{
+    struct df_nb_teller *teller = arg;
+    if (teller->nb->feed.feed)
+        df_nb_feed_note(teller->nb, row);
+    return df_nb_tell_row(row, arg);
+}
+
 int df_nb_follow(struct df_nb *nb, const char *const *topics, size_t n, df_nb_change_cb cb, void *arg,
                  struct df_error *error)
 {
@@ -82,11 +91,14 @@ int df_nb_follow(struct df_nb *nb, const char *const *topics, size_t n, df_nb_ch
     df_nb_forget_topics(nb);
     nb->topics = copy;
     nb->n_topics = n;
-    if (!nb->driver->follow) {
+    struct df_feed *feed = nb->feed.deaf ? NULL : nb->feed.feed;
+    int rc = feed && nb->synced ? feed->ops->follow(feed, (const char *const *)copy, n, error) : 0;
+    if (rc == 0 && !nb->driver->follow) {
         nb->synced = nb->synced && less;
         return 0;
     }
-    int rc = nb->driver->follow(nb->db, (const char *const *)copy, n, df_nb_tell_row, &teller, error);
+    if (rc == 0)
+        rc = nb->driver->follow(nb->db, (const char *const *)copy, n, tell_and_note, &teller, error);
     if (rc) /* what it did not come to tell is told by a snapshot */
         nb->synced = false;
     return rc ? rc : teller.events;

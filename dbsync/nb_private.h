@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "dbsync/feed.h"
 #include "dbsync/nb.h"
 #include "dbsync/transaction.h"
 
 /* What the files of the NB API share. */
+
+struct known;
+
+/* News by a feed (nb_feed.c). */
+struct df_nb_feed {
+    struct df_feed *feed; /* NULL: news come by the driver's watch */
+    bool deaf;            /* no publisher is heard of: the driver's watch stands in */
+    struct known *now, *before;
+};
 
 struct df_nb {
     const struct df_db_driver *driver;
@@ -13,6 +23,8 @@ struct df_nb {
     uint64_t revision;
     char **topics; /* followed, sorted */
     size_t n_topics;
+    struct df_nb_feed feed;
+    struct df_announcer *announcer; /* NULL: nobody is told of commits */
 };
 
 /** Does it concern a topic that is followed? */
@@ -25,7 +37,7 @@ void df_nb_forget_topics(struct df_nb *nb);
 int df_nb_tell_row(const struct df_db_row *row, void *arg);
 
 struct df_nb_teller {
-    const struct df_nb *nb;
+    struct df_nb *nb;
     df_nb_change_cb cb;
     void *arg;
     int events;
@@ -38,3 +50,12 @@ struct df_nb_teller {
 /** Stages one object into a transaction, see df_nb_write(). */
 int df_nb_stage(struct df_transaction *txn, enum df_nb_write how, enum df_nb_table table,
                 const ProtobufCMessage *object, struct df_error *error);
+
+/** A callback for a feed's rows, as df_nb_tell_row(). */
+int df_nb_feed_row(const struct df_feed_row *row, void *arg);
+
+/** The row was told: news of it that are not newer are none. */
+void df_nb_feed_note(struct df_nb *nb, const struct df_db_row *row);
+
+/** Forgets what was told. */
+void df_nb_feed_forget(struct df_nb_feed *feed);

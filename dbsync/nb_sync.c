@@ -76,19 +76,47 @@ static int tell_snapshot(struct df_nb *nb, struct df_nb_teller *teller, struct d
     return 0;
 }
 
+/* Listens before a snapshot is taken, so that no change comes between the two. */
+static int listen_to_news(struct df_nb *nb, struct df_error *error)
+{
+    struct df_feed *feed = nb->feed.feed;
+    if (!feed || nb->feed.deaf) {
+        nb->driver->watch_fd(nb->db);
+        return 0;
+    }
+    df_nb_feed_forget(&nb->feed);
+    return feed->ops->follow(feed, (const char *const *)nb->topics, nb->n_topics, error);
+}
+
+/* A publisher that is heard again is listened to again, by way of a snapshot. */
+static int take_news(struct df_nb *nb, struct df_nb_teller *teller, struct df_error *error)
+{
+    struct df_feed *feed = nb->feed.feed;
+    int rc = feed ? feed->ops->take(feed, df_nb_feed_row, teller, error) : -ENOTCONN;
+    bool deaf = feed && rc == -ENOTCONN;
+    if (deaf != nb->feed.deaf) {
+        nb->feed.deaf = deaf;
+        return -ESTALE;
+    }
+    return rc == -ENOTCONN ? nb->driver->watch(nb->db, &nb->revision, df_nb_tell_row, teller, error) : rc;
+}
+
 int df_nb_sync(struct df_nb *nb, df_nb_change_cb cb, void *arg, struct df_error *error)
 {
     struct df_nb_teller teller = {.nb = nb, .cb = cb, .arg = arg};
-    int rc = -ESTALE;
-    if (nb->synced)
-        rc = nb->driver->watch(nb->db, &nb->revision, df_nb_tell_row, &teller, error);
+    int rc = nb->synced ? take_news(nb, &teller, error) : -ESTALE;
     if (rc == -ESTALE) {
         nb->synced = false;
-        /* First, so that no change comes between the snapshot and the first look at the descriptor. */
-        nb->driver->watch_fd(nb->db);
-        rc = tell_snapshot(nb, &teller, error);
+        rc = listen_to_news(nb, error);
+        if (rc == 0)
+            rc = tell_snapshot(nb, &teller, error);
     }
     return rc ? rc : teller.events;
+}
+
+void df_nb_set_feed(struct df_nb *nb, struct df_feed *feed)
+{
+    nb->feed.feed = feed;
 }
 
 void df_nb_resync(struct df_nb *nb)
@@ -98,7 +126,8 @@ void df_nb_resync(struct df_nb *nb)
 
 int df_nb_sync_fd(struct df_nb *nb)
 {
-    int fd = nb->driver->watch_fd(nb->db);
+    struct df_feed *feed = nb->feed.feed;
+    int fd = feed && !nb->feed.deaf ? feed->ops->fd(feed) : nb->driver->watch_fd(nb->db);
     return fd < 0 ? -1 : fd;
 }
 

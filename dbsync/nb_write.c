@@ -203,7 +203,7 @@ static int stage_delete(struct df_transaction *txn, const struct work *work, str
 static int attempt(struct df_nb *nb, stage_fn stage, struct work *work, struct df_error *error)
 {
     struct df_transaction txn;
-    df_transaction_init(&txn, nb->driver, nb->db);
+    df_transaction_init(&txn, nb->driver, nb->db, nb->announcer);
     int rc = -EAGAIN;
     for (int i = 0; i < DF_NB_ATTEMPTS && rc == -EAGAIN; i++) {
         rc = stage(&txn, work, error);

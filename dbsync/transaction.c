@@ -10,9 +10,10 @@
 
 #define OWN_TOPIC "own" /* a topic that nobody follows */
 
-void df_transaction_init(struct df_transaction *txn, const struct df_db_driver *driver, struct df_db *db)
+void df_transaction_init(struct df_transaction *txn, const struct df_db_driver *driver, struct df_db *db,
+                         struct df_announcer *announcer)
 {
-    *txn = (struct df_transaction){.driver = driver, .db = db};
+    *txn = (struct df_transaction){.driver = driver, .db = db, .announcer = announcer};
 }
 
 void df_transaction_clear(struct df_transaction *txn)
@@ -23,7 +24,7 @@ void df_transaction_clear(struct df_transaction *txn)
     }
     free(txn->ops);
     free(txn->claims);
-    df_transaction_init(txn, txn->driver, txn->db);
+    df_transaction_init(txn, txn->driver, txn->db, txn->announcer);
 }
 
 static int keep_row(const struct df_db_row *row, void *arg)
@@ -98,6 +99,8 @@ int df_transaction_commit(struct df_transaction *txn, struct df_error *error)
     size_t failed;
     uint64_t revision;
     rc = txn->driver->commit(txn->db, ops, txn->n_ops, &failed, &revision, error);
+    if (rc == 0 && txn->announcer)
+        df_announcer_tell(txn->announcer, ops, txn->n_ops, revision);
     free(ops);
     return rc;
 }

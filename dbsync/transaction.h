@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dbsync/driver.h"
+#include "dbsync/pubsub/announcer.h"
 #include "dbsync/schema.h"
 
 /*
@@ -36,6 +37,7 @@ struct df_transaction_claim {
 struct df_transaction {
     const struct df_db_driver *driver;
     struct df_db *db;
+    struct df_announcer *announcer;
     struct df_transaction_op *ops;
     size_t n_ops, max_ops;
     struct df_transaction_claim *claims; /* unique keys taken by this transaction */
@@ -50,7 +52,9 @@ struct df_transaction_row {
     size_t len;
 };
 
-void df_transaction_init(struct df_transaction *txn, const struct df_db_driver *driver, struct df_db *db);
+/** announcer: is told of the commit; NULL: nobody is. */
+void df_transaction_init(struct df_transaction *txn, const struct df_db_driver *driver, struct df_db *db,
+                         struct df_announcer *announcer);
 
 /** Forgets everything staged, for another attempt or for good. */
 void df_transaction_clear(struct df_transaction *txn);

@@ -8,6 +8,7 @@
 
 #include "control/daemon/config_file.h"
 #include "control/daemon/config_keys.h"
+#include "dbsync/pubsub/curve.h"
 
 #define LIST_MAX 1024
 
@@ -221,6 +222,38 @@ static int read_password(struct df_config *config, const char *path, struct df_e
                                            from, config->db_password_file);
 }
 
+/* CURVE needs all three. */
+static int read_zmq_keys(struct df_config *config, const char *path, struct df_error *error)
+{
+    struct df_error why;
+    const char *own = config->zmq_key_file, *server = config->zmq_server_key_file;
+    if (!*own && !*server)
+        return 0;
+    int rc =
+        *own && *server ? 0 : df_error_set(&why, -EINVAL, "key_file and server_key_file: set both, or none of them");
+    if (rc == 0)
+        rc = df_curve_read_key(own, "public", config->zmq_public_key, &why);
+    if (rc == 0)
+        rc = df_curve_read_key(own, "secret", config->zmq_secret_key, &why);
+    if (rc == 0)
+        rc = df_curve_read_key(server, "public", config->zmq_server_key, &why);
+    return rc == 0 ? 0 : df_error_set(error, -EINVAL, "%s: [df_zmq] %.400s", path ? path : "configuration", why.text);
+}
+
+/* Pub/sub of a database is the watch of that database. */
+static int check_pub_sub(const struct df_config *config, const char *path, struct df_error *error)
+{
+    size_t len = strcspn(config->pub_sub_driver, "_");
+    bool zmq = strncmp(config->pub_sub_driver, "zmq", 3) == 0;
+    if (!config->pub_sub || zmq ||
+        (strlen(config->nb_db_class) == len && strncmp(config->nb_db_class, config->pub_sub_driver, len) == 0))
+        return 0;
+    return df_error_set(error, -EINVAL,
+                        "%s: [df] pub_sub_driver %s is the watch of that database, and nb_db_class is %s: set "
+                        "zmq_pubsub_driver, or that database",
+                        path ? path : "configuration", config->pub_sub_driver, config->nb_db_class);
+}
+
 static int fill_in_host(struct df_config *config)
 {
     if (*config->host) /* NOLINT(clang-analyzer-core.NullDereference): it has its default */
@@ -250,6 +283,10 @@ int df_config_load(const char *path, struct df_config **config, struct df_error 
     rc = check_underlay(made, path, error);
     if (rc == 0)
         rc = read_password(made, path, error);
+    if (rc == 0)
+        rc = read_zmq_keys(made, path, error);
+    if (rc == 0)
+        rc = check_pub_sub(made, path, error);
     if (rc == 0)
         rc = fill_in_host(made);
     if (rc != 0)
@@ -426,6 +463,24 @@ struct df_db_config df_config_database(const struct df_config *config)
                                  .cert = or_null(config->db_cert),
                                  .key = or_null(config->db_key),
                                  .timeout_ms = config->db_timeout_ms};
+}
+
+static void log_subscriber(void *arg, const char *text)
+{
+    (void)arg;
+    df_log(DF_LOG_WARNING, "%s", text);
+}
+
+bool df_config_subscriber(const struct df_config *config, struct df_subscriber_config *subscriber)
+{
+    *subscriber = (struct df_subscriber_config){.publishers = (const char *const *)config->publishers_ips,
+                                                .port = (uint16_t)config->publisher_port,
+                                                .log = log_subscriber};
+    if (*config->zmq_server_key)
+        subscriber->curve = (struct df_curve){.public_key = config->zmq_public_key,
+                                              .secret_key = config->zmq_secret_key,
+                                              .server_key = config->zmq_server_key};
+    return config->pub_sub && strncmp(config->pub_sub_driver, "zmq", 3) == 0;
 }
 
 struct df_underlay_config df_config_underlay(const struct df_config *config)

@@ -8,6 +8,7 @@
 #include "control/log.h"
 #include "control/underlay/underlay.h"
 #include "dbsync/driver.h"
+#include "dbsync/pubsub/subscriber.h"
 #include "fastpath/conn/conn.h"
 
 /*
@@ -29,6 +30,10 @@ struct df_config {
     char *nb_db_class;
     char *remote_db_hosts; /* of a driver other than lmdb */
     bool selective;
+    bool pub_sub;
+    char *pub_sub_driver;
+    char **publishers_ips;
+    uint32_t publisher_port;
     char **apps_list; /* ends with NULL */
     char *apps_dir;
     char *local_ip;
@@ -45,6 +50,9 @@ struct df_config {
     char *db_password;                /* what the file says */
     char *db_ca, *db_cert, *db_key;   /* files */
     uint32_t db_timeout_ms;
+    /* [df_zmq] */
+    char *zmq_key_file, *zmq_server_key_file; /* empty: no CURVE */
+    char zmq_public_key[41], zmq_secret_key[41], zmq_server_key[41];
     /* [fastpath] */
     char *backend;
     char *workers;       /* lcores, for df_config_lcores() */
@@ -112,6 +120,9 @@ int df_config_lcores(const char *text, unsigned *lcores, unsigned max);
 
 /** Where the northbound database is and how to be let in; strings are the configuration's. */
 struct df_db_config df_config_database(const struct df_config *config);
+
+/** Where publishers are, and this node's keys; strings are the configuration's. False: no pub/sub by ZeroMQ. */
+bool df_config_subscriber(const struct df_config *config, struct df_subscriber_config *subscriber);
 
 /** The underlay's keys of [df], as the controller wants them; strings are the configuration's. */
 struct df_underlay_config df_config_underlay(const struct df_config *config);

@@ -91,6 +91,15 @@ const struct df_config_key df_config_keys[] = {
     KEY("df", "enable_selective_topology_distribution", DF_CONFIG_BOOL, selective, "false",
         "Hear only of networks, groups and routers that ports of this node need, and not of the whole cloud. For\n"
         "more than a few hundred nodes."),
+    KEY("df", "enable_df_pub_sub", DF_CONFIG_BOOL, pub_sub, "false",
+        "Hear of changes by publishers (df-publisher) rather than by watching the database."),
+    KEY("df", "pub_sub_driver", DF_CONFIG_CHOICE, pub_sub_driver, "zmq_pubsub_driver",
+        "By what. With redis and etcd it is the watch of the database itself, which must be that one.",
+        .choices = "zmq_pubsub_driver|redis_db_pubsub_driver|etcd_pubsub_driver"),
+    KEY("df", "publishers_ips", DF_CONFIG_COMMAS, publishers_ips, "127.0.0.1",
+        "Where publishers are: HOST or HOST:PORT, separated by commas."),
+    KEY("df", "publisher_port", DF_CONFIG_UINT, publisher_port, "8866", "Port of those that are named without one.",
+        .min = 1, .max = 65535),
     KEY("df", "apps_list", DF_CONFIG_COMMAS, apps_list, "l2,l3,portsec,dhcp,secgroup,tunneling",
         "Network services to load, separated by commas.", .check = check_app),
     KEY("df", "apps_dir", DF_CONFIG_TEXT, apps_dir, DF_APPS_DIR, "Where the services' df_app_NAME.so are.",
@@ -129,6 +138,13 @@ const struct df_config_key df_config_keys[] = {
     KEY("database", "key", DF_CONFIG_TEXT, db_key, "", "Its key (PEM).", .check = check_file),
     KEY("database", "timeout_ms", DF_CONFIG_UINT, db_timeout_ms, "5000",
         "Milliseconds that an answer of the database may take.", .min = 100, .max = 60000),
+
+    KEY("df_zmq", "key_file", DF_CONFIG_TEXT, zmq_key_file, "",
+        "This node's pair of CURVE keys, as df-publisher --make-keys prints it. Empty: publishers are not asked who\n"
+        "they are, and speak in clear.",
+        .check = check_file),
+    KEY("df_zmq", "server_key_file", DF_CONFIG_TEXT, zmq_server_key_file, "",
+        "The publishers' public key: a line \"public KEY\".", .check = check_file),
 
     KEY("fastpath", "backend", DF_CONFIG_CHOICE, backend, "fastpath",
         "What moves packets: fastpath is DPDK, null only counts entries and needs no DPDK.",

@@ -39,6 +39,7 @@ struct df_db_thread {
 
     /* The thread's own. */
     struct df_nb *nb;
+    struct df_feed *feed; /* NULL: none */
     char lease[300];
     bool in_sync;
     bool leased;       /* has been held by this process */
@@ -98,8 +99,16 @@ static int open_database(struct df_db_thread *thread)
 {
     if (thread->nb)
         return thread->leased && now_ms() < thread->renew_ms ? 0 : take_lease(thread);
+    if (thread->config.subscriber && !thread->feed) {
+        int rc = df_subscriber_new(thread->config.subscriber, &thread->feed, &thread->error);
+        if (rc != 0)
+            return rc;
+    }
     int rc = df_nb_open(thread->config.driver, &thread->config.database, &thread->nb, &thread->error);
-    return rc != 0 ? rc : take_lease(thread);
+    if (rc != 0)
+        return rc;
+    df_nb_set_feed(thread->nb, thread->feed);
+    return take_lease(thread);
 }
 
 /* A handle that was opened anew follows nothing yet, so the wish stays. */
@@ -107,8 +116,8 @@ static int follow(struct df_db_thread *thread, int *events)
 {
     pthread_mutex_lock(&thread->lock);
     struct wish wish = thread->wish;
-    thread->wish.topics = NULL;
-    thread->wish.is_new = false;
+    if (wish.is_new)
+        thread->wish = (struct wish){0};
     pthread_mutex_unlock(&thread->lock);
     if (!wish.is_new)
         return 0;
@@ -225,6 +234,8 @@ static void *run(void *arg)
     if (thread->nb && thread->leased && !thread->lease_lost && thread->in_sync)
         df_nb_release(thread->nb, thread->lease, NULL);
     df_nb_close(thread->nb);
+    if (thread->feed)
+        thread->feed->ops->close(thread->feed);
     return NULL;
 }
 

@@ -3,6 +3,7 @@
 
 #include "control/daemon/db_queue.h"
 #include "control/daemon/outbox.h"
+#include "dbsync/pubsub/subscriber.h"
 
 /*
  * The thread that speaks with the northbound database, so that one which is slow or does not answer keeps nobody
@@ -19,9 +20,10 @@ struct df_db_thread_config {
     const char *driver;
     struct df_db_config database;
     const char *host;
-    const char *owner;         /* of the lease: the same for a process that takes this one's place on this machine */
-    const char *const *topics; /* to follow from the start (df_nb_follow()); copied */
-    size_t n_topics;           /* 0: everything */
+    const char *owner; /* of the lease: the same for a process that takes this one's place on this machine */
+    const struct df_subscriber_config *subscriber; /* NULL: changes are heard of from the database */
+    const char *const *topics;                     /* to follow from the start (df_nb_follow()); copied */
+    size_t n_topics;                               /* 0: everything */
 };
 
 /** Starts it. The queue and the outbox stay the caller's; strings too. NULL: no memory, no thread. */

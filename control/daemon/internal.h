@@ -37,6 +37,7 @@ struct df_daemon {
     struct df_waits *waits;
     struct df_dumps *dumps;
     struct df_sync *sync;
+    struct df_subscriber_config subscriber;
     char owner[512]; /* of the lease on the host's name */
 
     struct event *signals[3];

@@ -198,6 +198,8 @@ static int start_sync(struct df_daemon *daemon)
         .after = end_work,
     };
     name_owner(daemon);
+    if (df_config_subscriber(daemon->config, &daemon->subscriber))
+        config.subscriber = &daemon->subscriber;
     daemon->sync = df_sync_new(&config);
     return daemon->sync ? 0 : -ENOMEM;
 }

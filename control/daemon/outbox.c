@@ -24,13 +24,17 @@ struct item {
 };
 
 struct df_outbox {
+    const char *driver;
+    struct df_db_config database;
     pthread_mutex_t lock;
     struct item *items; /* in order of the first wish */
 };
 
-struct df_outbox *df_outbox_new(void)
+struct df_outbox *df_outbox_new(const char *driver, const struct df_db_config *database)
 {
     struct df_outbox *outbox = df_alloc(sizeof(*outbox));
+    outbox->driver = driver;
+    outbox->database = *database;
     pthread_mutex_init(&outbox->lock, NULL);
     return outbox;
 }
@@ -169,10 +173,22 @@ static int mark_dead(ProtobufCMessage **object, void *arg, struct df_error *erro
     return 0;
 }
 
-static int bury(struct df_nb *nb, const char *host, struct df_error *error)
+/* By a handle of its own: that of a selective node does not tell of what others say of their ports. */
+static int list_ports(const struct df_outbox *outbox, struct burial *burial, struct df_error *error)
+{
+    struct df_nb *nb;
+    int rc = df_nb_open(outbox->driver, &outbox->database, &nb, error);
+    if (rc)
+        return rc;
+    rc = df_nb_list(nb, DF_NB_PORT_STATUS, list_port, burial, error);
+    df_nb_close(nb);
+    return rc;
+}
+
+static int bury(struct df_outbox *outbox, struct df_nb *nb, const char *host, struct df_error *error)
 {
     struct burial burial = {.host = host};
-    int rc = df_nb_list(nb, DF_NB_PORT_STATUS, list_port, &burial, error);
+    int rc = list_ports(outbox, &burial, error);
     for (size_t i = 0; i < burial.n; i++) {
         if (rc == 0)
             rc = df_nb_edit(nb, DF_NB_PORT_STATUS, burial.ids[i], mark_dead, (void *)(uintptr_t)host, error);
@@ -184,7 +200,8 @@ static int bury(struct df_nb *nb, const char *host, struct df_error *error)
     return rc;
 }
 
-static int write_item(struct df_nb *nb, const struct item *item, const char *host, struct df_error *error)
+static int write_item(struct df_outbox *outbox, struct df_nb *nb, const struct item *item, const char *host,
+                      struct df_error *error)
 {
     switch (item->what) {
     case WRITE:
@@ -194,7 +211,7 @@ static int write_item(struct df_nb *nb, const struct item *item, const char *hos
     case BURY:
         break;
     }
-    return bury(nb, item->id, error);
+    return bury(outbox, nb, item->id, error);
 }
 
 static struct item *take(struct df_outbox *outbox)
@@ -212,7 +229,7 @@ int df_outbox_write(struct df_outbox *outbox, struct df_nb *nb, const char *host
     struct item *item;
     int rc = 0;
     while (rc == 0 && (item = take(outbox)) != NULL) {
-        rc = write_item(nb, item, host, error);
+        rc = write_item(outbox, nb, item, host, error);
         bool hopeless = rc == -EINVAL || rc == -EROFS || rc == -EBADMSG;
         if (hopeless) {
             df_log(DF_LOG_ERROR, "cannot tell the database of this node: %s", error->text);

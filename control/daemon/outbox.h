@@ -14,7 +14,8 @@
 
 struct df_outbox;
 
-struct df_outbox *df_outbox_new(void);
+/** driver and database: for what needs a handle of its own; strings stay the caller's. */
+struct df_outbox *df_outbox_new(const char *driver, const struct df_db_config *database);
 void df_outbox_free(struct df_outbox *outbox);
 
 /** Wants the row; copied. object NULL: wants it gone, if its chassis is this node. */

@@ -153,7 +153,8 @@ static int start(struct df_sync *sync)
     struct df_db_thread_config config = {.driver = sync->config.driver,
                                          .database = sync->config.database,
                                          .host = sync->config.host,
-                                         .owner = sync->config.owner};
+                                         .owner = sync->config.owner,
+                                         .subscriber = sync->config.subscriber};
     size_t n;
     bool less;
     if (!sync->queue || !sync->outbox)
@@ -178,7 +179,7 @@ struct df_sync *df_sync_new(const struct df_sync_config *config)
         return NULL;
     sync->config = *config;
     sync->queue = df_db_queue_new();
-    sync->outbox = df_outbox_new();
+    sync->outbox = df_outbox_new(config->driver, &config->database);
     if (start(sync) == 0)
         return sync;
     df_sync_free(sync);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "control/controller.h"
+#include "dbsync/pubsub/subscriber.h"
 
 /*
  * The daemon's line to the northbound database, on the control thread's side: feeds the changes that the database's
@@ -24,7 +25,8 @@ struct df_sync_config {
     const char *driver;
     struct df_db_config database;
     const char *host;
-    const char *owner; /* see db_thread.h */
+    const char *owner;                             /* see db_thread.h */
+    const struct df_subscriber_config *subscriber; /* likewise */
     struct df_controller *controller;
     /** Changes were taken (also at the first answer, when there were none): settle. */
     void (*changed)(void *arg);

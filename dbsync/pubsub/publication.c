@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dbsync/pubsub/publication.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 255
+
+static bool is_name(const char *text)
+{
+    return text && *text && strlen(text) <= NAME_MAX_BYTES;
+}
+
+static const char *row_fault(const Df__PublishedRow *row)
+{
+    if (!is_name(row->table))
+        return "a row without a table";
+    if (!is_name(row->id))
+        return "a row without an id";
+    return NULL;
+}
+
+static const char *fault(const Df__Publication *publication, const void *topic, size_t topic_len)
+{
+    size_t end = strlen(DF_PUBLICATION_END);
+    if (publication->n_rows > DF_PUBLICATION_ROWS_MAX)
+        return "too many rows";
+    if (!publication->has_revision)
+        return "no revision";
+    for (size_t i = 0; i < publication->n_rows; i++)
+        if (row_fault(publication->rows[i]))
+            return row_fault(publication->rows[i]);
+    if (!topic)
+        return NULL;
+    if (!is_name(publication->publisher))
+        return "no publisher";
+    if (!publication->has_sequence || !publication->has_total)
+        return "no sequence";
+    if (!is_name(publication->topic) || topic_len != strlen(publication->topic) + end ||
+        memcmp(topic, publication->topic, topic_len - end) != 0)
+        return "sent to another topic than it names";
+    return NULL;
+}
+
+Df__Publication *df_publication_read(const void *topic, size_t topic_len, const void *data, size_t len,
+                                     struct df_error *error)
+{
+    if (len > DF_PUBLICATION_MAX) {
+        df_error_set(error, -EMSGSIZE, "a publication of %zu bytes; at most %u are taken", len, DF_PUBLICATION_MAX);
+        return NULL;
+    }
+    Df__Publication *publication = df__publication__unpack(NULL, len, data);
+    const char *why = publication ? fault(publication, topic, topic_len) : "no publication";
+    if (!why)
+        return publication;
+    df_error_set(error, -EPROTO, "a publication that cannot be: %s", why);
+    if (publication)
+        df__publication__free_unpacked(publication, NULL);
+    return NULL;
+}
+
+int df_publication_write(const Df__Publication *publication, void **data, size_t *len)
+{
+    *len = df__publication__get_packed_size(publication);
+    *data = malloc(*len + 1);
+    if (!*data)
+        return -ENOMEM;
+    df__publication__pack(publication, *data);
+    return 0;
+}

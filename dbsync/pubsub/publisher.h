@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "dbsync/driver.h"
+#include "dbsync/pubsub/publication.h"
+
+/*
+ * What a publisher knows and says, without its sockets.
+ *
+ * It hears of each transaction from the writer that pushed it, from the database that it watches, or from both, in any
+ * order, and publishes it once. So a push makes news quick, and a writer that dies between its commit and its push
+ * loses nothing.
+ *
+ * Invariants:
+ * - Of each row it knows topics and revision: a row that was deleted, or has moved to other topics, is told to those
+ *   who knew it; and after a gap only what differs is told.
+ * - Messages of a topic are numbered from 1. Who begins to listen to a topic is told the last number, and so are all
+ *   again 1, 2, 4, ... 64 seconds after a message; those who listen to what concerns everybody each second.
+ *
+ * One thread.
+ */
+
+struct df_publisher;
+
+/** Sends both frames; non-zero: it was dropped, at least for some. */
+typedef int (*df_publisher_send)(void *arg, const char *topic, const void *data, size_t len);
+
+struct df_publisher_tally {
+    uint64_t published; /* messages with rows */
+    uint64_t hellos;
+    uint64_t pushed;   /* transactions that a writer pushed */
+    uint64_t repeated; /* and the database, or another push, told of before */
+    uint64_t refused;  /* pushes that could not be read */
+    uint64_t dropped;  /* messages that did not fit somebody's queue */
+    uint64_t rows;     /* that it knows */
+};
+
+/** id: new with each start, at most 255 bytes; copied. NULL: out of memory. */
+struct df_publisher *df_publisher_new(const char *id, df_publisher_send send, void *arg);
+void df_publisher_free(struct df_publisher *publisher);
+
+/* What the database tells: rows of a snapshot between begin and end, or changes after it. -ENOMEM. */
+void df_publisher_snapshot_begin(struct df_publisher *publisher);
+int df_publisher_snapshot_row(struct df_publisher *publisher, const struct df_db_row *row);
+int df_publisher_snapshot_end(struct df_publisher *publisher, uint64_t revision);
+int df_publisher_change(struct df_publisher *publisher, const struct df_db_row *row);
+/** All changes that there were, so far, were told. */
+int df_publisher_flush(struct df_publisher *publisher);
+
+/** A writer pushed a transaction. -EPROTO: it cannot be read; error says why. */
+int df_publisher_push(struct df_publisher *publisher, const void *data, size_t len, struct df_error *error);
+
+/** Somebody listens to the topic (the frame, with its end). */
+void df_publisher_subscribed(struct df_publisher *publisher, const char *frame, size_t len);
+
+/** Says the hellos that are due. Call each second or so. */
+void df_publisher_tick(struct df_publisher *publisher, uint64_t now_ms);
+
+struct df_publisher_tally df_publisher_tally(const struct df_publisher *publisher);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dbsync/pubsub/publisher_sockets.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zmq.h>
+
+#include "dbsync/pubsub/curve.h"
+
+#define QUEUE_MAX 100000     /* messages that wait for one subscriber, or from one writer */
+#define MESSAGES_AT_ONCE 200 /* before the others have their turn */
+
+struct df_publisher_sockets {
+    void *context, *pull, *pub;
+    struct df_curve_gate *gate; /* who is let in; NULL: no CURVE */
+};
+
+static int set(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof(value));
+}
+
+static int make_folder(const char *ipc, struct df_error *error)
+{
+    char path[300];
+    if (strncmp(ipc, "ipc://", 6) != 0 || ipc[6] != '/')
+        return df_error_set(error, -EINVAL, "--ipc %s: must be such as ipc:///run/dragonflow/publisher", ipc);
+    snprintf(path, sizeof(path), "%s", ipc + 6);
+    const char *folder = dirname(path);
+    if (mkdir(folder, 0770) != 0 && errno != EEXIST)
+        return df_error_set(error, -errno, "%s: %s; make it, or choose another --ipc", folder, strerror(errno));
+    return 0;
+}
+
+static int open_pull(struct df_publisher_sockets *sockets, const char *ipc, struct df_error *error)
+{
+    int64_t most = DF_PUBLICATION_MAX;
+    int rc = make_folder(ipc, error);
+    if (rc)
+        return rc;
+    sockets->pull = zmq_socket(sockets->context, ZMQ_PULL);
+    if (!sockets->pull)
+        return df_error_set(error, -ENOMEM, "no memory for a socket");
+    set(sockets->pull, ZMQ_RCVHWM, QUEUE_MAX);
+    zmq_setsockopt(sockets->pull, ZMQ_MAXMSGSIZE, &most, sizeof(most));
+    if (zmq_bind(sockets->pull, ipc) != 0)
+        return df_error_set(error, -errno, "--ipc %s: %s", ipc, zmq_strerror(errno));
+    chmod(ipc + 6, 0660); /* whoever writes to the database may push */
+    return 0;
+}
+
+/* VERBOSE: each subscription is told, also to a topic that others have: it is greeted. */
+static int open_pub(struct df_publisher_sockets *sockets, const struct df_publisher_sockets_config *config,
+                    struct df_error *error)
+{
+    sockets->pub = zmq_socket(sockets->context, ZMQ_XPUB);
+    if (!sockets->pub)
+        return df_error_set(error, -ENOMEM, "no memory for a socket");
+    set(sockets->pub, ZMQ_XPUB_VERBOSE, 1);
+    set(sockets->pub, ZMQ_SNDHWM, QUEUE_MAX);
+    set(sockets->pub, ZMQ_LINGER, 100);
+    set(sockets->pub, ZMQ_IPV6, 1);
+    int64_t most = 1024; /* a subscription is a topic */
+    zmq_setsockopt(sockets->pub, ZMQ_MAXMSGSIZE, &most, sizeof(most));
+    int rc = config->secret_key_file ? df_curve_gate_open(sockets->context, sockets->pub, config->secret_key_file,
+                                                          config->clients_file, &sockets->gate, error)
+                                     : 0;
+    if (rc == 0 && zmq_bind(sockets->pub, config->bind) != 0)
+        rc = df_error_set(error, -errno, "--bind %s: %s", config->bind, zmq_strerror(errno));
+    return rc;
+}
+
+int df_publisher_sockets_open(const struct df_publisher_sockets_config *config, struct df_publisher_sockets **made,
+                              struct df_error *error)
+{
+    struct df_publisher_sockets *sockets = calloc(1, sizeof(*sockets));
+    if (!sockets)
+        return df_error_set(error, -ENOMEM, "out of memory");
+    sockets->context = zmq_ctx_new();
+    int rc = sockets->context ? open_pull(sockets, config->ipc, error) : -ENOMEM;
+    if (rc == 0)
+        rc = open_pub(sockets, config, error);
+    if (rc)
+        df_publisher_sockets_close(sockets);
+    else
+        *made = sockets;
+    return rc;
+}
+
+void df_publisher_sockets_close(struct df_publisher_sockets *sockets)
+{
+    if (!sockets)
+        return;
+    if (sockets->pull)
+        zmq_close(sockets->pull);
+    if (sockets->pub)
+        zmq_close(sockets->pub);
+    df_curve_gate_close(sockets->gate);
+    if (sockets->context)
+        zmq_ctx_term(sockets->context);
+    free(sockets);
+}
+
+void df_publisher_sockets_wait(struct df_publisher_sockets *sockets, int fd, int ms)
+{
+    zmq_pollitem_t items[4] = {{.socket = sockets->pull, .events = ZMQ_POLLIN},
+                               {.socket = sockets->pub, .events = ZMQ_POLLIN}};
+    int n = 2;
+    if (fd >= 0)
+        items[n++] = (zmq_pollitem_t){.fd = fd, .events = ZMQ_POLLIN};
+    if (sockets->gate)
+        items[n++] = (zmq_pollitem_t){.socket = df_curve_gate_socket(sockets->gate), .events = ZMQ_POLLIN};
+    zmq_poll(items, n, ms);
+}
+
+static bool take_push(struct df_publisher_sockets *sockets, struct df_publisher *publisher)
+{
+    struct df_error error;
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    bool any = zmq_msg_recv(&message, sockets->pull, ZMQ_DONTWAIT) >= 0;
+    if (any && df_publisher_push(publisher, zmq_msg_data(&message), zmq_msg_size(&message), &error) == -EPROTO)
+        fprintf(stderr, "df-publisher: a writer pushed %s\n", error.text);
+    zmq_msg_close(&message);
+    return any;
+}
+
+/* The first byte says whether it begins or ends (RFC 29 of ZeroMQ). */
+static bool take_subscription(struct df_publisher_sockets *sockets, struct df_publisher *publisher)
+{
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    bool any = zmq_msg_recv(&message, sockets->pub, ZMQ_DONTWAIT) >= 0;
+    const char *data = zmq_msg_data(&message);
+    if (any && zmq_msg_size(&message) > 1 && data[0] == 1)
+        df_publisher_subscribed(publisher, data + 1, zmq_msg_size(&message) - 1);
+    zmq_msg_close(&message);
+    return any;
+}
+
+void df_publisher_sockets_serve(struct df_publisher_sockets *sockets, struct df_publisher *publisher)
+{
+    if (sockets->gate)
+        df_curve_gate_serve(sockets->gate);
+    for (unsigned i = 0; i < MESSAGES_AT_ONCE && take_push(sockets, publisher); i++)
+        ;
+    for (unsigned i = 0; i < MESSAGES_AT_ONCE && take_subscription(sockets, publisher); i++)
+        ;
+}
+
+static int send_both(struct df_publisher_sockets *sockets, const char *topic, const void *data, size_t len)
+{
+    if (zmq_send(sockets->pub, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        return -errno;
+    return zmq_send(sockets->pub, data, len, ZMQ_DONTWAIT) < 0 ? -errno : 0;
+}
+
+/* First so that a full queue is told; then so that it is dropped for the one whose queue is full, and no other. */
+int df_publisher_sockets_send(struct df_publisher_sockets *sockets, const char *topic, const void *data, size_t len)
+{
+    set(sockets->pub, ZMQ_XPUB_NODROP, 1);
+    int rc = send_both(sockets, topic, data, len);
+    if (rc == 0)
+        return 0;
+    set(sockets->pub, ZMQ_XPUB_NODROP, 0);
+    send_both(sockets, topic, data, len);
+    return rc;
+}
+
+int df_publisher_make_keys(FILE *out)
+{
+    char public_key[41], secret_key[41];
+    if (zmq_curve_keypair(public_key, secret_key) != 0)
+        return -ENOTSUP;
+    fprintf(out, "public %s\nsecret %s\n", public_key, secret_key);
+    return 0;
+}

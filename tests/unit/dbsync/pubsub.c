@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dbsync/pubsub/publisher_sockets.h"
+#include "dbsync/pubsub/sequence.h"
+#include "dbsync/pubsub/subscriber.h"
+#include "dbsync/row.h"
+
+/* Numbers by which losses are noticed, what a publisher says to whom, and both over real sockets. */
+
+/* ---- Numbers */
+
+Test(sequences, what_is_lost_is_noticed)
+{
+    struct df_sequences *s = df_sequences_new();
+    cr_expect_eq(df_sequences_hear(s, "p", "t", 5, false), DF_SEQUENCE_KNOWN, "where it begins");
+    cr_expect_eq(df_sequences_hear(s, "p", "t", 6, true), DF_SEQUENCE_NEXT);
+    cr_expect_eq(df_sequences_hear(s, "p", "t", 6, false), DF_SEQUENCE_KNOWN);
+    cr_expect_eq(df_sequences_hear(s, "p", "t", 8, true), DF_SEQUENCE_GAP);
+    cr_expect_eq(df_sequences_hear(s, "p", "t", 9, true), DF_SEQUENCE_NEXT, "in order again");
+    cr_expect_eq(df_sequences_hear(s, "p", "t", 10, false), DF_SEQUENCE_GAP, "the last one was lost");
+    cr_expect_eq(df_sequences_hear(s, "p", "t", 10, true), DF_SEQUENCE_REPEAT);
+    cr_expect_eq(df_sequences_hear(s, "p", "u", 1, true), DF_SEQUENCE_NEXT, "each topic by itself");
+    df_sequences_free(s);
+}
+
+Test(sequences, a_publisher_that_was_started_anew_is_a_gap)
+{
+    struct df_sequences *s = df_sequences_new();
+    df_sequences_hear(s, "p", "t", 5, true);
+    cr_expect_eq(df_sequences_hear(s, "q", "t", 0, false), DF_SEQUENCE_GAP);
+    cr_expect_eq(df_sequences_hear(s, "q", "t", 1, true), DF_SEQUENCE_NEXT);
+    df_sequences_free(s);
+}
+
+Test(sequences, a_topic_that_was_forgotten_begins_anew)
+{
+    struct df_sequences *s = df_sequences_new();
+    df_sequences_hear(s, "p", "t", 5, true);
+    cr_expect(df_sequences_heard(s, "t"));
+    df_sequences_forget(s, "t");
+    cr_expect_not(df_sequences_heard(s, "t"));
+    cr_expect_eq(df_sequences_hear(s, "p", "t", 9, true), DF_SEQUENCE_NEXT);
+    df_sequences_free(s);
+}
+
+/* ---- What a publisher says: each message as "TOPIC#NUMBER@REVISION[id=data id-]" */
+
+static char said[4096];
+
+static int note(void *arg, const char *topic, const void *data, size_t len)
+{
+    size_t used = strlen(said);
+    (void)arg;
+    struct df_error error;
+    Df__Publication *p = df_publication_read(topic, strlen(topic), data, len, &error);
+    cr_assert_not_null(p, "%s", error.text);
+    used +=
+        (size_t)snprintf(said + used, sizeof(said) - used, "%s#%d@%d[", p->topic, (int)p->sequence, (int)p->revision);
+    for (size_t i = 0; i < p->n_rows; i++)
+        used += (size_t)snprintf(said + used, sizeof(said) - used, "%s%s%s", i ? " " : "", p->rows[i]->id,
+                                 !p->rows[i]->has_data ? "-"
+                                 : p->rows[i]->moved   ? ">"
+                                                       : "");
+    snprintf(said + used, sizeof(said) - used, "] ");
+    df__publication__free_unpacked(p, NULL);
+    return 0;
+}
+
+static const char *what_was_said(void)
+{
+    static char text[sizeof(said)];
+    strcpy(text, said);
+    said[0] = '\0';
+    return text;
+}
+
+/* The data are good for the next seven calls. */
+static struct df_db_row port_row(const char *id, const char *network, const char *chassis, uint64_t revision)
+{
+    static char kept[8][512];
+    static unsigned turn;
+    char *to = kept[turn++ % 8];
+    void *data;
+    size_t len;
+    Df__LogicalPort port = DF__LOGICAL_PORT__INIT;
+    Df__PortBinding binding = DF__PORT_BINDING__INIT;
+    binding.type = "chassis";
+    binding.chassis = (char *)(uintptr_t)chassis;
+    port.id = (char *)(uintptr_t)id;
+    port.lswitch = (char *)(uintptr_t)network;
+    port.binding = chassis ? &binding : NULL;
+    cr_assert_eq(df_row_encode(DF_NB_LPORT, &port.base, &data, &len, NULL), 0);
+    cr_assert_leq(len, sizeof(kept[0]));
+    memcpy(to, data, len);
+    free(data);
+    return (struct df_db_row){.table = "lport", .id = id, .data = to, .len = len, .revision = revision};
+}
+
+static struct df_publisher *primed(void)
+{
+    struct df_publisher *p = df_publisher_new("me", note, NULL);
+    struct df_db_row row = port_row("old", "n", NULL, 3);
+    df_publisher_snapshot_begin(p);
+    cr_assert_eq(df_publisher_snapshot_row(p, &row), 0);
+    cr_assert_eq(df_publisher_snapshot_end(p, 5), 0);
+    cr_assert_str_eq(what_was_said(), "", "who listens reads the database first");
+    return p;
+}
+
+static void change(struct df_publisher *p, struct df_db_row row)
+{
+    cr_assert_eq(df_publisher_change(p, &row), 0);
+}
+
+Test(publisher, a_row_is_told_by_each_of_its_topics)
+{
+    struct df_publisher *p = primed();
+    change(p, port_row("a", "n", "h1", 6));
+    df_publisher_flush(p);
+    cr_expect_str_eq(what_was_said(), "network:n#1@6[a] chassis:h1#1@6[a] ");
+    df_publisher_free(p);
+}
+
+Test(publisher, those_who_knew_a_row_hear_that_it_moved_or_went)
+{
+    struct df_publisher *p = primed();
+    change(p, port_row("a", "n", "h1", 6));
+    df_publisher_flush(p);
+    what_was_said();
+    change(p, port_row("a", "n", "h2", 7));
+    df_publisher_flush(p);
+    cr_expect_str_eq(what_was_said(), "network:n#2@7[a] chassis:h2#1@7[a] chassis:h1#2@7[a>] ");
+    change(p, (struct df_db_row){.table = "lport", .id = "a", .revision = 8});
+    df_publisher_flush(p);
+    cr_expect_str_eq(what_was_said(), "network:n#3@8[a-] chassis:h2#2@8[a-] ");
+    df_publisher_free(p);
+}
+
+Test(publisher, a_transaction_is_one_message_of_a_topic)
+{
+    struct df_publisher *p = primed();
+    change(p, port_row("a", "n", NULL, 6));
+    change(p, port_row("b", "n", NULL, 6));
+    change(p, port_row("c", "n", NULL, 7));
+    df_publisher_flush(p);
+    cr_expect_str_eq(what_was_said(), "network:n#1@6[a b] network:n#2@7[c] ");
+    df_publisher_free(p);
+}
+
+static void push(struct df_publisher *p, struct df_db_row row, int expected)
+{
+    struct df_error error;
+    void *data;
+    size_t len;
+    Df__Publication push = DF__PUBLICATION__INIT;
+    Df__PublishedRow published = DF__PUBLISHED_ROW__INIT, *list = &published;
+    published.table = (char *)(uintptr_t)row.table;
+    published.id = (char *)(uintptr_t)row.id;
+    published.has_data = true;
+    published.data = (ProtobufCBinaryData){.len = row.len, .data = (uint8_t *)(uintptr_t)row.data};
+    push.has_revision = true;
+    push.revision = row.revision;
+    push.rows = &list;
+    push.n_rows = 1;
+    cr_assert_eq(df_publication_write(&push, &data, &len), 0);
+    cr_expect_eq(df_publisher_push(p, data, len, &error), expected);
+    free(data);
+}
+
+Test(publisher, what_was_pushed_and_read_is_told_once)
+{
+    struct df_publisher *p = primed();
+    push(p, port_row("a", "n", NULL, 6), 0);
+    change(p, port_row("a", "n", NULL, 6));
+    df_publisher_flush(p);
+    cr_expect_str_eq(what_was_said(), "network:n#1@6[a] ");
+    change(p, port_row("b", "n", NULL, 7));
+    df_publisher_flush(p);
+    push(p, port_row("b", "n", NULL, 7), 0);
+    cr_expect_str_eq(what_was_said(), "network:n#2@7[b] ");
+    cr_expect_eq(df_publisher_tally(p).repeated, 1);
+    df_publisher_free(p);
+}
+
+Test(publisher, a_push_that_cannot_be_read_is_refused_and_counted)
+{
+    struct df_error error;
+    struct df_publisher *p = primed();
+    cr_expect_eq(df_publisher_push(p, "garbage", 7, &error), -EPROTO);
+    cr_expect_eq(df_publisher_tally(p).refused, 1);
+    cr_expect_str_eq(what_was_said(), "");
+    df_publisher_free(p);
+}
+
+Test(publisher, after_a_gap_only_what_differs_is_told)
+{
+    struct df_publisher *p = primed();
+    change(p, port_row("a", "n", NULL, 6));
+    change(p, port_row("b", "n", NULL, 7));
+    df_publisher_flush(p);
+    what_was_said();
+    struct df_db_row a = port_row("a", "n", NULL, 6), b = port_row("b", "n", NULL, 9);
+    df_publisher_snapshot_begin(p);
+    df_publisher_snapshot_row(p, &a);
+    df_publisher_snapshot_row(p, &b);
+    df_publisher_snapshot_end(p, 10);
+    cr_expect_str_eq(what_was_said(), "network:n#3@9[b] network:n#4@10[old-] ");
+    df_publisher_free(p);
+}
+
+Test(publisher, hellos_come_to_who_subscribes_and_after_a_message_for_a_while)
+{
+    struct df_publisher *p = primed();
+    df_publisher_subscribed(p, "network:n\n", 10);
+    cr_expect_str_eq(what_was_said(), "network:n#0@5[] ");
+    change(p, port_row("a", "n", NULL, 6));
+    df_publisher_flush(p);
+    what_was_said();
+    unsigned hellos = 0;
+    for (uint64_t now = 1000; now < 400000; now += 1000) {
+        df_publisher_tick(p, now);
+        hellos += strstr(what_was_said(), "network:n#1@6[]") != NULL;
+    }
+    cr_expect_eq(hellos, 7, "after 1, 2, 4, ... 64 s: %u", hellos);
+    df_publisher_free(p);
+}
+
+/* ---- Over sockets */
+
+struct station {
+    struct df_publisher *publisher;
+    struct df_publisher_sockets *sockets;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    _Atomic bool stop;
+    char folder[64], ipc[128], bind[64], name[32];
+};
+
+static int send_by_sockets(void *arg, const char *topic, const void *data, size_t len)
+{
+    return df_publisher_sockets_send(((struct station *)arg)->sockets, topic, data, len);
+}
+
+static void *serve(void *arg)
+{
+    struct station *s = arg;
+    for (uint64_t turn = 0; !atomic_load(&s->stop); turn++) {
+        df_publisher_sockets_wait(s->sockets, -1, 5);
+        pthread_mutex_lock(&s->lock);
+        df_publisher_sockets_serve(s->sockets, s->publisher);
+        df_publisher_tick(s->publisher, turn * 50);
+        pthread_mutex_unlock(&s->lock);
+    }
+    return NULL;
+}
+
+static void station_up(struct station *s, const char *id, const char *secret, const char *clients)
+{
+    struct df_error error;
+    if (!*s->folder) {
+        strcpy(s->folder, "/tmp/df-pubsub-XXXXXX");
+        cr_assert_not_null(mkdtemp(s->folder));
+        snprintf(s->ipc, sizeof(s->ipc), "ipc://%s/push", s->folder);
+        snprintf(s->name, sizeof(s->name), "127.0.0.1:%d", 20000 + getpid() % 20000);
+        snprintf(s->bind, sizeof(s->bind), "tcp://%s", s->name);
+        pthread_mutex_init(&s->lock, NULL);
+    }
+    struct df_publisher_sockets_config config = {
+        .bind = s->bind, .ipc = s->ipc, .secret_key_file = secret, .clients_file = clients};
+    s->publisher = df_publisher_new(id, send_by_sockets, s);
+    cr_assert_eq(df_publisher_sockets_open(&config, &s->sockets, &error), 0, "%s", error.text);
+    df_publisher_snapshot_begin(s->publisher);
+    df_publisher_snapshot_end(s->publisher, 1);
+    atomic_store(&s->stop, false);
+    pthread_create(&s->thread, NULL, serve, s);
+}
+
+static void station_down(struct station *s)
+{
+    atomic_store(&s->stop, true);
+    pthread_join(s->thread, NULL);
+    df_publisher_sockets_close(s->sockets);
+    df_publisher_free(s->publisher);
+}
+
+static void station_tell(struct station *s, struct df_db_row row)
+{
+    pthread_mutex_lock(&s->lock);
+    change(s->publisher, row);
+    df_publisher_flush(s->publisher);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static struct df_feed *listen_to(struct station *s, const struct df_curve *curve)
+{
+    const char *publishers[] = {s->name, NULL};
+    struct df_subscriber_config config = {.publishers = publishers, .hello_ms = 3000};
+    struct df_feed *feed;
+    struct df_error error;
+    if (curve)
+        config.curve = *curve;
+    cr_assert_eq(df_subscriber_new(&config, &feed, &error), 0, "%s", error.text);
+    return feed;
+}
+
+static char heard[1024];
+
+static int hear(const struct df_feed_row *row, void *arg)
+{
+    size_t used = strlen(heard);
+    snprintf(heard + used, sizeof(heard) - used, "%s:%s%s ", row->topic, row->row.id, row->moved ? ">" : "");
+    return arg ? *(int *)arg : 0;
+}
+
+/* Until something was heard, or what take() says is not 0. */
+static int take_until_heard(struct df_feed *feed, void *arg)
+{
+    struct df_error error;
+    int rc = 0;
+    heard[0] = '\0';
+    for (int i = 0; i < 1000 && rc == 0 && !*heard; i++) {
+        rc = feed->ops->take(feed, hear, arg, &error);
+        if (rc == 0 && !*heard)
+            usleep(5000);
+    }
+    return rc;
+}
+
+Test(pubsub, a_subscriber_hears_of_its_topics_and_no_others)
+{
+    static struct station s;
+    const char *topics[] = {"network:n"};
+    struct df_error error;
+    station_up(&s, "first", NULL, NULL);
+    struct df_feed *feed = listen_to(&s, NULL);
+    cr_assert_eq(feed->ops->follow(feed, topics, 1, &error), 0);
+    station_tell(&s, port_row("b", "other", NULL, 6));
+    station_tell(&s, port_row("c", "n2", NULL, 7));
+    station_tell(&s, port_row("a", "n", NULL, 8));
+    cr_expect_eq(take_until_heard(feed, NULL), 0);
+    cr_expect_str_eq(heard, "network:n:a ");
+    feed->ops->close(feed);
+    station_down(&s);
+}
+
+Test(pubsub, everything_is_heard_by_who_follows_nothing)
+{
+    static struct station s;
+    struct df_error error;
+    station_up(&s, "first", NULL, NULL);
+    struct df_feed *feed = listen_to(&s, NULL);
+    cr_assert_eq(feed->ops->follow(feed, NULL, 0, &error), 0);
+    station_tell(&s, port_row("b", "other", NULL, 6));
+    cr_expect_eq(take_until_heard(feed, NULL), 0);
+    cr_expect_str_eq(heard, "network:other:b ");
+    feed->ops->close(feed);
+    station_down(&s);
+}
+
+Test(pubsub, a_publisher_that_was_started_anew_asks_for_a_snapshot)
+{
+    static struct station s;
+    const char *topics[] = {"network:n"};
+    struct df_error error;
+    station_up(&s, "first", NULL, NULL);
+    struct df_feed *feed = listen_to(&s, NULL);
+    cr_assert_eq(feed->ops->follow(feed, topics, 1, &error), 0);
+    station_down(&s);
+    station_up(&s, "second", NULL, NULL);
+    cr_expect_eq(take_until_heard(feed, NULL), -ESTALE);
+    cr_expect_eq(df_subscriber_tally(feed).gaps, 1);
+    feed->ops->close(feed);
+    station_down(&s);
+}
+
+Test(pubsub, who_lies_is_counted_and_asks_for_a_snapshot)
+{
+    static struct station s;
+    const char *topics[] = {"network:n"};
+    struct df_error error;
+    int verdict = -EPROTO;
+    station_up(&s, "first", NULL, NULL);
+    struct df_feed *feed = listen_to(&s, NULL);
+    cr_assert_eq(feed->ops->follow(feed, topics, 1, &error), 0);
+    station_tell(&s, port_row("a", "n", NULL, 8));
+    cr_expect_eq(take_until_heard(feed, &verdict), -ESTALE);
+    cr_expect_eq(df_subscriber_tally(feed).lies, 1);
+    feed->ops->close(feed);
+    station_down(&s);
+}
+
+Test(pubsub, no_publisher_is_said_to_be_none)
+{
+    static struct station s;
+    struct df_error error;
+    snprintf(s.name, sizeof(s.name), "127.0.0.1:9"); /* discard: nobody is there */
+    struct df_feed *feed = listen_to(&s, NULL);
+    cr_expect_eq(feed->ops->take(feed, hear, NULL, &error), -ENOTCONN);
+    feed->ops->close(feed);
+}
+
+static void write_file(char *path, const char *folder, const char *name, const char *text)
+{
+    sprintf(path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    fputs(text, file);
+    fclose(file);
+}
+
+static void make_pair(char public_key[41], char secret_key[41])
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    cr_assert_eq(df_publisher_make_keys(out), 0);
+    fclose(out);
+    cr_assert_eq(sscanf(text, "public %40s secret %40s", public_key, secret_key), 2);
+    free(text);
+}
+
+Test(pubsub, only_keys_of_the_list_are_let_in)
+{
+    static struct station s;
+    char server_public[41], server_secret[41], good_public[41], good_secret[41], bad_public[41], bad_secret[41];
+    char secret_file[128], clients_file[128], line[64], folder[] = "/tmp/df-curve-XXXXXX";
+    const char *topics[] = {"network:n"};
+    struct df_error error;
+    cr_assert_not_null(mkdtemp(folder));
+    make_pair(server_public, server_secret);
+    make_pair(good_public, good_secret);
+    make_pair(bad_public, bad_secret);
+    snprintf(line, sizeof(line), "secret %s\n", server_secret);
+    write_file(secret_file, folder, "secret", line);
+    write_file(clients_file, folder, "clients", good_public);
+    station_up(&s, "first", secret_file, clients_file);
+    struct df_curve good = {good_public, good_secret, server_public}, bad = {bad_public, bad_secret, server_public};
+    struct df_feed *in = listen_to(&s, &good), *out = listen_to(&s, &bad);
+    cr_assert_eq(in->ops->follow(in, topics, 1, &error), 0);
+    cr_assert_eq(out->ops->follow(out, topics, 1, &error), 0);
+    station_tell(&s, port_row("a", "n", NULL, 8));
+    cr_expect_eq(take_until_heard(in, NULL), 0);
+    cr_expect_str_eq(heard, "network:n:a ");
+    cr_expect_eq(out->ops->take(out, hear, NULL, &error), -ENOTCONN, "it heard nothing");
+    in->ops->close(in);
+    out->ops->close(out);
+    station_down(&s);
+}
