@@ -9,7 +9,7 @@
 
 #include "fastpath/buffers.h"
 
-#define DESCRIPTORS 1024
+#define DESCRIPTORS 2048 /* 0.2 ms of 10 million packets a second: a worker loses its core for a moment */
 #define RSS_HASHES (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP)
 
 /* Where a driver's own limits are not the whole truth. */

@@ -25,10 +25,12 @@ struct df_tx_buffer {
 #define DF_POLLS_MAX 4096 /* receive queues per worker */
 
 /*
- * Under load packets for the same port are gathered over a few rounds, so that a burst to it is worth its cost: with 16
- * ports that each get two packets a round, that is a quarter of the time of a packet. They wait for some microseconds.
+ * Under load packets for the same port are gathered over some rounds, until the worker has received so many, so that a
+ * burst to it is worth its cost: with 16 ports that each get two packets a round, that is a quarter of the time of a
+ * packet. They wait for some microseconds. A round with less than a batch ends the wait, so it lasts that many rounds.
  */
-#define DF_ROUNDS_HELD_MAX 4
+#define DF_HELD_MAX (8 * DF_BATCH)
+#define DF_ROUNDS_HELD_MAX (DF_HELD_MAX / DF_BATCH)
 
 /* The queues a worker polls. */
 struct df_poll {
@@ -65,13 +67,14 @@ struct df_worker {
     struct df_flow_cache cache;
     struct df_ways ways;
     struct df_worker_tally tally;
-    struct df_polls *polls; /* RCU: one of poll_lists */
+    struct df_polls *polls;      /* RCU: one of poll_lists */
+    uint16_t full[DF_POLLS_MAX]; /* scratch of a round: the queues that gave full bursts */
     struct rte_ring *injected, *punted;
     struct df_fragments *fragments;
     struct df_walk walk; /* scratch of the packet that is walking */
     struct df_output outputs[DF_PORTS_MAX];
 
-    uint16_t rounds_held; /* since the transmit buffers were flushed */
+    uint32_t held; /* packets received since the transmit buffers were flushed */
     uint16_t n_dirty;
     uint16_t dirty[DF_PORTS_MAX]; /* ports with packets in their transmit buffer */
     uint8_t by_l4[DF_PORTS_MAX];  /* a decision of this ingress read ports */

@@ -138,7 +138,7 @@ static unsigned send_injected(struct df_worker *worker)
 
 static void flush(struct df_worker *worker)
 {
-    worker->rounds_held = 0;
+    worker->held = 0;
     while (worker->n_dirty != 0)
         df_tx_flush(worker, worker->dirty[--worker->n_dirty]);
 }
@@ -157,25 +157,51 @@ static void begin_round(struct df_worker *worker, uint64_t now)
     worker->changes = df_stamps_now();
 }
 
+static uint16_t serve_burst(struct df_worker *worker, const struct df_poll *poll)
+{
+    struct rte_mbuf *mbufs[DF_BATCH];
+    uint16_t n = poll->port->ops->rx(poll->port, poll->queue, mbufs, DF_BATCH);
+    if (n != 0)
+        process(worker, poll->port->number, mbufs, n);
+    return n;
+}
+
+/*
+ * Serves each queue once, and then again and again those that gave full bursts, in turn: a round in which many queues
+ * have little must not give a busy one, such as the uplink's, so few packets that it overflows while the worker has
+ * time left. A round that has had so many packets is over, as those who had little wait.
+ */
+#define ROUND_PACKETS (16 * DF_BATCH)
+static unsigned serve_queues(struct df_worker *worker, const struct df_polls *polls)
+{
+    uint16_t *full = worker->full;
+    unsigned total = 0;
+    unsigned asked = polls->n;
+    for (bool first = true; asked != 0 && (first || total < ROUND_PACKETS); first = false) {
+        unsigned n_full = 0;
+        for (unsigned i = 0; i < asked; i++) {
+            uint16_t which = first ? (uint16_t)i : full[i];
+            uint16_t n = serve_burst(worker, &polls->poll[which]);
+            if (n == DF_BATCH)
+                full[n_full++] = which;
+            total += n;
+        }
+        asked = n_full;
+    }
+    return total;
+}
+
 unsigned df_worker_round(struct df_worker *worker)
 {
     uint64_t start = worker->cycles();
-    unsigned total = 0;
     begin_round(worker, start);
     if (unlikely(df_fragments_any(worker->fragments)))
         df_fragments_expire(worker->fragments, worker->now_ms, drop_held, worker);
-    const struct df_polls *polls = df_rcu_read(worker->polls);
-    for (unsigned i = 0; i < polls->n; i++) {
-        struct rte_mbuf *mbufs[DF_BATCH];
-        const struct df_poll *poll = &polls->poll[i];
-        uint16_t n = poll->port->ops->rx(poll->port, poll->queue, mbufs, DF_BATCH);
-        if (n != 0)
-            process(worker, poll->port->number, mbufs, n);
-        total += n;
-    }
+    unsigned total = serve_queues(worker, df_rcu_read(worker->polls));
     if (unlikely(!rte_ring_empty(worker->injected)))
         total += send_injected(worker);
-    if (total < DF_BATCH || ++worker->rounds_held == DF_ROUNDS_HELD_MAX)
+    worker->held += total;
+    if (total < DF_BATCH || worker->held >= DF_HELD_MAX)
         flush(worker);
 
     uint64_t spent = worker->cycles() - start;

@@ -2,7 +2,8 @@
 """The programs of the setting: df-switchd, OVS-DPDK and testpmd as its node.
 
 Each has 16 local ports and an uplink. Where replies come in by the uplink, a
-local port receives at every 16th poll, so that both sides receive equally.
+local port receives a burst for 16 of the uplink, so that both sides receive
+equally.
 """
 
 import time

@@ -9,8 +9,8 @@
  *   pcap=FILE         the frames to receive; without it the port receives nothing
  *   copy=BYTES        copy only the head of each frame, for long ones: a NIC copies with no core's time
  *   repeat=N          receive each frame N times before the next one
- *   every=N           of N ports of one worker each receives a burst at every Nth poll only ...
- *   phase=K           ... and this one at the Kth of them
+ *   every=N           receive a burst for N bursts that come by the port without this, there being one, only ...
+ *   phase=K           ... and the first one after K of those
  *   mac=MAC           the port's address; a random one if not said
  *   ctl=FILE          the control page, see replay_ctl.h; without it the port runs from the start
  *   line=K            the first of the port's lines in that page, 0 if not said
@@ -50,7 +50,7 @@ struct rx_queue {
     uint64_t left;       /* frames of this run still to come */
     uint64_t run;        /* the control page's number when this run began */
     uint32_t frame_left; /* times that the next frame is still to come */
-    uint32_t polls_left; /* until the queue's turn */
+    uint64_t turn;       /* pull mode: that many bursts of the fast ports come before the next one */
     uint64_t wakes;      /* the control page's number when ... */
     uint64_t next_tsc;   /* ... paced frames began to arrive: when the next one does */
     const struct replay_port *port;
@@ -61,7 +61,21 @@ struct rx_queue {
     const struct frame *start;
     uint16_t descriptors;
     uint16_t port_id;
+    struct share *share;
 } __rte_cache_aligned;
+
+/*
+ * Bursts that queues with the same number received in pull mode: by one thread, as a thread has one queue of each port.
+ * `fast` are those of the port without `every`, `slow` those of all others together.
+ */
+struct share {
+    uint64_t run;
+    uint64_t fast, slow;
+    bool has_fast, has_slow; /* such a port receives anything in this run */
+    bool over;               /* one has received all of its passes */
+} __rte_cache_aligned;
+
+static struct share shares[REPLAY_QUEUES_MAX];
 
 struct tx_queue {
     struct replay_counters *counters;
@@ -100,6 +114,19 @@ static bool is_muted(const struct rx_queue *queue)
     return (__atomic_load_n(&queue->ctl->muted, __ATOMIC_RELAXED) >> queue->port->line & 1) != 0;
 }
 
+/* The queue takes part in the shares of this run. */
+static void share_join(struct rx_queue *queue)
+{
+    struct share *share = queue->share;
+
+    if (share->run != queue->run)
+        *share = (struct share){.run = queue->run};
+    if (queue->port->every == 1)
+        share->has_fast = true;
+    else
+        share->has_slow = true;
+}
+
 static void run_begin(struct rx_queue *queue, uint64_t run)
 {
     const struct replay_port *port = queue->port;
@@ -108,11 +135,25 @@ static void run_begin(struct rx_queue *queue, uint64_t run)
     queue->run = run;
     queue->next = queue->start;
     queue->frame_left = port->repeat;
-    queue->polls_left = port->phase;
+    queue->turn = port->phase;
     queue->left = passes != 0 ? passes * port->frames.count * port->repeat : UINT64_MAX;
     if (is_muted(queue))
         queue->left = 0;
+    else
+        share_join(queue);
     queue->counters->first_tsc = 0;
+}
+
+/* What finds no descriptor is counted, and is not received later either: the ports stay in step. */
+static void frames_lose(struct rx_queue *queue, uint64_t lost)
+{
+    const struct replay_port *port = queue->port;
+    uint64_t repeated = port->repeat - queue->frame_left + lost;
+
+    __atomic_store_n(&queue->counters->missed, queue->counters->missed + lost, __ATOMIC_RELAXED);
+    queue->left -= RTE_MIN(queue->left, lost);
+    queue->next = frames_after(&port->frames, queue->next, repeated / port->repeat);
+    queue->frame_left = port->repeat - (uint32_t)(repeated % port->repeat);
 }
 
 /* How many of `wanted` frames have arrived, and frees their descriptors. */
@@ -126,8 +167,7 @@ static uint64_t frames_arrived(struct rx_queue *queue, uint64_t ticks, uint64_t 
     }
     waiting = now > queue->next_tsc ? (now - queue->next_tsc) / ticks : 0;
     if (waiting > queue->descriptors) {
-        __atomic_store_n(&queue->counters->missed, queue->counters->missed + waiting - queue->descriptors,
-                         __ATOMIC_RELAXED);
+        frames_lose(queue, waiting - queue->descriptors);
         queue->next_tsc += (waiting - queue->descriptors) * ticks;
         waiting = queue->descriptors;
     }
@@ -136,12 +176,26 @@ static uint64_t frames_arrived(struct rx_queue *queue, uint64_t ticks, uint64_t 
     return wanted;
 }
 
-/* Is it the queue's turn among `every` ones? */
+/*
+ * Is it the queue's turn? The fast port is not to get ahead of the slow ones, nor each of those of its place among the
+ * bursts of the fast one: how many frames come by each must not depend on how often a program asks a queue before it
+ * turns to the next. Where all ports are of one kind none waits for another.
+ */
 static inline bool is_turn(struct rx_queue *queue)
 {
-    if (queue->polls_left-- != 0)
+    struct share *share = queue->share;
+    bool waits = share->has_fast && share->has_slow && !share->over;
+
+    if (queue->port->every == 1) {
+        if (waits && share->fast > share->slow)
+            return false;
+        share->fast++;
+        return true;
+    }
+    if (waits && queue->turn > share->fast)
         return false;
-    queue->polls_left = queue->port->every - 1;
+    queue->turn += queue->port->every;
+    share->slow++;
     return true;
 }
 
@@ -156,8 +210,8 @@ static inline uint16_t frames_due(struct rx_queue *queue, uint16_t wanted)
     if (unlikely(run != queue->run))
         run_begin(queue, run);
     if (unlikely(ticks != 0))
-        return (uint16_t)frames_arrived(queue, ticks * queue->port->every, RTE_MIN(queue->left, wanted));
-    return is_turn(queue) ? (uint16_t)RTE_MIN(queue->left, wanted) : 0;
+        return (uint16_t)RTE_MIN(queue->left, frames_arrived(queue, ticks * queue->port->every, wanted));
+    return queue->left != 0 && is_turn(queue) ? (uint16_t)RTE_MIN(queue->left, wanted) : 0;
 }
 
 /* The frame after the one that was just received, which may be the same. */
@@ -199,8 +253,10 @@ static uint16_t rx_burst(void *rx_queue, struct rte_mbuf **mbufs, uint16_t wante
     queue->next = frame;
     queue->left -= count;
     count_burst(queue->counters, count, bytes);
-    if (unlikely(queue->left == 0))
+    if (unlikely(queue->left == 0)) {
+        queue->share->over = true;
         __atomic_store_n(&queue->counters->done, queue->run, __ATOMIC_RELEASE);
+    }
     return count;
 }
 
@@ -298,6 +354,7 @@ static int port_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t de
         .ctl = port->ctl,
         .counters = &port->ctl->rx[port->line + id],
         .pool = pool,
+        .share = &shares[id],
         .descriptors = descriptors,
         .port_id = dev->data->port_id,
     };
@@ -574,6 +631,6 @@ static struct rte_vdev_driver replay_driver = {.probe = replay_probe, .remove = 
 
 RTE_PMD_REGISTER_VDEV(net_replay, replay_driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_replay,
-                              "pcap=<file> copy=<bytes> repeat=<times> every=<polls> phase=<poll> mac=<mac> "
+                              "pcap=<file> copy=<bytes> repeat=<times> every=<bursts> phase=<bursts> mac=<mac> "
                               "ctl=<file> line=<number> capture=<file> capture_frames=<count> "
                               "watch_mac=<0|1>");

@@ -113,11 +113,14 @@ static int frames_measure(struct frames *frames, struct pcap pcap)
     struct pcap_record record;
 
     while (pcap_next(&pcap, &record) != NULL) {
+        size_t lines = lines_for(bytes_kept(&pcap, &record));
+
         if (record.length == 0 || record.length > RTE_ETHER_MAX_JUMBO_FRAME_LEN)
             return bad_pcap(&pcap, "has a frame of a length that no frame has");
         if (record.captured < bytes_kept(&pcap, &record))
             return bad_pcap(&pcap, "has only the heads of its frames: set copy to their length");
-        frames->size += lines_for(bytes_kept(&pcap, &record)) * RTE_CACHE_LINE_SIZE;
+        frames->lines = frames->count == 0 || frames->lines == lines ? (uint16_t)lines : 0;
+        frames->size += lines * RTE_CACHE_LINE_SIZE;
         frames->longest = RTE_MAX(frames->longest, record.length);
         frames->count++;
     }
@@ -167,6 +170,20 @@ void frames_free(struct frames *frames)
 {
     if (frames->first != NULL)
         munmap(frames->first, frames->size);
+}
+
+const struct frame *frames_after(const struct frames *frames, const struct frame *frame, uint64_t count)
+{
+    size_t frame_size = (size_t)frames->lines * RTE_CACHE_LINE_SIZE;
+
+    count %= frames->count;
+    if (frame_size != 0) {
+        count += (size_t)RTE_PTR_DIFF(frame, frames->first) / frame_size;
+        return RTE_PTR_ADD(frames->first, count % frames->count * frame_size);
+    }
+    for (; count > 0; count--)
+        frame = frame_after(frames, frame);
+    return frame;
 }
 
 int capture_open(struct capture *capture, const char *path, uint64_t count)

@@ -33,6 +33,7 @@ struct frames {
     size_t size; /* bytes of that memory */
     uint64_t count;
     uint32_t longest; /* bytes */
+    uint16_t lines;   /* of each frame; 0: they differ */
 };
 
 /* The frames sent to the port, until enough are written. */
@@ -54,6 +55,9 @@ static inline const struct frame *frame_after(const struct frames *frames, const
 
     return likely(next != frames->end) ? next : frames->first;
 }
+
+/* The frame that comes `count` ones later: at once where all have the same number of lines. */
+const struct frame *frames_after(const struct frames *frames, const struct frame *frame, uint64_t count);
 
 /* Makes the file, with room for `count` frames. Errors as above. */
 int capture_open(struct capture *capture, const char *path, uint64_t count);

@@ -8,7 +8,7 @@
 #include "fastpath/ports/port.h"
 
 #define PORTS 64
-#define QUEUE 256
+#define QUEUE 1024
 #define MTU_MAX 2000
 
 struct queue {

@@ -18,7 +18,7 @@
 #define PER_SECOND 160
 #define APP 7
 #define NETWORK 1
-#define QUEUE 256 /* of a memory port */
+#define QUEUE 1024 /* of a memory port */
 
 static uint64_t now = HZ;
 static struct rte_mempool *pool;
@@ -234,6 +234,40 @@ Test(worker, a_batch_of_one_new_flow_walks_once)
     cr_assert_eq(worker_tally().misses, 1);
     cr_assert_eq(worker_tally().hits, DF_BATCH - 1);
     cr_assert_eq(take_all("p2"), DF_BATCH);
+}
+
+Test(worker, a_queue_with_more_than_a_batch_is_asked_again_within_bounds)
+{
+    udp(2, 1000, 2000);
+    for (unsigned i = 0; i < QUEUE; i++)
+        cr_assert(put_frame("p1"));
+    udp(1, 1000, 2000);
+    cr_assert(put_frame("p2"));
+    unsigned first = df_worker_round(df_worker(0));
+    cr_assert_gt(first, 8 * DF_BATCH);
+    cr_assert_lt(first, QUEUE, "one queue can keep the worker from the others");
+    cr_assert_eq(tally_of(2).rx_packets, 1);
+    while (df_worker_round(df_worker(0)) != 0)
+        ;
+    cr_assert_eq(tally_of(1).rx_packets, QUEUE);
+    cr_assert_eq(take_all("p2"), QUEUE);
+    cr_assert_eq(take_all("p1"), 1);
+}
+
+/* Half a batch for each port in every round, which is one under load. */
+Test(worker, what_waits_for_its_port_under_load_is_sent_after_some_rounds)
+{
+    unsigned rounds = 0;
+    do {
+        for (unsigned i = 0; i < DF_BATCH; i++) {
+            udp(1 + i % 2, 1, 2);
+            cr_assert(put_frame(i % 2 ? "p1" : "p2"));
+        }
+        cr_assert_eq(df_worker_round(df_worker(0)), DF_BATCH);
+        take_all("p1");
+        take_all("p2");
+    } while (++rounds % 8 != 0);
+    cr_assert_eq(tally_of(1).tx_packets + tally_of(2).tx_packets, rounds * DF_BATCH);
 }
 
 Test(worker, a_thousand_flows_of_an_address_pair_are_one)
