@@ -187,13 +187,18 @@ class CloudCase(PacketCase):
         return self.start_checked(session, stack, cloud.Switch(
             session.build, folder, session.core, work, files, workers), files)
 
+    def start_ovs(self, session, stack, folder):
+        work = self.work()
+        files = session.workload_files(work)
+        return self.start_checked(
+            session, stack, cloud.ovs_of(session, folder, work, files), files)
+
     def start_peers(self, session, stack, folder):
         work = self.work()
         files = session.workload_files(work)
-        return [self.start_checked(
-            session, stack, cloud.ovs_of(session, folder, work, files),
-            files), session.start(stack, cloud.testpmd_of(
-                session, folder, work, files))]
+        return [self.start_ovs(session, stack, folder),
+                session.start(stack, cloud.testpmd_of(
+                    session, folder, work, files))]
 
 
 @dataclasses.dataclass(frozen=True)

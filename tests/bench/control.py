@@ -178,6 +178,28 @@ class Load(ControlCase):
             ms_after_load=statistics.median(after) * MS)
 
 
+class DatabaseChanger:
+    """Changes the database of a switch that is ours."""
+
+    def __init__(self, bench, switch, rate, words):
+        network, first_ip, *groups = words
+        self._start = lambda seconds: start_writer(
+            bench, switch, 'churn', network, first_ip, rate, seconds, *groups)
+        self._switch = switch
+        self._writer = None
+
+    def begin(self, seconds):
+        self._writer = self._start(seconds)
+
+    def end(self):
+        """Returns changes, the nanoseconds they took, and the writer's."""
+        return end_writer(self._writer)[0]
+
+    def heard(self):
+        """Changes that the switch knows of, since it began."""
+        return self._switch.ask('show')['work']['changes']
+
+
 class Churning:
     """Forwarding, with changes and without them in turn."""
 
@@ -187,31 +209,24 @@ class Churning:
     MARGIN = 0.2     # seconds that the writer begins before a window
     WINDOW_LEAST = 0.6
 
-    def writer_words(self):
-        """What is to change."""
-        raise NotImplementedError
-
-    def start_writer(self, bench, switch, seconds):
-        network, first_ip, *groups = self.writer_words()
-        return start_writer(bench, switch, 'churn', network, first_ip,
-                            self.RATE, seconds, *groups)
-
-    def _window(self, bench, switch, writer):
-        """Returns the window, frames lost, and the writer's numbers."""
+    def _window(self, bench, switch, changer):
+        """Returns the window, frames lost, and the changer's numbers."""
         switch.page.pause()
         received, sent = self._counted(switch)
-        changes, run_ns = self._changes(switch), switch.control_ns()
+        heard = changer and changer.heard()
+        run_ns = switch.control_ns()
         switch.page.begin()
         seconds = max(bench.pace.window, self.WINDOW_LEAST)
-        churning = writer(self.MARGIN + seconds) if writer else None
+        if changer:
+            changer.begin(self.MARGIN + seconds)
         time.sleep(self.MARGIN)
         window = rounds.read_window(switch, seconds)
         numbers = {}
-        if churning:
-            wanted, spent, cpu = end_writer(churning)[0]
+        if changer:
+            wanted, spent, cpu = changer.end()
             numbers = {'changes': wanted, 'rate': wanted / spent * 1e9,
                        'writer': cpu / spent,
-                       'heard': self._changes(switch) - changes,
+                       'heard': changer.heard() - heard,
                        'control': (switch.control_ns() - run_ns) / spent}
         switch.page.pause()
         received2, sent2 = self._counted(switch)
@@ -224,26 +239,20 @@ class Churning:
         received, sent = switch.page.counted()
         return received.packets, sent.packets
 
-    @staticmethod
-    def _changes(switch):
-        return switch.ask('show')['work']['changes']
-
-    def _rounds(self, bench, switch):
-        """Pairs of windows that count, frames lost in all, the writers."""
-        def churn(seconds):
-            return self.start_writer(bench, switch, seconds)
+    def _rounds(self, bench, switch, changer):
+        """Pairs of windows that count, frames lost in all, the changers'."""
         result, lost, numbers = rounds.Rounds([], []), 0, []
         wanted = 2 * bench.pace.pairs
         progress = bench.progress(f'{self.CHANGES}, beside none', wanted)
         for number in range(wanted * bench.pace.attempts):
             pair = {}
-            for writer in (None, churn) if number % 2 else (churn, None):
-                window, frames, did = self._window(bench, switch, writer)
+            for who in (None, changer) if number % 2 else (changer, None):
+                window, frames, did = self._window(bench, switch, who)
                 lost += abs(frames)
-                pair[writer] = window
+                pair[who] = window
                 if did:
                     numbers.append(did)
-            result.add(pair[churn], pair[None])
+            result.add(pair[changer], pair[None])
             progress(result)
             if len(result.ours) == wanted:
                 break
@@ -251,36 +260,54 @@ class Churning:
         bench.tell_busy(result, wanted)
         return result, lost, numbers
 
-    def dip(self, bench, switch):
-        """How much longer a packet takes under changes."""
-        result, lost, numbers = self._rounds(bench, switch)
+    def dip(self, bench, switch, changer, peer=None):
+        """How much longer a packet takes under changes.
+
+        `peer` is the switch's name if it is not ours.
+        """
+        result, lost, numbers = self._rounds(bench, switch, changer)
         deaf = [did for did in numbers if did['heard'] != did['changes']]
         if deaf:
             raise rounds.MeasureError(
                 '{changes:.0f} changes were written and {heard} '
                 'heard'.format(**deaf[0]))
+        return self._dip_figure(result, lost, numbers, peer)
+
+    def _dip_figure(self, result, lost, numbers, peer):
         percent = [(times - 1) * 100 for times in result.times_peer()]
         rate, control, writer = (
             statistics.median(did[name] for did in numbers)
             for name in ('rate', 'control', 'writer'))
-        ours, peer = result.ours_ns()[0], result.peer_ns()[0]
-        return Figure(
-            self.option, f'{rate:.0f} {self.CHANGES} a second, beside none; '
-            f'{self.flows} flows; {lost} frames lost',
-            '{:.1f} % ({:.1f} to {:.1f})'.format(*percent),
-            f'{self.PERCENT_MOST:.0f} %, 0 lost',
-            percent[0] <= self.PERCENT_MOST and lost == 0 and
-            rate >= 0.98 * self.RATE,
-            {'flows': self.flows, 'peer': 'without changes',
-             'ratio': round(1 / result.times_peer()[0], 4),
-             **rounded({'ours_ns': ours, 'peer_ns': peer,
-                        'percent': percent[0], 'percent_low': percent[1],
-                        'percent_high': percent[2]}),
-             'lost': lost, 'changes_per_second': round(rate, 1),
-             'control_cpu_percent': round(control * 100, 1),
-             'writer_cpu_percent': round(writer * 100, 1),
-             'pairs_of_windows': len(result.ours),
-             **({'busy': True} if result.disturbed else {})})
+        text = (f'{rate:.0f} {self.CHANGES} a second, beside none; '
+                f'{self.flows} flows; {lost} frames lost')
+        dip = '{:.1f} % ({:.1f} to {:.1f})'.format(*percent)
+        details = {
+            'flows': self.flows, **self._times(result, peer),
+            **rounded({'percent': percent[0], 'percent_low': percent[1],
+                       'percent_high': percent[2]}),
+            'lost': lost, 'changes_per_second': round(rate, 1),
+            'control_cpu_percent': round(control * 100, 1),
+            'writer_cpu_percent': round(writer * 100, 1),
+            'pairs_of_windows': len(result.ours),
+            **({'busy': True} if result.disturbed else {})}
+        if peer:
+            return Figure(self.option, f'{peer}: {text}', dip, '-', None,
+                          details)
+        met = (percent[0] <= self.PERCENT_MOST and lost == 0 and
+               rate >= 0.98 * self.RATE)
+        return Figure(self.option, text, dip,
+                      f'{self.PERCENT_MOST:.0f} %, 0 lost', met, details)
+
+    @staticmethod
+    def _times(result, peer):
+        """With changes and without; `ours` where the switch is ours."""
+        ns, without = result.ours_ns()[0], result.peer_ns()[0]
+        if peer:
+            return {'peer': peer, **rounded({'peer_ns': ns,
+                                             'peer_ns_without': without})}
+        return {'peer': 'without changes',
+                'ratio': round(1 / result.times_peer()[0], 4),
+                **rounded({'ours_ns': ns, 'peer_ns': without})}
 
 
 class Churn(Churning, ControlCase):
@@ -289,13 +316,11 @@ class Churn(Churning, ControlCase):
     option = 'churn'
     quick = False
 
-    def writer_words(self):
-        return 'net2', traffic.CHURN_FIRST_IP
-
     def measure(self, bench, stack, folder):
         switch = bench.start_switch(stack, self, folder)
         switch.wake()
-        yield self.dip(bench, switch)
+        yield self.dip(bench, switch, DatabaseChanger(
+            bench, switch, self.RATE, ('net2', traffic.CHURN_FIRST_IP)))
 
 
 CASES = (

@@ -184,6 +184,9 @@ def _add_ways(flows, there):
                   f'output:{VXLAN_PORT_NUMBER}')
 
 
+_INGRESS_ALLOW = 'ct(commit,zone=NXM_NX_REG7[0..15]),goto_table:115'
+
+
 def _add_ingress_policy(flows, stateful):
     if not stateful:
         flows.add(105, 'ip', 'goto_table:110')
@@ -194,15 +197,17 @@ def _add_ingress_policy(flows, stateful):
     flows.add(110, 'ct_state=+trk+est-inv,ip', 'goto_table:115', 200)
     flows.add(110, 'ct_state=+trk+rel-inv,ip', 'goto_table:115', 200)
     flows.add(110, 'ct_state=+trk+inv,ip', 'drop', 300)
-    allow = 'ct(commit,zone=NXM_NX_REG7[0..15]),goto_table:115'
     # One group for all ports, so its rules need not name them.
-    flows.add(110, 'ct_state=+trk+new,tcp,tp_dst=22', allow)
-    flows.add(110, 'ct_state=+trk+new,icmp', allow)
-    members = [setting.local_ip(p) for p in range(setting.LOCALS)] + [
-        setting.remote_ip(p) for p in range(setting.REMOTES)]
-    for ip in members:
-        flows.add(110, f'ct_state=+trk+new,ip,nw_src={setting.text_ip(ip)}',
-                  allow, 90)
+    flows.add(110, 'ct_state=+trk+new,tcp,tp_dst=22', _INGRESS_ALLOW)
+    flows.add(110, 'ct_state=+trk+new,icmp', _INGRESS_ALLOW)
+    for ip in [setting.local_ip(p) for p in range(setting.LOCALS)] + [
+            setting.remote_ip(p) for p in range(setting.REMOTES)]:
+        _add_member(flows, ip)
+
+
+def _add_member(flows, ip):
+    flows.add(110, f'ct_state=+trk+new,ip,nw_src={setting.text_ip(ip)}',
+              _INGRESS_ALLOW, 90)
 
 
 def traffic_flows(flows_of):
@@ -230,6 +235,46 @@ def traffic_flows(flows_of):
                       'set_field:2->reg7,goto_table:115')
     flows.add(115, 'reg7=2', 'output:2')
     return flows
+
+
+def churn_changes():
+    """What nb_writer's churn is to OVS: each change as ovs-ofctl's lines.
+
+    Members join the group of all ports, change and leave; before each of
+    these changes the last local port has a rule more, or no more.
+    """
+    ports = [[_member_lines(number, shape) for shape in range(2)]
+             for number in range(setting.CHURN_MEMBERS)]
+    members = (
+        [_said('add', first) for first, _ in ports] +
+        [_said('delete_strict', first) + _said('add', second)
+         for first, second in ports] +
+        [_said('delete_strict', second) for _, second in ports])
+    rule = Flows()
+    rule.add(110, f'ct_state=+trk+new,reg7={_local_key(setting.LOCALS - 1)},'
+             'tcp,tp_dst=8080', _INGRESS_ALLOW)
+    changes = []
+    for number, member in enumerate(members):
+        how = 'delete_strict' if number % 2 else 'add'
+        changes += [_said(how, rule.lines), member]
+    return changes
+
+
+def _member_lines(number, shape):
+    """Its place on its network, and that the group's members have it."""
+    network, place = setting.remote_networks()[0], 2 * number + shape
+    ip = int(ipaddress.IPv4Address(setting.CHURN_FIRST_IP)) + place
+    flows = Flows()
+    _add_neighbour(flows, network, ip, setting.churn_mac(place),
+                   _remote_key(setting.REMOTES + number))
+    _add_member(flows, ip)
+    return flows.lines
+
+
+def _said(how, lines):
+    """A deletion is said without actions."""
+    return [f'{how} {line if how == "add" else line.split(" actions=")[0]}'
+            for line in lines]
 
 
 class Installation:
@@ -340,11 +385,15 @@ class OpenVSwitch(programs.Program):
                 raise programs.ProgramError(f'{self.name}: no {path.name}')
             time.sleep(0.02)
 
+    def bridge_socket(self, bridge):
+        """Where it takes OpenFlow."""
+        return self.folder / f'{bridge}.mgmt'
+
     def _socket(self, bridge):
-        return f'unix:{self.folder}/{bridge}.mgmt'
+        return f'unix:{self.bridge_socket(bridge)}'
 
     def _has_bridges(self):
-        return all((self.folder / f'{bridge}.mgmt').exists()
+        return all(self.bridge_socket(bridge).exists()
                    for bridge in self._bridges())
 
     def _bridges(self):
@@ -382,6 +431,7 @@ class OpenVSwitch(programs.Program):
         self.vsctl('add-port', bridge, device.name, '--', 'set', 'interface',
                    device.name, 'type=dpdk', f'ofport_request={request}',
                    'mtu_request=2000',
+                   f'options:n_rxq_desc={programs.DESCRIPTORS}',
                    f'options:dpdk-devargs="net_replay{number},{arguments}"')
 
     def _keep_connections(self):

@@ -19,7 +19,7 @@ import devices as devs
 START_SECONDS = 60
 PASS_SECONDS = 120
 BURST = 32
-DESCRIPTORS = 512
+DESCRIPTORS = 2048     # of a queue, as many as df-switchd asks for
 
 
 class ProgramError(Exception):
@@ -174,6 +174,16 @@ class Program:
     def settled(self):
         """It has been awake for a while, and a window begins."""
 
+    def control_ns(self):
+        """Time that all its threads but the worker have run, by now."""
+        total = 0
+        for task in pathlib.Path(f'/proc/{self.process.pid}/task').iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if task != self.task:
+                    total += int((task / 'schedstat').read_text(
+                        encoding='ascii').split()[0])
+        return total
+
     def stop(self):
         if self.process is None or self.process.poll() is not None:
             return
@@ -324,9 +334,3 @@ class Switchd(Program):
         fields = dict(line.split(':', 1) for line in status.splitlines())
         return {name: int(fields[name].split()[0]) / 1024
                 for name in ('VmRSS', 'RssAnon', 'RssFile', 'RssShmem')}
-
-    def control_ns(self):
-        """Time that the control thread has run, by now."""
-        pid = self.process.pid
-        task = pathlib.Path(f'/proc/{pid}/task/{pid}/schedstat')
-        return int(task.read_text(encoding='ascii').split()[0])

@@ -25,7 +25,9 @@ UNDERLAY_MAC = '02:00:ac:1f:00:01'
 VXLAN_PORT = 4789
 FIRST_LOCAL_VNI = 5000
 FIRST_REMOTE_VNI = 10000
-CHURN_FIRST_IP = '10.64.0.100'     # on remote-0, of ports that come and go
+# Of ports on remote-0 that come and go; nb_writer knows how many, too.
+CHURN_FIRST_IP = '10.64.0.100'
+CHURN_MEMBERS = 20
 
 # As `default` of Neutron: everything out, members of the group in, and what
 # people add to it.
@@ -58,6 +60,10 @@ def remote_mac(port):
 def remote_ip(port):
     return (int(ipaddress.IPv4Address('10.64.0.10')) +
             (remote_network(port) << 8) + port // REMOTE_NETWORKS)
+
+
+def churn_mac(place):
+    return f'fa:16:3e:04:{place >> 8:02x}:{place & 0xff:02x}'
 
 
 def node_of(port):
