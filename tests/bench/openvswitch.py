@@ -32,11 +32,15 @@ SECONDS = 3600
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """One configuration, of those among which the best is looked for."""
+    """One configuration, of those among which the best is looked for.
+
+    `proofs` are questions, and what their answers must match under traffic.
+    """
 
     name: str
     config: tuple = ()
     commands: tuple = ()
+    proofs: tuple = ()
 
 
 EMC_ON, EMC_OFF = 'emc-insert-inv-prob=100', 'emc-insert-inv-prob=0'
@@ -48,18 +52,36 @@ VARIANTS = (
     Variant('ovs-dpdk-emc-smc', (EMC_ON, SMC_ON)),
 )
 QUICK_VARIANTS = VARIANTS[:2]
-# What a build of one's own may have beside; once said it stays.
+# What a build of one's own may have beside. It stays until it is taken back.
+SCALAR = (
+    ('dpif-netdev/subtable-lookup-prio-set', 'generic', '4'),
+    ('dpif-netdev/dpif-impl-set', 'dpif_scalar'),
+    ('dpif-netdev/miniflow-parser-set', 'scalar'),
+    ('odp-execute/action-impl-set', 'scalar'),
+)
 AVX512 = (
+    ('dpif-netdev/subtable-lookup-prio-set', 'generic', '1'),
     ('dpif-netdev/subtable-lookup-prio-set', 'avx512_gather', '3'),
     ('dpif-netdev/dpif-impl-set', 'dpif_avx512'),
     ('dpif-netdev/miniflow-parser-set', 'study'),
     ('odp-execute/action-impl-set', 'avx512'),
 )
-
-OWN_VARIANTS = VARIANTS + (
-    Variant('ovs-dpdk-avx512', (EMC_ON, SMC_OFF), AVX512),
-    Variant('ovs-dpdk-avx512-emc-off', (EMC_OFF, SMC_OFF), AVX512),
+AVX512_PROOFS = (
+    ('dpif-netdev/subtable-lookup-info-get',
+     r'avx512_gather \(Use count: [1-9]'),
+    ('dpif-netdev/dpif-impl-get', r'dpif_avx512 \(pmds: \d'),
+    ('dpif-netdev/miniflow-parser-get', r'(avx512\w*|study) .*pmds: \d'),
+    ('odp-execute/action-impl-show', r'avx512 .*active: Yes'),
 )
+
+
+def own_variants(variants):
+    """Of a build of one's own: each without and with AVX512."""
+    for variant in variants:
+        name = variant.name.replace('ovs-dpdk', 'ovs-dpdk-own')
+        yield dataclasses.replace(variant, name=name, commands=SCALAR)
+        yield dataclasses.replace(variant, name=f'{name}-avx512',
+                                  commands=AVX512, proofs=AVX512_PROOFS)
 
 
 class Flows:
@@ -478,6 +500,10 @@ class OpenVSwitch(programs.Program):
         for command in variant.commands:
             self.appctl(*command)
         time.sleep(0.3)     # it is told by its database
+        for question, wanted in variant.proofs:
+            answer = self.appctl(question)
+            if not re.search(wanted, answer):
+                raise programs.ProgramError(f'it is not in use: {answer}')
 
     def forget_connections(self):
         self.appctl('dpctl/flush-conntrack')
