@@ -228,8 +228,27 @@ class GrowingCase(CloudCase):
 
 
 @dataclasses.dataclass(frozen=True)
-class NewCase(CloudCase):
+class SessionCase(CloudCase):
+    """Connections from SYN to FIN: time of each of their packets."""
+
+    PACKETS = len(workload.TCP_LIFE)     # of a connection
+
+    def measure(self, session, stack, folder):
+        for figure in super().measure(session, stack, folder):
+            rates = {f'{whose}_connections_per_second':
+                     round(1e9 / self.PACKETS / ns[0])
+                     for whose, ns in (('our', figure.ours),
+                                       ('peer', figure.theirs)) if ns}
+            if not figure.against_switch:
+                rates.pop('peer_connections_per_second')
+            yield dataclasses.replace(figure, details=figure.details | rates)
+
+
+@dataclasses.dataclass(frozen=True)
+class NewCase(SessionCase):
     """All connections are new: one pass, after all were forgotten."""
+
+    PACKETS = 1
 
     def window(self, program, pace):
         program.wake_for_change()
@@ -238,19 +257,6 @@ class NewCase(CloudCase):
         window = rounds.measure_pass(program)
         program.sleep()
         return window
-
-
-@dataclasses.dataclass(frozen=True)
-class SessionCase(CloudCase):
-    """Connections from SYN to FIN: time of each of their packets."""
-
-    def measure(self, session, stack, folder):
-        for figure in super().measure(session, stack, folder):
-            rates = {f'{whose}_connections_per_second':
-                     round(1e9 / len(workload.TCP_LIFE) / ns[0])
-                     for whose, ns in (('our', figure.ours),
-                                       ('peer', figure.theirs)) if ns}
-            yield dataclasses.replace(figure, details=figure.details | rates)
 
 
 def measure(case, session):

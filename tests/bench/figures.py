@@ -147,6 +147,18 @@ def of_packets(figures):
     return [f for f in figures if isinstance(f, PacketFigure)]
 
 
+def print_connections(packets):
+    """Of cases in which a connection is so many packets."""
+    for figure in packets:
+        rates = {who: figure.details.get(f'{whose}_connections_per_second')
+                 for who, whose in (('df-switchd', 'our'),
+                                    (figure.peer, 'peer'))}
+        told = ', '.join(f'{who} {rate / 1e6:.2f} million'
+                         for who, rate in rates.items() if rate)
+        if told and figure.against_switch:
+            print(f'{figure.case}, connections a second: {told}')
+
+
 def print_tables(figures):
     packets = of_packets(figures)
     others = [f for f in figures if not isinstance(f, PacketFigure)]
@@ -157,6 +169,7 @@ def print_tables(figures):
             print(figure.row())
         print('Medians, with quartiles. All include the port, which takes '
               'about as long as testpmd io.')
+        print_connections(packets)
     if packets and others:
         print()
     if others:
