@@ -81,13 +81,17 @@ struct df_db_driver {
     const char *name;    /* as in [df] nb_db_class */
     const char *summary; /* one line for `df-db drivers` */
     const char *untried; /* NULL; or what its tests could not have it meet, such as a real server */
+    size_t max_ops;      /* of one commit; 0: no limit of its own */
     int (*open)(const struct df_db_config *config, struct df_db **db, struct df_error *error);
     void (*close)(struct df_db *db);
     /* Every row, then *revision is the snapshot's. */
     int (*snapshot)(struct df_db *db, df_db_row_cb cb, void *arg, uint64_t *revision, struct df_error *error);
     /* One row; -ENOENT. */
     int (*get)(struct df_db *db, const char *table, const char *id, df_db_row_cb cb, void *arg, struct df_error *error);
-    /* -EAGAIN: an expectation failed, *failed is its index. *revision is the commit's own. */
+    /*
+     * -EAGAIN: an expectation failed, *failed is its index. *revision is the commit's own. -E2BIG: more rows or bytes
+     * than the database takes in one transaction; less may be.
+     */
     int (*commit)(struct df_db *db, const struct df_db_op *ops, size_t n, size_t *failed, uint64_t *revision,
                   struct df_error *error);
     /* A descriptor that polls readable when watch() may have news. Stays the driver's. */

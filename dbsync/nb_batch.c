@@ -78,23 +78,30 @@ static int stage_items(struct df_nb_batch *batch, struct df_transaction *txn, si
     return rc;
 }
 
+/* An object is mostly its row and that of its unique_key, and there is a row that counts; -E2BIG tells when it is more. */
+static size_t objects_of_one_commit(const struct df_nb_batch *batch)
+{
+    size_t max = batch->nb->driver->max_ops / 2;
+    return max > 1 && max - 1 < batch->n ? max - 1 : batch->n;
+}
+
 /*
  * Commits everything. A large transaction loses against writers of single objects, who are quicker every time, so a
- * lost attempt is repeated at half the size.
+ * lost attempt is repeated at half the size; so is one with more bytes than the database takes.
  */
 static int flush(struct df_nb_batch *batch, struct df_error *error)
 {
     struct df_transaction txn;
     df_transaction_init(&txn, batch->nb->driver, batch->nb->db, batch->nb->announcer);
     qsort(batch->items, batch->n, sizeof batch->items[0], compare_items);
-    size_t n = batch->n;
+    size_t n = objects_of_one_commit(batch);
     int rc = 0, lost = 0;
     while (batch->n && rc == 0) {
         rc = stage_items(batch, &txn, n, error);
         if (rc == 0)
             rc = df_transaction_commit(&txn, error);
         df_transaction_clear(&txn);
-        if (rc == -EAGAIN && lost++ < DF_NB_ATTEMPTS) {
+        if ((rc == -EAGAIN && lost++ < DF_NB_ATTEMPTS) || (rc == -E2BIG && n > 1)) {
             n = n > 1 ? n / 2 : 1;
             rc = 0;
         } else if (rc == 0) {

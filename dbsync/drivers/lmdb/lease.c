@@ -101,8 +101,9 @@ static void drop(struct df_lmdb_lease **at)
 }
 
 int df_lmdb_lease_take(struct df_lmdb_lease **held, const char *location, const char *name, const char *owner,
-                       struct df_error *error)
+                       bool *taken, struct df_error *error)
 {
+    *taken = false;
     struct df_lmdb_lease **mine = find(held, name);
     if (*mine && !is_removed(*mine))
         return strcmp((*mine)->owner, owner) == 0 ? 0 : busy((*mine)->fd, name, error);
@@ -124,6 +125,7 @@ int df_lmdb_lease_take(struct df_lmdb_lease **held, const char *location, const 
     }
     lease->next = *held;
     *held = lease;
+    *taken = true;
     return 0;
 }
 
@@ -136,8 +138,28 @@ int df_lmdb_lease_release(struct df_lmdb_lease **held, const char *name, struct 
     return 0;
 }
 
-void df_lmdb_lease_release_all(struct df_lmdb_lease **held)
+const char *df_lmdb_lease_first(const struct df_lmdb_lease *held)
 {
-    while (*held)
-        drop(held);
+    return held ? held->name : NULL;
+}
+
+bool df_lmdb_lease_is_held(struct df_lmdb_lease *held, const char *name)
+{
+    return *find(&held, name) != NULL;
+}
+
+int df_lmdb_lease_lock_free(const char *location, const char *name)
+{
+    char path[PATH_MAX];
+    int rc = lease_path(location, name, path);
+    if (rc)
+        return rc;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    rc = -errno;
+    close(fd);
+    return rc;
 }

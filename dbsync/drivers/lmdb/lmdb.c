@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,15 +49,6 @@ static int open_db(const struct df_db_config *config, struct df_db **db, struct 
     return rc;
 }
 
-static void close_db(struct df_db *db)
-{
-    df_lmdb_lease_release_all(&db->leases);
-    if (db->watch >= 0)
-        close(db->watch);
-    df_lmdb_env_close(db->env);
-    free(db);
-}
-
 /* Codes of LMDB get their message; what a callback returned and -ESTALE do not. */
 static int end_read(struct df_db *db, MDB_txn *txn, int rc, struct df_error *error)
 {
@@ -63,14 +56,16 @@ static int end_read(struct df_db *db, MDB_txn *txn, int rc, struct df_error *err
     return rc <= MDB_LAST_ERRCODE ? df_lmdb_error(db->env->location, rc, error) : rc;
 }
 
-static int tell_rows(MDB_txn *txn, MDB_dbi rows, df_db_row_cb cb, void *arg)
+/* All rows, or those from a key on. */
+static int tell_rows(MDB_txn *txn, MDB_dbi rows, const char *from, df_db_row_cb cb, void *arg)
 {
     MDB_cursor *cursor;
-    MDB_val key, value;
+    MDB_val value, key = {from ? strlen(from) : 0, (void *)(uintptr_t)from};
+    MDB_cursor_op step = from ? MDB_SET_RANGE : MDB_FIRST;
     int rc = mdb_cursor_open(txn, rows, &cursor);
     if (rc)
         return rc;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+    for (; (rc = mdb_cursor_get(cursor, &key, &value, step)) == 0; step = MDB_NEXT) {
         rc = df_lmdb_row_tell(&key, &value, cb, arg);
         if (rc)
             break;
@@ -87,7 +82,7 @@ static int snapshot(struct df_db *db, df_db_row_cb cb, void *arg, uint64_t *revi
         return rc;
     rc = df_lmdb_log_revision(txn, db->env->log, revision);
     if (rc == 0)
-        rc = tell_rows(txn, db->env->rows, cb, arg);
+        rc = tell_rows(txn, db->env->rows, NULL, cb, arg);
     return end_read(db, txn, rc, error);
 }
 
@@ -219,15 +214,97 @@ static int watch(struct df_db *db, uint64_t *revision, df_db_row_cb cb, void *ar
     return end_read(db, txn, rc, error);
 }
 
+/*
+ * Leases are told as rows, though nobody writes in the name of a holder that died: the next one who takes or renews any
+ * lease does.
+ */
+
+static int write_lease(struct df_db *db, const char *name, const char *owner, struct df_error *error)
+{
+    size_t failed;
+    uint64_t revision;
+    struct df_db_op op = {.table = DF_DB_LEASES, .id = name, .data = owner, .len = owner ? strlen(owner) : 0};
+    return commit(db, &op, 1, &failed, &revision, error);
+}
+
+#define REAPED_AT_ONCE 16
+
+struct reaping {
+    struct df_db *db;
+    char names[REAPED_AT_ONCE][NAME_MAX + 1];
+    size_t n;
+};
+
+static int note_lease(const struct df_db_row *row, void *arg)
+{
+    struct reaping *reaping = arg;
+    if (strcmp(row->table, DF_DB_LEASES) != 0)
+        return 1;
+    if (df_lmdb_lease_is_held(reaping->db->leases, row->id))
+        return 0;
+    snprintf(reaping->names[reaping->n], sizeof reaping->names[0], "%s", row->id);
+    int free = df_lmdb_lease_lock_free(reaping->db->env->location, row->id);
+    if (free >= 0) {
+        close(free);
+        reaping->n++;
+    }
+    return reaping->n == REAPED_AT_ONCE;
+}
+
+static void reap_leases(struct df_db *db)
+{
+    struct reaping reaping = {.db = db};
+    struct df_error unused;
+    MDB_txn *txn;
+    if (df_lmdb_read_begin(db->env, &txn, &unused))
+        return;
+    tell_rows(txn, db->env->rows, DF_DB_LEASES "/", note_lease, &reaping);
+    df_lmdb_read_end(db->env, txn);
+    for (size_t i = 0; i < reaping.n; i++) {
+        int fd = df_lmdb_lease_lock_free(db->env->location, reaping.names[i]);
+        if (fd < 0)
+            continue;
+        write_lease(db, reaping.names[i], NULL, &unused);
+        close(fd);
+    }
+}
+
 static int lease(struct df_db *db, const char *name, const char *owner, unsigned ttl, struct df_error *error)
 {
+    struct df_error unused;
+    bool taken;
     (void)ttl;
-    return df_lmdb_lease_take(&db->leases, db->env->location, name, owner, error);
+    if (db->read_only)
+        return df_error_set(error, -EROFS, "%s was opened for reading only", db->env->location);
+    int rc = df_lmdb_lease_take(&db->leases, db->env->location, name, owner, &taken, error);
+    if (rc == 0 && taken) {
+        rc = write_lease(db, name, owner, error);
+        if (rc)
+            df_lmdb_lease_release(&db->leases, name, &unused);
+    }
+    reap_leases(db);
+    return rc;
 }
 
 static int release(struct df_db *db, const char *name, struct df_error *error)
 {
-    return df_lmdb_lease_release(&db->leases, name, error);
+    int rc = df_lmdb_lease_is_held(db->leases, name) ? write_lease(db, name, NULL, error) : 0;
+    return rc ? rc : df_lmdb_lease_release(&db->leases, name, error);
+}
+
+/* What cannot be written is left to the next holder. */
+static void close_db(struct df_db *db)
+{
+    struct df_error unused;
+    const char *name;
+    while ((name = df_lmdb_lease_first(db->leases))) {
+        write_lease(db, name, NULL, &unused);
+        df_lmdb_lease_release(&db->leases, name, &unused);
+    }
+    if (db->watch >= 0)
+        close(db->watch);
+    df_lmdb_env_close(db->env);
+    free(db);
 }
 
 const struct df_db_driver df_db_lmdb_driver = {

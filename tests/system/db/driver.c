@@ -2,46 +2,35 @@
 #include "dbsync/driver.h"
 
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "tests/system/db/program.h"
 #include "tests/system/db/store.h"
 
 /* The contract of driver.h, one test a sentence. Every driver of the build runs through all of them. */
 
-#define EACH_DRIVER(name)                                                                                              \
-    ParameterizedTestParameters(driver, name)                                                                          \
-    {                                                                                                                  \
-        return store_each_driver();                                                                                    \
-    }                                                                                                                  \
-    ParameterizedTest(struct store_driver *each, driver, name)
-
-EACH_DRIVER(there_is_no_database_until_one_is_made)
+Test(driver, there_is_no_database_until_one_is_made)
 {
     struct store store;
     struct df_error error;
     struct df_db *db;
-    store_make(&store, each);
-    cr_expect_eq(store.driver->open(&store.place.exists, &db, &error), -ENOENT);
+    store_make(&store);
+    cr_expect_eq(store.driver->open(&store.exists, &db, &error), -ENOENT);
     cr_expect_not_null(strstr(error.text, "df-db"), "the remedy is missing: %s", error.text);
     db = store_create(&store);
     store.driver->close(db);
     db = store_open(&store);
     store.driver->close(db);
-    store_remove(&store);
 }
 
-EACH_DRIVER(a_row_comes_back_as_it_was_written)
+Test(driver, a_row_comes_back_as_it_was_written)
 {
     struct store store;
-    store_make(&store, each);
+    store_make(&store);
     struct df_db *db = store_create(&store);
     size_t large = 1 << 20;
     char *blob = malloc(large);
@@ -57,13 +46,12 @@ EACH_DRIVER(a_row_comes_back_as_it_was_written)
     cr_expect_eq(store_get(&store, db, "u", "large", NULL), -ENOENT);
     free(blob);
     store.driver->close(db);
-    store_remove(&store);
 }
 
-EACH_DRIVER(a_deleted_row_is_gone)
+Test(driver, a_deleted_row_is_gone)
 {
     struct store store;
-    store_make(&store, each);
+    store_make(&store);
     struct df_db *db = store_create(&store);
     store_put(&store, db, "t", "a", "1", 1);
     store_put(&store, db, "t", "b", "1", 1);
@@ -72,16 +60,15 @@ EACH_DRIVER(a_deleted_row_is_gone)
     cr_expect_str_eq(store_snapshot(&store, db, NULL), "t/b=1 ");
     cr_expect_eq(store_delete(&store, db, "t", "a"), revision, "nothing changed");
     store.driver->close(db);
-    store_remove(&store);
 }
 
-EACH_DRIVER(a_commit_is_all_or_nothing)
+Test(driver, a_commit_is_all_or_nothing)
 {
     struct store store;
     struct df_error error;
     size_t failed = 9;
     uint64_t revision;
-    store_make(&store, each);
+    store_make(&store);
     struct df_db *db = store_create(&store);
     store_put(&store, db, "t", "b", "old", 3);
     const struct df_db_op ops[] = {
@@ -93,13 +80,12 @@ EACH_DRIVER(a_commit_is_all_or_nothing)
     cr_expect_not_null(strstr(error.text, "'b'"), "%s", error.text);
     cr_expect_str_eq(store_snapshot(&store, db, NULL), "t/b=old ");
     store.driver->close(db);
-    store_remove(&store);
 }
 
-EACH_DRIVER(a_write_may_demand_the_revision_of_its_row)
+Test(driver, a_write_may_demand_the_revision_of_its_row)
 {
     struct store store;
-    store_make(&store, each);
+    store_make(&store);
     struct df_db *db = store_create(&store);
     cr_expect_eq(store_try(&store, db, "a", "1", DF_DB_REVISION, 1), -EAGAIN, "there is no row");
     cr_expect_eq(store_try(&store, db, "a", "1", DF_DB_ABSENT, 0), 0);
@@ -111,13 +97,12 @@ EACH_DRIVER(a_write_may_demand_the_revision_of_its_row)
     cr_expect_eq(store_try(&store, db, "a", NULL, DF_DB_REVISION, first), -EAGAIN);
     cr_expect_str_eq(store_snapshot(&store, db, NULL), "t/a=2 ");
     store.driver->close(db);
-    store_remove(&store);
 }
 
-EACH_DRIVER(revisions_grow_and_rows_remember_theirs)
+Test(driver, revisions_grow_and_rows_remember_theirs)
 {
     struct store store;
-    store_make(&store, each);
+    store_make(&store);
     struct df_db *one = store_create(&store), *two = store_open(&store);
     uint64_t last = 0, row;
     for (int i = 0; i < 10; i++) {
@@ -131,31 +116,29 @@ EACH_DRIVER(revisions_grow_and_rows_remember_theirs)
     }
     store.driver->close(one);
     store.driver->close(two);
-    store_remove(&store);
 }
 
-EACH_DRIVER(a_watch_tells_every_transaction_once_whole_and_in_order)
+Test(driver, a_watch_tells_every_transaction_once_whole_and_in_order)
 {
     struct store store;
     struct df_error error;
-    store_make(&store, each);
+    store_make(&store);
     struct df_db *writer = store_create(&store), *watcher = store_open(&store);
     uint64_t at, revision;
     size_t failed;
     store_put(&store, writer, "t", "a", "0", 1);
     store_snapshot(&store, watcher, &at);
-    cr_expect_str_eq(store_watch(&store, watcher, &at), "");
+    store_expect_watch(&store, watcher, &at, "");
 
     const struct df_db_op pair[] = {{.table = "t", .id = "x", .data = "1", .len = 1}, {.table = "t", .id = "a"}};
     store_put(&store, writer, "t", "a", "1", 1);
     store_put(&store, writer, "t", "a", "2", 1);
     cr_assert_eq(store.driver->commit(writer, pair, 2, &failed, &revision, &error), 0);
     store_put(&store, writer, "t", "a", "3", 1);
-    cr_expect_str_eq(store_watch(&store, watcher, &at), "t/a=1 t/a=2 t/x=1 t/a- t/a=3 ");
-    cr_expect_str_eq(store_watch(&store, watcher, &at), "");
+    store_expect_watch(&store, watcher, &at, "t/a=1 t/a=2 t/x=1 t/a- t/a=3 ");
+    store_expect_watch(&store, watcher, &at, "");
     store.driver->close(writer);
     store.driver->close(watcher);
-    store_remove(&store);
 }
 
 static int stop_at_second(const struct df_db_row *row, void *arg)
@@ -164,11 +147,11 @@ static int stop_at_second(const struct df_db_row *row, void *arg)
     return ++*(int *)arg == 2 ? 7 : 0;
 }
 
-EACH_DRIVER(a_watch_that_was_stopped_tells_the_transaction_again)
+Test(driver, a_watch_that_was_stopped_tells_the_transaction_again)
 {
     struct store store;
     struct df_error error;
-    store_make(&store, each);
+    store_make(&store);
     struct df_db *db = store_create(&store);
     uint64_t at, revision;
     size_t failed;
@@ -177,42 +160,39 @@ EACH_DRIVER(a_watch_that_was_stopped_tells_the_transaction_again)
     const struct df_db_op pair[] = {{.table = "t", .id = "x", .data = "1", .len = 1},
                                     {.table = "t", .id = "y", .data = "1", .len = 1}};
     cr_assert_eq(store.driver->commit(db, pair, 2, &failed, &revision, &error), 0);
-    cr_expect_eq(store.driver->watch(db, &at, stop_at_second, &rows, &error), 7);
-    cr_expect_str_eq(store_watch(&store, db, &at), "t/x=1 t/y=1 ");
+    cr_expect_eq(store_watch_until(&store, db, &at, stop_at_second, &rows), 7);
+    store_expect_watch(&store, db, &at, "t/x=1 t/y=1 ");
     store.driver->close(db);
-    store_remove(&store);
 }
 
-EACH_DRIVER(a_revision_that_the_database_does_not_know_is_a_gap)
+Test(driver, a_revision_that_the_database_does_not_know_is_a_gap)
 {
     struct store store;
-    struct df_error error;
-    store_make(&store, each);
+    store_make(&store);
     struct df_db *db = store_create(&store);
     uint64_t at = store_put(&store, db, "t", "a", "1", 1) + 1000;
-    cr_expect_eq(store.driver->watch(db, &at, stop_at_second, NULL, &error), -ESTALE);
+    int rows = 0;
+    cr_expect_eq(store_watch_until(&store, db, &at, stop_at_second, &rows), -ESTALE);
     store.driver->close(db);
-    store_remove(&store);
 }
 
-EACH_DRIVER(the_descriptor_polls_when_another_process_has_written)
+Test(driver, the_descriptor_polls_when_another_process_has_written)
 {
     struct store store;
-    store_make(&store, each);
+    store_make(&store);
     struct df_db *db = store_create(&store);
     uint64_t at;
     struct pollfd fd = {.fd = store.driver->watch_fd(db), .events = POLLIN};
     if (fd.fd < 0)
         cr_skip_test("%s has no descriptor", store.driver->name);
     store_snapshot(&store, db, &at);
-    store_watch(&store, db, &at);
+    cr_expect_eq(store_idle(&store, db, &at), 0);
     cr_expect_eq(poll(&fd, 1, 0), 0);
     pid_t child = store_fork(&store, store_put_in_child);
     store_wait(child);
     cr_expect_eq(poll(&fd, 1, 5000), 1);
-    cr_expect_str_eq(store_watch(&store, db, &at), "t/child=1 ");
+    store_expect_watch(&store, db, &at, "t/child=1 ");
     store.driver->close(db);
-    store_remove(&store);
 }
 
 struct nested {
@@ -232,90 +212,42 @@ static int write_while_reading(const struct df_db_row *row, void *arg)
     return 0;
 }
 
-EACH_DRIVER(a_snapshot_neither_sees_nor_stops_a_writer)
+Test(driver, a_snapshot_neither_sees_nor_stops_a_writer)
 {
     struct store store;
     struct df_error error;
     uint64_t at;
-    store_make(&store, each);
+    store_make(&store);
     struct df_db *reader = store_create(&store), *writer = store_open(&store);
     store_put(&store, writer, "t", "a", "1", 1);
     store_put(&store, writer, "t", "b", "1", 1);
     struct nested nested = {&store, writer, 0};
     cr_assert_eq(store.driver->snapshot(reader, write_while_reading, &nested, &at, &error), 0);
     cr_expect_eq(nested.rows, 2);
-    cr_expect_str_eq(store_watch(&store, reader, &at), "t/c=new t/b- ");
+    store_expect_watch(&store, reader, &at, "t/c=new t/b- ");
     store.driver->close(reader);
     store.driver->close(writer);
-    store_remove(&store);
 }
 
-EACH_DRIVER(a_lease_has_one_owner)
-{
-    struct store store;
-    struct df_error error;
-    store_make(&store, each);
-    const struct df_db_driver *driver = store.driver;
-    struct df_db *one = store_create(&store), *two = store_open(&store);
-    cr_expect_eq(driver->lease(one, "host1", "first", 10, &error), 0);
-    cr_expect_eq(driver->lease(one, "host1", "first", 10, &error), 0, "its owner renews it");
-    cr_expect_eq(driver->lease(two, "host1", "second", 10, &error), -EBUSY);
-    cr_expect_not_null(strstr(error.text, "first"), "the holder is missing: %s", error.text);
-    cr_expect_eq(driver->lease(two, "host2", "second", 10, &error), 0);
-    cr_expect_eq(driver->release(two, "host1", &error), -ENOENT);
-    cr_expect_eq(driver->release(one, "host1", &error), 0);
-    cr_expect_eq(driver->lease(two, "host1", "second", 10, &error), 0);
-    driver->close(one);
-    driver->close(two);
-    store_remove(&store);
-}
-
-EACH_DRIVER(a_lease_ends_with_its_holder)
-{
-    struct store store;
-    struct df_error error;
-    store_make(&store, each);
-    struct df_db *db = store_create(&store);
-    int ready[2];
-    cr_assert_eq(pipe(ready), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        struct df_db *own = store_open(&store);
-        char rc = (char)store.driver->lease(own, "host1", "child", 1, &error);
-        _exit(write(ready[1], &rc, 1) == 1 ? pause() : 1);
-    }
-    char rc = 1;
-    cr_assert_eq(read(ready[0], &rc, 1), 1);
-    cr_assert_eq(rc, 0);
-    cr_expect_eq(store.driver->lease(db, "host1", "parent", 10, &error), -EBUSY);
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
-    int taken = -EBUSY;
-    for (int i = 0; i < 50 && taken == -EBUSY; i++) {
-        taken = store.driver->lease(db, "host1", "parent", 10, &error);
-        if (taken == -EBUSY)
-            poll(NULL, 0, 100); /* a server waits for the time to live */
-    }
-    cr_expect_eq(taken, 0, "%s", error.text);
-    store.driver->close(db);
-    store_remove(&store);
-}
-
-EACH_DRIVER(a_handle_for_reading_does_not_write)
+Test(driver, a_handle_for_reading_does_not_write)
 {
     struct store store;
     struct df_error error;
     struct df_db *db;
     size_t failed;
     uint64_t revision;
-    store_make(&store, each);
+    store_make(&store);
     store.driver->close(store_create(&store));
-    struct df_db_config config = store.place.exists;
+    struct df_db_config config = store.exists;
     config.read_only = true;
     cr_assert_eq(store.driver->open(&config, &db, &error), 0);
     const struct df_db_op op = {.table = "t", .id = "a", .data = "1", .len = 1};
     cr_expect_eq(store.driver->commit(db, &op, 1, &failed, &revision, &error), -EROFS);
     cr_expect_str_eq(store_snapshot(&store, db, NULL), "");
     store.driver->close(db);
-    store_remove(&store);
+}
+
+int main(int argc, char **argv)
+{
+    return program_main(argc, argv);
 }

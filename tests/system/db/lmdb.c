@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "dbsync/drivers/lmdb/log.h"
+#include "tests/system/db/program.h"
 #include "tests/system/db/store.h"
 
 /* What only the embedded driver promises. */
@@ -20,14 +21,13 @@ static struct df_db *db;
 
 static void set_up(void)
 {
-    store_make(&store, &(struct store_driver){"lmdb"});
+    store_make(&store);
     db = store_create(&store);
 }
 
 static void tear_down(void)
 {
     store.driver->close(db);
-    store_remove(&store);
 }
 
 TestSuite(lmdb, .init = set_up, .fini = tear_down);
@@ -125,7 +125,7 @@ Test(lmdb, the_log_is_bounded_in_bytes)
     for (int i = 0; i < 300; i++)
         store_put(&store, db, "t", "same", blob, BLOB);
     free(blob);
-    snprintf(path, sizeof path, "%s/data.mdb", store.place.path);
+    snprintf(path, sizeof path, "%s/data.mdb", store.exists.location);
     cr_assert_eq(stat(path, &st), 0);
     cr_expect_lt(st.st_size, 200 << 20, "300 MiB were written over one row");
 }
@@ -136,8 +136,8 @@ Test(lmdb, a_database_that_is_replaced_is_noticed)
     uint64_t at;
     store_snapshot(&store, db, &at);
     struct pollfd fd = {.fd = store.driver->watch_fd(db), .events = POLLIN};
-    store_watch(&store, db, &at);
-    store_remove(&store);
+    store_idle(&store, db, &at);
+    server_restore(server_here());
     cr_expect_eq(poll(&fd, 1, 5000), 1);
     cr_expect_eq(store.driver->watch(db, &at, ignore, NULL, &error), -ENODEV);
     struct df_db *fresh = store_create(&store);
@@ -162,4 +162,9 @@ Test(lmdb, a_row_needs_a_table_and_an_id)
     id[299] = '\0';
     cr_expect_eq(store_try(&store, db, id, "x", DF_DB_ANY, 0), -EINVAL);
     cr_expect_eq(store_try(&store, db, "", "x", DF_DB_ANY, 0), -EINVAL);
+}
+
+int main(int argc, char **argv)
+{
+    return program_main(argc, argv);
 }

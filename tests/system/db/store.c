@@ -2,11 +2,14 @@
 #include "tests/system/db/store.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/system/db/server_private.h"
 
 /* A child has no test to fail: it dies, and its parent sees that. */
 static void insist(int rc, const char *what, const struct df_error *error)
@@ -17,38 +20,22 @@ static void insist(int rc, const char *what, const struct df_error *error)
     abort();
 }
 
-static void free_drivers(struct criterion_test_params *params)
+void store_make(struct store *store)
 {
-    cr_free(params->params);
-}
-
-struct criterion_test_params store_each_driver(void)
-{
-    size_t n = 0;
-    while (df_db_driver_at(n))
-        n++;
-    struct store_driver *drivers = cr_malloc(n * sizeof *drivers);
-    for (size_t i = 0; i < n; i++)
-        snprintf(drivers[i].name, sizeof drivers[i].name, "%s", df_db_driver_at(i)->name);
-    return cr_make_param_array(struct store_driver, drivers, n, free_drivers);
-}
-
-void store_make(struct store *store, const struct store_driver *driver)
-{
-    store->driver = df_db_driver_find(driver->name);
-    place_make(&store->place);
-}
-
-void store_remove(struct store *store)
-{
-    place_remove(&store->place);
+    struct server *server = server_here();
+    server_restore(server);
+    *store = (struct store){.driver = df_db_driver_find(server_kind(server)->driver), .server = server};
+    if (!store->driver)
+        server_fail("the driver %s is not in this build", server_kind(server)->driver);
+    store->exists = store->create = server_config(server);
+    store->create.create = true;
 }
 
 struct df_db *store_create(const struct store *store)
 {
     struct df_error error = {""};
     struct df_db *db;
-    insist(store->driver->open(&store->place.create, &db, &error), "create", &error);
+    insist(store->driver->open(&store->create, &db, &error), "create", &error);
     return db;
 }
 
@@ -56,7 +43,7 @@ struct df_db *store_open(const struct store *store)
 {
     struct df_error error = {""};
     struct df_db *db;
-    insist(store->driver->open(&store->place.exists, &db, &error), "open", &error);
+    insist(store->driver->open(&store->exists, &db, &error), "open", &error);
     return db;
 }
 
@@ -128,17 +115,22 @@ void store_expect_row(const struct store *store, struct df_db *db, const char *t
     free(row.data);
 }
 
+/* Appends a row to a text. */
+static void print(const struct df_db_row *row, char *text, size_t size)
+{
+    size_t used = strlen(text);
+    if (row->data)
+        snprintf(text + used, size - used, "%s/%s=%.*s ", row->table, row->id, (int)row->len, (const char *)row->data);
+    else
+        snprintf(text + used, size - used, "%s/%s- ", row->table, row->id);
+}
+
 static char told[65536];
 
 static int tell(const struct df_db_row *row, void *arg)
 {
     (void)arg;
-    size_t used = strlen(told);
-    if (row->data)
-        snprintf(told + used, sizeof told - used, "%s/%s=%.*s ", row->table, row->id, (int)row->len,
-                 (const char *)row->data);
-    else
-        snprintf(told + used, sizeof told - used, "%s/%s- ", row->table, row->id);
+    print(row, told, sizeof told);
     return 0;
 }
 
@@ -151,24 +143,101 @@ const char *store_snapshot(const struct store *store, struct df_db *db, uint64_t
     return told;
 }
 
-const char *store_watch(const struct store *store, struct df_db *db, uint64_t *revision)
+/* Whether watch() has told something; what it has not told yet may be on its way. */
+static int watch(const struct store *store, struct df_db *db, uint64_t *revision, df_db_row_cb cb, void *arg)
 {
     struct df_error error = {""};
+    struct pollfd fd = {.fd = store->driver->watch_fd(db), .events = POLLIN};
+    poll(&fd, fd.fd >= 0, 10);
+    return store->driver->watch(db, revision, cb, arg, &error);
+}
+
+void store_expect_watch(const struct store *store, struct df_db *db, uint64_t *revision, const char *text)
+{
+    uint64_t end = server_now_ms() + STORE_PATIENCE_MS;
+    int rc;
     told[0] = '\0';
-    insist(store->driver->watch(db, revision, tell, NULL, &error), "watch", &error);
+    do
+        rc = watch(store, db, revision, tell, NULL);
+    while (rc == 0 && strcmp(told, text) != 0 && server_now_ms() < end);
+    if (rc == 0)
+        rc = store_idle(store, db, revision);
+    cr_expect_eq(rc, 0);
+    cr_expect_str_eq(told, text);
+}
+
+int store_idle(const struct store *store, struct df_db *db, uint64_t *revision)
+{
+    int rc = 0;
+    for (int i = 0; i < 5 && rc == 0; i++)
+        rc = watch(store, db, revision, tell, NULL);
+    return rc;
+}
+
+int store_watch_until(const struct store *store, struct df_db *db, uint64_t *revision, df_db_row_cb cb, void *arg)
+{
+    uint64_t end = server_now_ms() + STORE_PATIENCE_MS;
+    int rc;
+    do
+        rc = watch(store, db, revision, cb, arg);
+    while (rc == 0 && server_now_ms() < end);
+    return rc;
+}
+
+static int tell_some(const struct df_db_row *row, void *arg)
+{
+    struct store_told *some = arg;
+    print(row, some->text, sizeof some->text);
+    return 0;
+}
+
+bool store_watch_some(const struct store *store, struct df_db *db, uint64_t *revision, struct store_told *some)
+{
+    if (some->end == 0)
+        some->end = server_now_ms() + (uint64_t)(some->seconds * 1000);
+    some->rc = watch(store, db, revision, tell_some, some);
+    return some->rc == -ESTALE || strcmp(some->text, some->until) == 0 || server_now_ms() > some->end;
+}
+
+const char *store_follow(const struct store *store, struct df_db *db, const char *topics)
+{
+    enum { TOPICS = 2000 };
+    struct df_error error = {""};
+    static const char *list[TOPICS];
+    char *words = strdup(topics), *at;
+    size_t n = 0;
+    for (char *word = strtok_r(words, " ", &at); word && n < TOPICS; word = strtok_r(NULL, " ", &at))
+        list[n++] = word;
+    told[0] = '\0';
+    insist(store->driver->follow(db, list, n, tell, NULL, &error), "follow", &error);
+    free(words);
     return told;
+}
+
+void store_get_at_last(const struct store *store, struct df_db *db, const char *table, const char *id, char *text,
+                       size_t size)
+{
+    struct df_error error = {""};
+    struct row row = {0};
+    uint64_t end = server_now_ms() + 2 * STORE_PATIENCE_MS;
+    int rc;
+    while ((rc = store->driver->get(db, table, id, keep, &row, &error)) && server_now_ms() < end)
+        server_pause_ms(20);
+    insist(rc, "get", &error);
+    snprintf(text, size, "%.*s", (int)row.len, (char *)row.data);
+    free(row.data);
 }
 
 pid_t store_fork(const struct store *store, void (*body)(const struct store *store, struct df_db *db))
 {
     pid_t child = fork();
-    cr_assert_geq(child, 0);
     if (child == 0) {
         struct df_db *db = store_open(store);
         body(store, db);
         store->driver->close(db);
         _exit(0);
     }
+    cr_assert_gt(child, 0);
     return child;
 }
 

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/system/db/server_private.h"
+#include "tests/system/db/store.h"
+
+/* What driver.h says of databases that are away for a while. They are told through the driver, so an embedded one is left out. */
+
+#define TIMEOUT_MS 400
+
+static struct store store;
+static struct df_db *db;
+
+static void set_up(void)
+{
+    store_make(&store);
+    if (!store.server->n)
+        cr_skip_test("%s has no server", store.driver->name);
+    store.create.timeout_ms = store.exists.timeout_ms = TIMEOUT_MS;
+    db = store_create(&store);
+}
+
+static void tear_down(void)
+{
+    store.driver->close(db);
+}
+
+TestSuite(away, .init = set_up, .fini = tear_down);
+
+static void all(void (*body)(struct server *server, unsigned m))
+{
+    for (unsigned m = 0; m < store.server->n; m++)
+        body(store.server, m);
+}
+
+static bool is_away(int rc)
+{
+    return rc < 0 && rc != -ENOENT && rc != -EACCES && rc != -EPROTO && rc != -EINVAL && rc != -ESTALE && rc != -EAGAIN;
+}
+
+/* Calls again until it works or patience ends. */
+static int put_at_last(const char *id, const char *text)
+{
+    uint64_t end = server_now_ms() + 2 * STORE_PATIENCE_MS;
+    int rc;
+    while ((rc = store_try(&store, db, id, text, DF_DB_ANY, 0)) && server_now_ms() < end)
+        server_pause_ms(20);
+    return rc;
+}
+
+static bool names_a_door(const char *text)
+{
+    char door[16];
+    bool named = false;
+    for (unsigned m = 0; m < store.server->n; m++) {
+        snprintf(door, sizeof door, ":%u", store.server->members[m].door);
+        named |= strstr(text, door) != NULL;
+    }
+    return named;
+}
+
+Test(away, a_call_says_which_end_point_and_is_quick_about_it_the_second_time)
+{
+    struct df_error error = {""};
+    struct df_db *other;
+    all(server_cut);
+    uint64_t begin = server_now_ms();
+    int rc = store.driver->open(&store.exists, &other, &error);
+    cr_expect(is_away(rc), "%d", rc);
+    cr_expect(names_a_door(error.text), "the end point is missing: %s", error.text);
+    cr_expect_leq(server_now_ms() - begin, 3 * TIMEOUT_MS);
+    cr_expect(is_away(store_get(&store, db, "t", "a", NULL)));
+    cr_expect(is_away(store_get(&store, db, "t", "a", NULL)));
+    begin = server_now_ms();
+    cr_expect(is_away(store_get(&store, db, "t", "a", NULL)));
+    cr_expect_leq(server_now_ms() - begin, TIMEOUT_MS + 100);
+}
+
+Test(away, a_server_that_says_nothing_holds_nobody_up)
+{
+    all(server_pause);
+    uint64_t begin = server_now_ms();
+    cr_expect(is_away(store_get(&store, db, "t", "a", NULL)));
+    cr_expect_leq(server_now_ms() - begin, 2 * TIMEOUT_MS);
+    all(server_continue);
+    cr_expect_eq(put_at_last("a", "1"), 0);
+}
+
+Test(away, a_handle_lives_through_a_restart_of_the_server)
+{
+    uint64_t at;
+    struct df_db *watcher = store_open(&store);
+    store_put(&store, db, "t", "a", "1", 1);
+    store_snapshot(&store, watcher, &at);
+    cr_expect_eq(store_idle(&store, watcher, &at), 0);
+    all(server_kill);
+    cr_expect(is_away(store_try(&store, db, "a", "2", DF_DB_ANY, 0)));
+    for (unsigned m = 0; m < store.server->n; m++)
+        server_begin(store.server, m);
+    all(server_run);
+    cr_expect_eq(put_at_last("b", "2"), 0);
+    store_expect_row(&store, db, "t", "a", "1", 1);
+    /* It goes on where it was, or says that it cannot. */
+    struct store_told told = {.until = "t/b=2 ", .seconds = 15};
+    while (!store_watch_some(&store, watcher, &at, &told))
+        ;
+    if (told.rc == -ESTALE)
+        cr_expect_str_eq(store_snapshot(&store, watcher, &at), "t/a=1 t/b=2 ");
+    else
+        cr_expect_str_eq(told.text, "t/b=2 ");
+    cr_expect_eq(store_idle(&store, watcher, &at), 0);
+    store.driver->close(watcher);
+}
+
+Test(away, a_watch_tells_nothing_and_says_so_while_its_server_is_away)
+{
+    uint64_t at;
+    store_put(&store, db, "t", "a", "1", 1);
+    store_snapshot(&store, db, &at);
+    cr_expect_eq(store_idle(&store, db, &at), 0);
+    all(server_cut);
+    struct store_told told = {.until = "t/a- ", .seconds = 5};
+    while (!store_watch_some(&store, db, &at, &told) && told.rc == 0)
+        ;
+    cr_expect_str_eq(told.text, "");
+    cr_expect(is_away(told.rc), "%d", told.rc);
+    all(server_mend);
+    told = (struct store_told){.until = "t/b=1 ", .seconds = 15};
+    cr_expect_eq(put_at_last("b", "1"), 0);
+    while (!store_watch_some(&store, db, &at, &told))
+        ;
+    cr_expect(told.rc == -ESTALE || strcmp(told.text, "t/b=1 ") == 0, "%d %s", told.rc, told.text);
+}
+
+Test(away, a_write_without_an_answer_is_open)
+{
+    store_put(&store, db, "t", "a", "1", 1);
+    all(server_swallow);
+    int rc = store_try(&store, db, "a", "2", DF_DB_ANY, 0);
+    cr_expect(is_away(rc), "%d", rc);
+    all(server_mend);
+    char text[8];
+    store_get_at_last(&store, db, "t", "a", text, sizeof text);
+    /* Any other error promises that it was not done. */
+    cr_expect(strcmp(text, "1") == 0 || (strcmp(text, "2") == 0 && rc == -EINPROGRESS), "%d, a=%s", rc, text);
+    cr_expect_eq(put_at_last("a", "3"), 0);
+    store_expect_row(&store, db, "t", "a", "3", 1);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/system/db/faults.h"
+#include "tests/system/db/program.h"
+#include "tests/system/db/server_private.h"
+
+/*
+ * Whatever happens to a server: no write that was acknowledged is lost, none that failed is done, and who watches ends
+ * with what the database has. Writers and watchers are processes of their own (faults_work.c), in here is what happens
+ * to the server: some things, one after the other, drawn from DF_SEED, which is told so that a run can be had again.
+ */
+
+enum { ROUNDS_ALONE = 25, ROUNDS_CLUSTER = 15, TIMEOUT_MS = 300 };
+
+static struct store store;
+static unsigned seed;
+
+static unsigned draw(unsigned below)
+{
+    return (unsigned)rand_r(&seed) % below;
+}
+
+static void live_on(unsigned ms)
+{
+    server_pause_ms(ms);
+}
+
+/* What can happen; m is the member that it happens to. */
+
+static void crash(unsigned m)
+{
+    server_kill(store.server, m);
+    live_on(draw(100));
+    server_run(store.server, m);
+}
+
+static void freeze(unsigned m)
+{
+    server_pause(store.server, m);
+    live_on(TIMEOUT_MS * 4 / 3);
+    server_continue(store.server, m);
+}
+
+static void cut(unsigned m)
+{
+    server_cut(store.server, m);
+    live_on(draw(150));
+    server_mend(store.server, m);
+}
+
+static void swallow(unsigned m)
+{
+    server_swallow(store.server, m);
+    live_on(draw(200));
+    server_mend(store.server, m);
+}
+
+/* Databases end, or refuse to write; both are right. */
+static void fill(unsigned m)
+{
+    server_fill(store.server, m);
+    live_on(50 + draw(100));
+    if (server_kind(store.server)->stays_full)
+        server_kill(store.server, m);
+    server_free(store.server, m);
+    server_run(store.server, m);
+}
+
+static void depose(unsigned m)
+{
+    (void)m;
+    unsigned leader = server_leader(store.server);
+    server_kill(store.server, leader);
+    live_on(draw(1000));
+    server_run(store.server, leader);
+    server_leader(store.server);
+}
+
+static const struct {
+    const char *name;
+    void (*happen)(unsigned m);
+    bool needs_cluster;
+} faults[] = {
+    {"crash", crash, false},     {"freeze", freeze, false}, {"cut", cut, false},
+    {"swallow", swallow, false}, {"fill", fill, false},     {"depose", depose, true},
+};
+
+static void happen_once(int round)
+{
+    enum { N = sizeof faults / sizeof faults[0] };
+    unsigned i = draw(N), m = draw(store.server->n);
+    if (faults[i].needs_cluster && store.server->n == 1)
+        i = draw(N - 1);
+    fprintf(stderr, "round %d: %s member %u\n", round, faults[i].name, m);
+    live_on(draw(100));
+    faults[i].happen(m);
+}
+
+static struct faults_shared *share(void)
+{
+    void *shared = mmap(NULL, sizeof(struct faults_shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_assert_neq(shared, MAP_FAILED);
+    return shared;
+}
+
+/* The counters as they are in the end, and whether that is what the writers were told. */
+static void check_counters(struct faults_shared *shared)
+{
+    struct df_db *db = store_open(&store);
+    uint64_t acked = 0, open = 0, own_open = 0;
+    char text[32], id[8];
+    for (int i = 0; i < FAULTS_ROWS; i++) {
+        faults_row_id(i, id);
+        store_get_at_last(&store, db, "t", id, text, sizeof text);
+        shared->final[i] = strtoull(text, NULL, 10);
+    }
+    for (int i = 0; i < FAULTS_WRITERS; i++) {
+        acked += shared->writers[i].acked;
+        open += shared->writers[i].open;
+        own_open += shared->writers[i].own_open;
+    }
+    uint64_t common = shared->final[FAULTS_WRITERS];
+    fprintf(stderr,
+            "%" PRIu64 " writes were acknowledged, %" PRIu64 " (and %" PRIu64 ") had no answer, the counter is "
+            "%" PRIu64 "\n",
+            acked, open, own_open, common);
+    cr_expect_geq(common, acked, "an acknowledged write was lost");
+    cr_expect_leq(common, acked + open, "a write was done that was said to have failed");
+    cr_expect_gt(acked, ROUNDS_ALONE, "next to nothing was written");
+    store.driver->close(db);
+}
+
+static void begin(struct faults_shared *shared, pid_t writers[], pid_t watchers[])
+{
+    store.exists.timeout_ms = store.create.timeout_ms = TIMEOUT_MS;
+    struct df_db *db = store_create(&store);
+    char id[8];
+    for (int i = 0; i < FAULTS_ROWS; i++) {
+        faults_row_id(i, id);
+        store_put(&store, db, "t", id, "0", 1);
+    }
+    store.driver->close(db);
+    for (int i = 0; i < FAULTS_WRITERS; i++)
+        writers[i] = faults_fork(&store, shared, faults_write, i);
+    for (int i = 0; i < FAULTS_WATCHERS; i++)
+        watchers[i] = faults_fork(&store, shared, faults_watch, i);
+    while (atomic_load(&shared->ready) < FAULTS_WRITERS + FAULTS_WATCHERS)
+        server_pause_ms(1);
+}
+
+Test(faults, nothing_is_lost, .timeout = 170)
+{
+    pid_t writers[FAULTS_WRITERS], watchers[FAULTS_WATCHERS];
+    struct faults_shared *shared = share();
+    const char *given = getenv("DF_SEED");
+    seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)getpid() * 2654435761u;
+    fprintf(stderr, "DF_SEED=%u\n", seed);
+    store_make(&store);
+    begin(shared, writers, watchers);
+    int rounds = store.server->n == 1 ? ROUNDS_ALONE : ROUNDS_CLUSTER;
+    for (int round = 1; round <= rounds; round++)
+        happen_once(round);
+    server_heal(store.server);
+    atomic_store(&shared->enough, true);
+    for (int i = 0; i < FAULTS_WRITERS; i++)
+        store_wait(writers[i]);
+    check_counters(shared);
+    atomic_store(&shared->settled, true);
+    for (int i = 0; i < FAULTS_WATCHERS; i++)
+        store_wait(watchers[i]);
+    for (int i = 0; i < FAULTS_WATCHERS; i++)
+        fprintf(stderr, "watcher %d: %" PRIu64 " changes, %" PRIu64 " gaps\n", i, shared->watchers[i].told,
+                shared->watchers[i].gaps);
+}
+
+int main(int argc, char **argv)
+{
+    return program_main(argc, argv);
+}
