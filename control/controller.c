@@ -11,12 +11,21 @@
 #include "control/log.h"
 #include "control/model/alloc.h"
 #include "dbsync/field.h"
+#include "fastpath/underlay/underlay.h"
 
 #define RETRY_FIRST_MS 1000
 #define RETRY_MOST_MS 30000
 
 /* Whom df_app_packet_out() and df_app_model_get() speak of: the controller whose app runs, else the one made last. */
 static struct df_controller *current;
+
+/* The datapath port of a local lport, by its unique_key; 0: it has none. */
+static uint16_t port_of_key(void *arg, uint32_t lport)
+{
+    const struct df_controller *controller = arg;
+    const struct df_object *object = df_store_by_key(controller->store, DF_NB_LPORT, lport);
+    return object ? df_local_ports_number_of(controller->ports, object->id) : 0;
+}
 
 int df_controller_new(const struct df_controller_config *config, struct df_controller **made, struct df_error *error)
 {
@@ -52,6 +61,7 @@ int df_controller_new(const struct df_controller_config *config, struct df_contr
         .apps = apps.app,
         .n_apps = apps.n,
     });
+    df_underlay_port_set_ports(controller->underlay, port_of_key, controller);
     current = controller;
     *made = controller;
     return 0;
@@ -311,6 +321,10 @@ void df_controller_punt(void *arg, uint32_t app_id, uint32_t lport, uint32_t net
 {
     struct df_controller *controller = arg;
     uint64_t now_ms = controller->clock->now_ms(controller->clock);
+    if (app_id >= DF_PUNT_OWN_FIRST) {
+        df_underlay_port_punt(controller->underlay, app_id, lport, frame, len, now_ms);
+        return;
+    }
     const struct df_object *object = df_store_by_key(controller->store, DF_NB_LPORT, lport);
     const struct df_app *app = app_id > 0 && app_id <= controller->apps.n ? controller->apps.app[app_id - 1] : NULL;
     uint16_t port = object ? df_local_ports_number_of(controller->ports, object->id) : 0;
@@ -338,6 +352,8 @@ void df_controller_port_changed(void *arg, uint16_t port, const struct df_port_s
     struct df_controller *controller = arg;
     if (port == DF_UNDERLAY_PORT)
         df_underlay_port_changed(controller->underlay, state);
+    else if (port == DF_UNDERLAY_EXCEPTION)
+        df_underlay_exception_changed(controller->underlay, state);
     else
         df_local_ports_changed(controller->ports, port, state);
 }

@@ -163,6 +163,7 @@ static json_t *report_show(struct df_controller *controller)
                   number(df_relevance_count(controller->relevance, DF_NB_LROUTER)), "ports", port_counts(controller),
                   "entries", entry_counts(controller->dp), "work", work_of(controller), "unknown_punts",
                   number(controller->unknown_punts), "in_snapshot", controller->in_snapshot, "held", controller->held);
+    json_object_set_new(report, "underlay", df_underlay_port_summary(controller->underlay));
     add_findings(controller, report);
     return report;
 }
@@ -223,11 +224,22 @@ static int add_port(const struct df_local_port_info *info, void *arg)
     return 0;
 }
 
+static json_t *ips_of(const struct df_underlay_end *end)
+{
+    char ip[DF_IP_TEXT];
+    json_t *list = json_array();
+    if (!df_ip_is_zero(&end->ip4))
+        json_array_append_new(list, text(df_ip_text(&end->ip4, ip)));
+    if (!df_ip_is_zero(&end->ip6))
+        json_array_append_new(list, text(df_ip_text(&end->ip6, ip)));
+    return list;
+}
+
 /* The node's own port, in the words of the others. */
 static void add_underlay(struct df_controller *controller, json_t *list)
 {
     struct df_underlay_info info;
-    char ip[DF_IP_TEXT], mac[DF_MAC_TEXT];
+    char mac[DF_MAC_TEXT];
     if (!df_underlay_port_info(controller->underlay, &info))
         return;
     const struct df_underlay_end *end = info.end;
@@ -238,7 +250,7 @@ static void add_underlay(struct df_controller *controller, json_t *list)
     json_object_set_new(item, "network", text("(underlay)"));
     json_object_set_new(item, "unique_key", json_null());
     json_object_set_new(item, "macs", json_pack("[s]", df_mac_text(&info.mac, mac)));
-    json_object_set_new(item, "ips", json_pack("[s]", df_ip_text(&end->ip, ip)));
+    json_object_set_new(item, "ips", ips_of(end));
     json_object_set_new(item, "number", number(end->port));
     json_object_set_new(item, "vif_type", text("ethdev"));
     json_object_set_new(item, "vif_name", text(end->name));
@@ -259,6 +271,11 @@ static json_t *report_ports(struct df_controller *controller)
     df_local_ports_each(controller->ports, add_port, &ports);
     add_underlay(controller, ports.list);
     return ports.list;
+}
+
+static json_t *report_underlay(struct df_controller *controller)
+{
+    return df_underlay_port_report(controller->underlay, controller->clock->now_ms(controller->clock));
 }
 
 /* ---- networks and routers that this node needs */
@@ -395,13 +412,10 @@ static const struct {
     const char *name;
     json_t *(*make)(struct df_controller *controller);
 } reports[] = {
-    {"show", report_show},
-    {"ports", report_ports},
-    {"networks", report_networks},
-    {"routers", report_routers},
-    {"apps", report_apps},
-    {"version", report_version},
-    {"secgroups", df_controller_secgroups},
+    {"show", report_show},         {"ports", report_ports},
+    {"networks", report_networks}, {"routers", report_routers},
+    {"underlay", report_underlay}, {"apps", report_apps},
+    {"version", report_version},   {"secgroups", df_controller_secgroups},
 };
 
 json_t *df_controller_report(struct df_controller *controller, const char *what, json_t *params, struct df_error *error)

@@ -55,15 +55,33 @@
     X(EGRESS_DETACHED, "egress_detached", "the destination port is not attached")                                      \
     X(UNDERLAY_OTHER, "underlay_other", "came in by the underlay, and is not for a tunnel of this node")               \
     X(TUNNEL_MALFORMED, "tunnel_malformed", "the outer headers of a tunnelled packet are wrong")                       \
+    X(TUNNEL_FRAGMENT, "tunnel_fragment", "a fragment of a tunnelled packet: the underlay's MTU is too small")         \
+    X(TUNNEL_EXTENSION, "tunnel_extension", "the outer IPv6 header of a tunnelled packet has extension headers")       \
+    X(TUNNEL_CHECKSUM, "tunnel_checksum", "the outer UDP or GRE checksum is wrong")                                    \
+    X(TUNNEL_PAYLOAD, "tunnel_payload", "a Geneve packet with something else than an Ethernet frame in it")            \
+    X(TUNNEL_OPTION, "tunnel_option", "a Geneve packet with an option that must be understood, and is not")            \
+    X(TUNNEL_CONTROL, "tunnel_control", "a Geneve control message, of which this node knows none")                     \
+    X(TUNNEL_ECN, "tunnel_ecn",                                                                                        \
+      "marked on its way for congestion, and the sender inside does not know of marks (RFC 6040)")                     \
     X(TUNNEL_UNKNOWN_PEER, "tunnel_unknown_peer", "came by a tunnel from an address that is no chassis'")              \
     X(TUNNEL_UNKNOWN_KEY, "tunnel_unknown_key", "no network on this node has the tunnel's key")                        \
+    X(TUNNEL_AMBIGUOUS_KEY, "tunnel_ambiguous_key",                                                                    \
+      "two networks of different types have the key, and the sender cannot speak one of the types")                    \
     X(TUNNEL_UNKNOWN_MAC, "tunnel_unknown_mac", "came by a tunnel for a MAC that no port on this node has")            \
     X(TUNNEL_UNREACHABLE, "tunnel_unreachable", "no MAC is known for the other node: [df] underlay_neighbours")        \
+    X(PEER_UNRESOLVED, "peer_unresolved",                                                                              \
+      "the MAC of the other node, or of the gateway to it, is asked for, and enough packets wait")                     \
+    X(RESOLVE_QUEUE_FULL, "resolve_queue_full",                                                                        \
+      "as many packets as may wait for the MAC of that node, or of all nodes")                                         \
+    X(RESOLVE_FAILED, "resolve_failed",                                                                                \
+      "nobody answered for the MAC of the other node, or of the gateway: df-ctl underlay")                             \
     X(TX_FULL, "tx_full", "the transmit queue was full")                                                               \
     X(TX_DOWN, "tx_down", "the interface of the port is not there, or went away while packets waited for it")          \
     X(NO_MBUF, "no_mbuf", "no packet buffer for a copy or an answer")                                                  \
     X(RATE_ANSWER, "rate_answer", "over the limit of answers per port")                                                \
     X(RATE_PUNT, "rate_punt", "over the limit of punted packets per port")                                             \
+    X(RATE_EXCEPTION, "rate_exception",                                                                                \
+      "over the limit of packets between underlay and host: [fastpath] exceptions_per_second")                         \
     X(PUNT_FULL, "punt_full", "the queue to the controller was full")                                                  \
     X(ANSWER_NONE, "answer_none", "no answer is due (RFC 1122 section 3.2.2, RFC 4443 section 2.4 e)")                 \
     X(LOOP, "loop", "more tables walked than a pipeline has")

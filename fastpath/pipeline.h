@@ -240,7 +240,12 @@ enum df_egress_kind {
 };
 enum df_tunnel_type {
     DF_TUNNEL_VXLAN = 1, /* RFC 7348 */
+    DF_TUNNEL_GENEVE,    /* RFC 8926 */
+    DF_TUNNEL_GRE,       /* RFC 2784 with the key of RFC 2890 */
+    DF_TUNNEL_TYPES,
 };
+#define DF_TUNNEL_BIT(type) (1u << ((type)-1)) /* in a set of types */
+#define DF_TUNNEL_ALL (DF_TUNNEL_BIT(DF_TUNNEL_TYPES) - 1)
 struct df_egress_key {
     uint32_t lport;
 };
@@ -248,7 +253,7 @@ struct df_egress_value {
     uint32_t kind; /* enum df_egress_kind */
     /* DF_EGRESS_TUNNEL, else zero */
     uint32_t tunnel_type; /* enum df_tunnel_type */
-    uint32_t tunnel_key;  /* VNI: the network's segmentation_id */
+    uint32_t tunnel_key;  /* the network's segmentation_id, whatever the type: a VNI, or the key of GRE */
     struct df_ip peer;    /* key of 203 */
 };
 
@@ -271,9 +276,12 @@ struct df_dispatch_value {
     uint16_t vlan; /* 0: untagged */
 };
 
-/* ---- 202 TUNNEL (ours): which network a tunnel key is. */
+/*
+ * ---- 202 TUNNEL (ours): which network a tunnel key is, of the networks whose own type it is. What comes by another
+ * type than the network's is told by what the peer cannot speak (203).
+ */
 struct df_tunnel_key {
-    uint32_t tunnel_type; /* enum df_tunnel_type */
+    uint32_t tunnel_type; /* enum df_tunnel_type: the network's network_type */
     uint32_t tunnel_key;
 };
 struct df_tunnel_value {
@@ -281,14 +289,24 @@ struct df_tunnel_value {
 };
 
 /* ---- 203 PEERS (ours): the nodes that tunnels lead to and come from. */
+enum df_peer_reach {
+    DF_PEER_UNREACHABLE = 0, /* no way leads to it */
+    DF_PEER_REACHABLE = 1,
+    DF_PEER_RESOLVING = 2, /* the controller asks who has its address, or its gateway's */
+    DF_PEER_FAILED = 3,    /* nobody answered */
+};
 struct df_peer_key {
     struct df_ip ip; /* their tunnel end point */
 };
 struct df_peer_value {
-    struct df_ip local_ip;  /* ours: source of the outer header */
+    struct df_ip local_ip;  /* ours, of the same family: source of the outer header */
     struct df_mac src, dst; /* of the outer frame */
     uint16_t port;          /* datapath port of the underlay */
-    uint16_t reachable;     /* 0: no MAC is known for it, dst is zero */
+    uint16_t reachable;     /* enum df_peer_reach; dst is zero if it is not */
+    uint16_t types; /* DF_TUNNEL_BIT() of those that both ends speak: networks of these types come by their own */
+    uint16_t vlan;  /* tag of the outer frame; 0: untagged */
+    uint16_t mtu;   /* the longest outer IP packet that gets there */
+    uint16_t udp6_checksum; /* over IPv6, outer UDP has a checksum */
 };
 
 /*

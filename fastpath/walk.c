@@ -7,6 +7,7 @@
 
 #include "fastpath/tables/table.h"
 #include "fastpath/tunnel/tunnel.h"
+#include "fastpath/underlay/underlay.h"
 
 static uint16_t visit(struct df_walk *walk, const struct df_table *table)
 {
@@ -77,19 +78,39 @@ static enum df_drop read_outer(struct df_walk *walk, const uint8_t *data, uint32
     enum df_drop malformed = df_tunnel_read(data, len, &in);
     if (malformed != DF_DROP_NONE)
         return malformed;
-    walk->tunnel_type = DF_TUNNEL_VXLAN;
+    walk->tunnel_type = in.type;
     walk->tunnel_key = in.key;
-    walk->tunnel_peer = df_ip_from4(in.src);
-    walk->outer_len = DF_VXLAN_OVERHEAD;
+    walk->tunnel_peer = df_tunnel_peer(&in);
+    walk->outer_len = in.len;
+    walk->outer_ecn = in.ecn;
     return DF_DROP_NONE;
+}
+
+/* Parses the packet inside, or the only one. */
+static enum df_drop read_inner(struct df_walk *walk, const uint8_t *data, uint32_t len)
+{
+    uint8_t ecn;
+    enum df_drop malformed = df_packet_parse(data, len, &walk->parsed);
+    if (malformed == DF_DROP_NONE && df_ecn_may_tell(walk->outer_ecn) &&
+        !df_ecn_decide(walk->outer_ecn, data, len, &ecn))
+        return DF_DROP_TUNNEL_ECN;
+    return malformed;
 }
 
 bool df_walk_begin(struct df_walk *walk, uint16_t in_port, const uint8_t *data, uint32_t len)
 {
     begin(walk, in_port);
+    if (unlikely(df_underlay_is_exception(in_port))) {
+        df_underlay_from_host(walk, data, len);
+        return false;
+    }
     enum df_drop malformed = df_underlay_is(in_port) ? read_outer(walk, data, len) : DF_DROP_NONE;
+    if (unlikely(malformed == DF_DROP_UNDERLAY_OTHER)) {
+        df_underlay_take(walk, data, len);
+        return false;
+    }
     if (malformed == DF_DROP_NONE)
-        malformed = df_packet_parse(data + walk->outer_len, len - walk->outer_len, &walk->parsed);
+        malformed = read_inner(walk, data + walk->outer_len, len - walk->outer_len);
     if (malformed == DF_DROP_NONE)
         return true;
     df_walk_drop(walk, malformed);

@@ -35,13 +35,14 @@ enum df_verdict_kind {
     DF_VERDICT_ANSWER,
     DF_VERDICT_PUNT, /* to app punt_app */
     DF_VERDICT_HOLD, /* a later fragment, whose ports a table needs: to wait for the first one */
+    DF_VERDICT_HOST, /* as it is between underlay and host (fastpath/underlay), and a copy to punt_app if that is set */
 };
 
 struct df_output {
     uint16_t port;
     uint16_t vlan;       /* 0: untagged */
     uint16_t peer;       /* 0: as it is; else in the outer headers of df_peer_headers (tunnel.h), with */
-    uint16_t entropy;    /* this source port, */
+    uint16_t entropy;    /* this entropy (df_tunnel_entropy()), */
     uint32_t tunnel_key; /* and this key */
 };
 
@@ -119,6 +120,8 @@ struct df_walk {
     uint32_t tunnel_type;                       /* enum df_tunnel_type it came by; 0: from a local port */
     uint32_t tunnel_key;                        /* that it came by; from table 75 to 203, that it goes by */
     struct df_ip tunnel_peer;                   /* who sent it; from table 75 to 203, whom it is sent to */
+    uint8_t out_tunnel_type;                    /* from table 75 to 203: enum df_tunnel_type it goes by */
+    uint8_t outer_ecn;                          /* of the outer headers (ecn.h) */
     uint16_t outer_len; /* bytes of outer headers in front of the packet, which offsets leave out */
 
     struct df_verdict verdict;
@@ -219,7 +222,8 @@ void df_walk_packet(struct df_walk *walk, uint16_t in_port, const struct df_pack
  * Begins a walk: parses the frame into walk->parsed, what came in by the underlay (tunnel.h) without its outer headers.
  * The caller has set outputs, outputs_max, trace, worker and now_ms; everything else is set here.
  *
- * @return false: the frame is malformed, and the verdict says so
+ * @return false: the verdict is complete: the frame is malformed, or it came in by the underlay or the exception port
+ *         and is no tunnel's (fastpath/underlay)
  */
 bool df_walk_begin(struct df_walk *walk, uint16_t in_port, const uint8_t *data, uint32_t len);
 

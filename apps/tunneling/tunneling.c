@@ -4,88 +4,144 @@
 /*
  * tunneling: the way to ports on other nodes, and what comes from there.
  *
- * The tunnel key on the wire is the network's segmentation_id; which port a packet is for, the receiving node finds by
- * its MAC. So an lport on another node gives itself to 75 EGRESS, a local one its MACs to 100 INGRESS_LOOKUP, a network
- * its key to 202 TUNNEL, and another node its end point to 203 PEERS. Networks of type local, flat and vlan have no
- * tunnels.
+ * The tunnel key on the wire is the network's segmentation_id, whatever the type; which port a packet is for, the
+ * receiving node finds by its MAC. So an lport on another node gives itself to 75 EGRESS, a local one its MACs to 100
+ * INGRESS_LOOKUP, a network its key to 202 TUNNEL, and another node its end point to 203 PEERS. Networks of type local,
+ * flat and vlan have no tunnels.
+ *
+ * A network's packets go to a node by the network's own type where both nodes speak that, and else by the best that
+ * both speak. fastpath/tables/tunnel.c has the other end of this rule: change both or none.
  */
 
 enum { RANK_OWN, RANK_PAIR };
+enum { RANK_CHASSIS, RANK_VTEP };
 
-#define VNI_MAX 0xffffff
-#define VXLAN_OVERHEAD 50 /* of the outer IP packet over the inner one: Ethernet, IPv4, UDP, VXLAN */
+#define IP6_OVERHEAD 20 /* of an outer IPv6 header over an IPv4 one */
+
+static const struct {
+    const char *name;
+    uint32_t key_max;
+    uint16_t overhead; /* by which the outer IPv4 packet is longer than the inner one */
+} types[DF_TUNNEL_TYPES] = {
+    [DF_TUNNEL_VXLAN] = {"vxlan", 0xffffff, 50},
+    [DF_TUNNEL_GENEVE] = {"geneve", 0xffffff, 50},
+    [DF_TUNNEL_GRE] = {"gre", UINT32_MAX, 42},
+};
 
 static bool is(const char *text, const char *word)
 {
     return text && strcmp(text, word) == 0;
 }
 
+static enum df_tunnel_type type_of(const char *name)
+{
+    for (enum df_tunnel_type type = 1; type < DF_TUNNEL_TYPES; type++)
+        if (is(name, types[type].name))
+            return type;
+    return 0;
+}
+
 static bool is_tunnelled(const struct df_segment *segment)
 {
-    return is(segment->network_type, "vxlan") && segment->has_segmentation_id && segment->segmentation_id <= VNI_MAX;
+    enum df_tunnel_type type = type_of(segment->network_type);
+    return type != 0 && segment->has_segmentation_id && segment->segmentation_id <= types[type].key_max;
+}
+
+/* The types that this node and the other one speak, as a set. */
+static unsigned shared_types(const struct df_underlay_end *end, const Df__Chassis *chassis)
+{
+    unsigned set = 0;
+    for (size_t i = 0; i < chassis->n_tunnel_types; i++) {
+        enum df_tunnel_type type = type_of(chassis->tunnel_types[i]);
+        set |= type != 0 ? DF_TUNNEL_BIT(type) : 0;
+    }
+    return set & df_underlay_end_types(end);
 }
 
 /* ---- Networks */
 
 static void check_mtu(struct df_compile *c, const Df__LogicalSwitch *lswitch, const struct df_underlay_end *end)
 {
-    if (lswitch->has_mtu && (uint64_t)lswitch->mtu + VXLAN_OVERHEAD > end->mtu)
+    enum df_tunnel_type type = type_of(lswitch->network_type);
+    unsigned overhead = types[df_underlay_end_types(end) & DF_TUNNEL_BIT(type) ? type : DF_TUNNEL_VXLAN].overhead;
+    overhead += df_ip_is_zero(&end->ip4) ? IP6_OVERHEAD : 0;
+    if (lswitch->has_mtu && (uint64_t)lswitch->mtu + overhead > end->mtu)
         df_compile_problem(c,
                            "mtu %u and %u bytes of outer headers do not fit the underlay's mtu of %u: lower the "
                            "network's mtu, or raise [df] underlay_mtu",
-                           lswitch->mtu, VXLAN_OVERHEAD, end->mtu);
+                           lswitch->mtu, overhead, end->mtu);
 }
 
 static void compile_lswitch(struct df_compile *c, const ProtobufCMessage *object)
 {
     const Df__LogicalSwitch *lswitch = (const Df__LogicalSwitch *)object;
     const struct df_underlay_end *end = df_compile_underlay(c);
+    enum df_tunnel_type type = type_of(lswitch->network_type);
     struct df_segment segment;
-    if (!df_compile_needs_network(c, lswitch->id) || !df_compile_segment(c, lswitch->id, &segment))
-        return;
-    if (is(lswitch->network_type, "geneve") || is(lswitch->network_type, "gre"))
-        df_compile_problem(c, "network_type %s is not supported yet; use vxlan", lswitch->network_type);
-    if (!is(lswitch->network_type, "vxlan"))
+    if (!df_compile_needs_network(c, lswitch->id) || !df_compile_segment(c, lswitch->id, &segment) || type == 0)
         return;
     if (!is_tunnelled(&segment)) {
-        df_compile_problem(c, "network_type vxlan needs a segmentation_id of at most %u", VNI_MAX);
+        df_compile_problem(c, "network_type %s needs a segmentation_id of at most %u", types[type].name,
+                           types[type].key_max);
         return;
     }
     if (!end)
         return;
     check_mtu(c, lswitch, end);
-    struct df_tunnel_key key = {.tunnel_type = DF_TUNNEL_VXLAN, .tunnel_key = segment.segmentation_id};
+    struct df_tunnel_key key = {.tunnel_type = type, .tunnel_key = segment.segmentation_id};
     struct df_tunnel_value value = {.network = segment.network};
     df_compile_emit(c, DF_TABLE_TUNNEL, &key, sizeof(key), &value, sizeof(value));
 }
 
 /* ---- Nodes */
 
-static bool speaks_vxlan(const Df__Chassis *chassis)
+/* text is how the object calls the address: "its ip". */
+static void emit_peer(struct df_compile *c, unsigned rank, const struct df_ip *ip, unsigned set, const char *text)
 {
-    for (size_t i = 0; i < chassis->n_tunnel_types; i++)
-        if (strcmp(chassis->tunnel_types[i], "vxlan") == 0)
-            return true;
-    return false;
+    const struct df_underlay_end *end = df_compile_underlay(c);
+    struct df_peer_key key = {.ip = *ip};
+    struct df_peer_value value = {
+        .local_ip = df_underlay_end_ip(end, ip),
+        .src = df_compile_underlay_mac(c),
+        .port = end->port,
+        .types = (uint16_t)set,
+        .vlan = end->vlan,
+        .mtu = df_compile_path_mtu(c, ip),
+        .udp6_checksum = end->udp6_checksum,
+    };
+    value.reachable = (uint16_t)df_compile_neighbour(c, ip, &value.dst);
+    if (value.reachable == DF_PEER_UNREACHABLE)
+        df_compile_problem(c,
+                           "no way leads to %s: set [df] underlay_gateway, or correct the prefix length of [df] "
+                           "local_ip, or add it to [df] underlay_neighbours",
+                           text);
+    if (value.reachable == DF_PEER_FAILED)
+        df_compile_problem(c, "nobody answers for the MAC of %s or of the gateway to it; see df-ctl underlay", text);
+    df_compile_emit_ranked(c, rank, DF_TABLE_PEERS, &key, sizeof(key), &value, sizeof(value));
 }
 
-static bool has_end_point(const Df__Chassis *chassis, struct df_ip *ip)
+/* Why no tunnel leads to the address, or NULL. */
+static const char *end_point_error(const struct df_underlay_end *end, const char *text, struct df_ip *ip)
 {
-    return chassis->ip && df_ip_parse(chassis->ip, ip) == 0 && df_ip_is4(ip) && speaks_vxlan(chassis);
+    if (!text || df_ip_parse(text, ip) < 0 || df_ip_is_never_source(ip))
+        return "is not the address of one station; correct it";
+    struct df_ip local = df_underlay_end_ip(end, ip);
+    if (df_ip_is_zero(&local))
+        return "is of a family in which this node has no address; add one to [df] local_ip, or change it";
+    return df_ip_equal(ip, &local) ? "is this node's own; correct it, or [df] local_ip" : NULL;
 }
 
 static void compile_chassis(struct df_compile *c, const ProtobufCMessage *object)
 {
     const Df__Chassis *chassis = (const Df__Chassis *)object;
     const struct df_underlay_end *end = df_compile_underlay(c);
-    struct df_peer_key key;
-    if (!end || !has_end_point(chassis, &key.ip) || df_ip_equal(&key.ip, &end->ip))
+    struct df_ip ip;
+    char text[64];
+    unsigned set = end ? shared_types(end, chassis) : 0;
+    if (set == 0 || end_point_error(end, chassis->ip, &ip)) /* ports that are there say so */
         return;
-    struct df_peer_value value = {.local_ip = end->ip, .src = df_compile_underlay_mac(c), .port = end->port};
-    value.reachable = df_compile_neighbour(c, &key.ip, &value.dst);
-    if (!value.reachable)
-        df_compile_problem(c, "no MAC is known for its ip %s; add it to [df] underlay_neighbours", chassis->ip);
-    df_compile_emit(c, DF_TABLE_PEERS, &key, sizeof(key), &value, sizeof(value));
+    snprintf(text, sizeof(text), "its ip %s", chassis->ip);
+    emit_peer(c, RANK_CHASSIS, &ip, set, text);
 }
 
 /* ---- Ports */
@@ -109,41 +165,95 @@ static void emit_local(struct df_compile *c, const Df__LogicalPort *lport, uint3
     }
 }
 
-/* The end point of the node that the port is on. False: there is no way to it, and why was said. */
-static bool find_peer(struct df_compile *c, const char *id, const struct df_underlay_end *end, struct df_ip *ip)
+/* The network's own type if both nodes speak it, else the best of those that they do; 0: there is none. */
+static enum df_tunnel_type choose_type(const struct df_underlay_end *end, unsigned set,
+                                       const struct df_segment *segment)
 {
+    enum df_tunnel_type own = type_of(segment->network_type);
+    if (set & DF_TUNNEL_BIT(own))
+        return own;
+    for (const uint8_t *type = end->types; *type != 0; type++)
+        if ((set & DF_TUNNEL_BIT(*type)) && segment->segmentation_id <= types[*type].key_max)
+            return *type;
+    return 0;
+}
+
+static void emit_way(struct df_compile *c, const Df__LogicalPort *lport, enum df_tunnel_type type,
+                     const struct df_segment *segment, const struct df_ip *peer)
+{
+    struct df_egress_key key = {.lport = lport->unique_key};
+    struct df_egress_value value = {
+        .kind = DF_EGRESS_TUNNEL, .tunnel_type = type, .tunnel_key = segment->segmentation_id, .peer = *peer};
+    df_compile_emit(c, DF_TABLE_EGRESS, &key, sizeof(key), &value, sizeof(value));
+}
+
+static void emit_on_chassis(struct df_compile *c, const Df__LogicalPort *lport, const struct df_segment *segment,
+                            const struct df_underlay_end *end)
+{
+    const char *id = lport->binding->chassis;
     const Df__Chassis *chassis = (const Df__Chassis *)df_compile_read(c, DF_NB_CHASSIS, id);
+    struct df_ip ip;
     if (!chassis)
-        return false;
-    if (!has_end_point(chassis, ip)) {
-        df_compile_problem(c, "chassis %s: %s", id,
-                           !speaks_vxlan(chassis) ? "vxlan is not in its tunnel_types; add it, or move the port"
-                                                  : "its ip is not an IPv4 address; correct it");
-        return false;
+        return;
+    unsigned set = shared_types(end, chassis);
+    enum df_tunnel_type type = choose_type(end, set, segment);
+    const char *error = end_point_error(end, chassis->ip, &ip);
+    if (set == 0)
+        df_compile_problem(
+            c,
+            "chassis %s: its tunnel_types and this node's [df] tunnel_types have none in common; add one, "
+            "or move the port",
+            id);
+    else if (type == 0)
+        df_compile_problem(c,
+                           "chassis %s: segmentation_id %u of the network fits gre alone, which is not in both its "
+                           "tunnel_types and this node's [df] tunnel_types; add it, or lower the segmentation_id",
+                           id, segment->segmentation_id);
+    else if (error)
+        df_compile_problem(c, "chassis %s: its ip %s %s", id, chassis->ip ? chassis->ip : "", error);
+    else
+        emit_way(c, lport, type, segment, &ip);
+}
+
+/*
+ * A device that is no node of ours. Only networks of type vxlan lead to it, so what comes from there is of no other
+ * type: it is as if it spoke them all.
+ */
+static void emit_at_vtep(struct df_compile *c, const Df__LogicalPort *lport, const struct df_segment *segment,
+                         const struct df_underlay_end *end)
+{
+    struct df_ip ip;
+    char text[80];
+    const char *address = lport->binding->vtep_address;
+    const char *error = end_point_error(end, address, &ip);
+    snprintf(text, sizeof(text), "its vtep_address %.50s", address);
+    if (type_of(segment->network_type) != DF_TUNNEL_VXLAN)
+        df_compile_problem(c, "%s: a vtep speaks vxlan, and its network is of type %s", text, segment->network_type);
+    else if (!(df_underlay_end_types(end) & DF_TUNNEL_BIT(DF_TUNNEL_VXLAN)))
+        df_compile_problem(c, "%s: a vtep speaks vxlan, which is not in [df] tunnel_types; add it", text);
+    else if (error)
+        df_compile_problem(c, "%s %s", text, error);
+    else {
+        emit_way(c, lport, DF_TUNNEL_VXLAN, segment, &ip);
+        emit_peer(c, RANK_VTEP, &ip, DF_TUNNEL_ALL, text);
     }
-    if (df_ip_equal(ip, &end->ip)) {
-        df_compile_problem(c, "chassis %s has this node's own ip %s; correct it, or [df] local_ip", id, chassis->ip);
-        return false;
-    }
-    return true;
 }
 
 static void emit_remote(struct df_compile *c, const Df__LogicalPort *lport, const struct df_segment *segment,
                         const struct df_underlay_end *end)
 {
     const Df__PortBinding *binding = lport->binding;
-    struct df_egress_key key = {.lport = lport->unique_key};
-    struct df_egress_value value = {
-        .kind = DF_EGRESS_TUNNEL, .tunnel_type = DF_TUNNEL_VXLAN, .tunnel_key = segment->segmentation_id};
-    if (!binding || is(binding->type, "vtep") || !binding->chassis || !binding->chassis[0])
+    bool at_vtep = binding && is(binding->type, "vtep");
+    const char *where = !binding ? NULL : at_vtep ? binding->vtep_address : binding->chassis;
+    if (!where || !where[0])
         return;
-    if (!end) {
-        df_compile_problem(c, "is on chassis %s, and this node has no tunnels; set [df] underlay_port and local_ip",
-                           binding->chassis);
-        return;
-    }
-    if (find_peer(c, binding->chassis, end, &value.peer))
-        df_compile_emit(c, DF_TABLE_EGRESS, &key, sizeof(key), &value, sizeof(value));
+    if (!end)
+        df_compile_problem(c, "is on %s %s, and this node has no tunnels; set [df] underlay_port and local_ip",
+                           at_vtep ? "vtep" : "chassis", where);
+    else if (at_vtep)
+        emit_at_vtep(c, lport, segment, end);
+    else
+        emit_on_chassis(c, lport, segment, end);
 }
 
 static void compile_lport(struct df_compile *c, const ProtobufCMessage *object)
@@ -171,6 +281,6 @@ static const struct df_app_rule rules[] = {
 const struct df_app df_app = {
     .abi = DF_APP_ABI,
     .name = "tunneling",
-    .summary = "VXLAN to and from the other nodes",
+    .summary = "VXLAN, Geneve and GRE to and from the other nodes",
     .rules = rules,
 };

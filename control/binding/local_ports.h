@@ -26,7 +26,7 @@
  * Control thread.
  */
 
-#define DF_LOCAL_PORTS_MAX 1022 /* the number above is the underlay's (underlay.h) */
+#define DF_LOCAL_PORTS_MAX 1021 /* the numbers above are the underlay's (underlay.h) */
 
 struct df_local_ports;
 

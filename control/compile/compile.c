@@ -150,9 +150,14 @@ struct df_mac df_compile_underlay_mac(struct df_compile *c)
     return df_underlay_port_mac(c->underlay, &c->unit->watcher);
 }
 
-bool df_compile_neighbour(struct df_compile *c, const struct df_ip *ip, struct df_mac *mac)
+enum df_peer_reach df_compile_neighbour(struct df_compile *c, const struct df_ip *ip, struct df_mac *mac)
 {
-    return df_underlay_port_neighbour(c->underlay, ip, mac);
+    return df_underlay_port_neighbour(c->underlay, ip, &c->unit->watcher, mac);
+}
+
+uint16_t df_compile_path_mtu(struct df_compile *c, const struct df_ip *ip)
+{
+    return df_underlay_port_path_mtu(c->underlay, ip, &c->unit->watcher);
 }
 
 uint32_t df_compile_app_id(struct df_compile *c)

@@ -82,8 +82,14 @@ const struct df_underlay_end *df_compile_underlay(struct df_compile *c);
 /** The MAC of its port; zero while the port is not open. */
 struct df_mac df_compile_underlay_mac(struct df_compile *c);
 
-/** The MAC to which the underlay sends packets for ip. False: none is known. */
-bool df_compile_neighbour(struct df_compile *c, const struct df_ip *ip, struct df_mac *mac);
+/**
+ * How a tunnel end point is reached, and the MAC to which the underlay sends packets for it; zero unless it is
+ * DF_PEER_REACHABLE. Who asks has its address, or its gateway's, resolved.
+ */
+enum df_peer_reach df_compile_neighbour(struct df_compile *c, const struct df_ip *ip, struct df_mac *mac);
+
+/** The longest outer IP packet that gets to a tunnel end point: the underlay's mtu, or what routers said. */
+uint16_t df_compile_path_mtu(struct df_compile *c, const struct df_ip *ip);
 
 /** The number by which a table entry names the running app in a punt. */
 uint32_t df_compile_app_id(struct df_compile *c);

@@ -210,6 +210,14 @@ static const char conn_help[] =
     "it, ingress where the other end did. Packets and bytes are estimates: one packet of a batch stands for all of "
     "it.\n";
 
+static const char underlay_help[] = "A neighbour is another node, or the gateway to others. STATE:\n"
+                                    "  permanent  of [df] underlay_neighbours\n"
+                                    "  asking     nobody answered yet; a few packets wait\n"
+                                    "  reachable  it answered\n"
+                                    "  probing    it is asked whether it is still there, and used meanwhile\n"
+                                    "  failed     it did not answer; what goes by it is dropped as resolve_failed, and "
+                                    "it is asked again now and then\n";
+
 static const char trace_help[] =
     "PORT is a port of this node: its name, or its id or the beginning of it. PACKET is in words, separated by blanks "
     "or\n"
@@ -230,6 +238,8 @@ const struct command ctl_commands[] = {
     {"ports", "", "this node's ports, and why one is not open", NULL, 0, 0, fetch_ports, print_ports},
     {"networks", "", "the networks that this node needs", NULL, 0, 0, fetch_networks, print_networks},
     {"routers", "", "the routers that this node needs", NULL, 0, 0, fetch_routers, print_routers},
+    {"underlay", "", "the port that leads to other nodes, and its neighbours", underlay_help, 0, 0, fetch_underlay,
+     print_underlay},
     {"secgroup", "[NAME]", "the security groups of this node's ports, or the rules of one and their hits",
      "NAME is a group's name or id. HITS are packets that a rule let pass by itself: that began a connection, or, "
      "where the\n"

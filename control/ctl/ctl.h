@@ -82,6 +82,8 @@ char *fields_text(json_t *object);
 /* ---- commands of their own files */
 json_t *fetch_show(struct ctl *ctl, struct df_error *error);
 void print_show(const struct ctl *ctl, json_t *json);
+json_t *fetch_underlay(struct ctl *ctl, struct df_error *error);
+void print_underlay(const struct ctl *ctl, json_t *json);
 json_t *fetch_workers(struct ctl *ctl, struct df_error *error);
 void print_workers(const struct ctl *ctl, json_t *json);
 json_t *fetch_secgroup(struct ctl *ctl, struct df_error *error);

@@ -118,10 +118,30 @@ static void print_connections(json_t *json)
     putchar('\n');
 }
 
+/* "up0 192.0.2.1/24, 3 reachable, 1 asking" */
+static void print_underlay_line(json_t *json)
+{
+    json_t *underlay = json_object_get(json, "underlay");
+    json_t *states = json_object_get(underlay, "neighbours");
+    const char *state;
+    json_t *count;
+    if (!json_is_object(underlay))
+        return;
+    char *ips = value_text(json_object_get(underlay, "ips"));
+    printf("%-12s%s %s", "underlay", text_at(underlay, "name"), ips);
+    free(ips);
+    if (!json_is_true(json_object_get(underlay, "open")))
+        printf(", not open: %s", text_at(underlay, "reason"));
+    json_object_foreach(states, state, count)
+        printf(", %lld %s", (long long)json_integer_value(count), state);
+    putchar('\n');
+}
+
 void print_show(const struct ctl *ctl, json_t *json)
 {
     (void)ctl;
     print_node(json);
+    print_underlay_line(json);
     print_counts("ports", json_object_get(json, "ports"), false);
     printf("%-12s%lld networks, %lld routers\n", "needs", number_at(json, "networks"), number_at(json, "routers"));
     print_counts("model", json_object_get(json, "objects"), false);

@@ -124,6 +124,8 @@ static void print_verdict(json_t *verdict)
         print_fields("verdict: answer in place: ", json_object_get(verdict, "answer"), 0);
     else if (strcmp(kind, "punt") == 0)
         printf("verdict: hand to app %s in the controller\n", text_at(verdict, "app_name"));
+    else if (strcmp(kind, "host") == 0)
+        printf("verdict: as it is between underlay and host, to port %s\n", text_at(verdict, "port_name"));
     else if (strcmp(kind, "hold") == 0)
         puts("verdict: wait for the first fragment of its datagram");
     else

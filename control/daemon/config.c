@@ -486,8 +486,13 @@ bool df_config_subscriber(const struct df_config *config, struct df_subscriber_c
 struct df_underlay_config df_config_underlay(const struct df_config *config)
 {
     return (struct df_underlay_config){.port = config->underlay_port,
-                                       .local_ip = config->local_ip,
+                                       .local_ips = (const char *const *)config->local_ip,
+                                       .gateways = (const char *const *)config->underlay_gateway,
                                        .neighbours = (const char *const *)config->underlay_neighbours,
+                                       .exception = config->underlay_exception,
+                                       .types = (const char *const *)config->tunnel_types,
+                                       .udp6_checksum = config->tunnel_udp6_checksum,
+                                       .vlan = (uint16_t)config->underlay_vlan,
                                        .mtu = (uint16_t)config->underlay_mtu};
 }
 

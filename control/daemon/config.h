@@ -36,10 +36,15 @@ struct df_config {
     uint32_t publisher_port;
     char **apps_list; /* ends with NULL */
     char *apps_dir;
-    char *local_ip;
+    char **local_ip; /* ADDRESS or ADDRESS/LENGTH */
     char *underlay_port;
+    char **underlay_gateway;
+    uint32_t underlay_vlan;
+    char *underlay_exception;
     char **underlay_neighbours; /* IP=MAC */
     uint32_t underlay_mtu;
+    char **tunnel_types;
+    bool tunnel_udp6_checksum;
     char *vhost_sock_dir;
     char *log_level;
     /* [lmdb] */
@@ -68,6 +73,7 @@ struct df_config {
     uint32_t table_entries_max;
     uint32_t answers_per_second;
     uint32_t punts_per_second;
+    uint32_t exceptions_per_second;
     uint32_t idle_us;
     uint32_t connections_max;
     uint32_t connections_per_port;

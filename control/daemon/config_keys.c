@@ -10,6 +10,8 @@
 #include "control/model/address.h"
 #include "control/underlay/underlay.h"
 #include "fastpath/eal.h"
+#include "fastpath/tunnel/tunnel.h"
+#include "fastpath/ports/vif_name.h"
 
 static const char *check_not_empty(const char *value)
 {
@@ -36,7 +38,21 @@ static const char *check_socket(const char *value)
 static const char *check_ip(const char *value)
 {
     struct df_ip ip;
-    return *value == '\0' || df_ip_parse(value, &ip) == 0 ? NULL : "must be an IPv4 or IPv6 address";
+    return df_ip_parse(value, &ip) == 0 ? NULL : "must be an IPv4 or IPv6 address";
+}
+
+static const char *check_ip_prefix(const char *value)
+{
+    struct df_ip ip;
+    unsigned bits;
+    return df_prefix_parse(value, &ip, &bits) == 0 ? NULL : "must be an IPv4 or IPv6 address, or ADDRESS/LENGTH";
+}
+
+static const char *check_device(const char *value)
+{
+    if (*value == '\0' || df_vif_name_check_device(value) == 0)
+        return NULL;
+    return "must be the name of a network device: letters, digits, `.', `_' and `-', at most 15";
 }
 
 static const char *check_app(const char *value)
@@ -45,6 +61,11 @@ static const char *check_app(const char *value)
         if (!isalnum((unsigned char)*at) && *at != '_')
             return "must be names of apps: letters, digits and _";
     return NULL;
+}
+
+static const char *check_tunnel_type(const char *value)
+{
+    return df_tunnel_type_of(value) ? NULL : "must be names of tunnel types: geneve, vxlan, gre";
 }
 
 static const char *check_lcores(const char *value)
@@ -104,18 +125,44 @@ const struct df_config_key df_config_keys[] = {
         "Network services to load, separated by commas.", .check = check_app),
     KEY("df", "apps_dir", DF_CONFIG_TEXT, apps_dir, DF_APPS_DIR, "Where the services' df_app_NAME.so are.",
         .check = check_absolute),
-    KEY("df", "local_ip", DF_CONFIG_TEXT, local_ip, "",
-        "This node's tunnel end point: an IPv4 address, on underlay_port. Empty: none.", .check = check_ip),
+    KEY("df", "local_ip", DF_CONFIG_COMMAS, local_ip, "",
+        "This node's tunnel end point on underlay_port: ADDRESS or ADDRESS/LENGTH, an IPv4 or an IPv6 address or one "
+        "of\n"
+        "each, separated by a comma. LENGTH is that of the prefix that is on link; without it all other nodes are on\n"
+        "link, or all behind underlay_gateway if that is set. Empty: none.",
+        .check = check_ip_prefix),
     KEY("df", "underlay_port", DF_CONFIG_TEXT, underlay_port, "",
-        "The port of [fastpath] ports by which tunnels leave and arrive. It is the node's own, and all that comes in\n"
-        "by it and is no tunnel for local_ip is dropped. Empty: no tunnels."),
+        "The port of [fastpath] ports by which tunnels leave and arrive. It is the node's own; ARP, neighbour "
+        "discovery\n"
+        "and, without underlay_exception, ping of local_ip are answered there. Empty: no tunnels."),
+    KEY("df", "underlay_gateway", DF_CONFIG_COMMAS, underlay_gateway, "",
+        "The router to the nodes that are not on link: an address, or one of each family, separated by a comma.",
+        .check = check_ip),
+    KEY("df", "underlay_vlan", DF_CONFIG_UINT, underlay_vlan, "0",
+        "The VLAN of the underlay on underlay_port: its tag is on all that is sent and must be on all that comes.\n"
+        "0: untagged.",
+        .max = 4094),
     KEY("df", "underlay_neighbours", DF_CONFIG_COMMAS, underlay_neighbours, "",
-        "Where on the underlay other nodes are: IP=MAC, separated by commas; *=MAC is the gateway to all others. They\n"
-        "are permanent: nothing is resolved yet, and a node that is not here cannot be reached.",
+        "The MACs of other nodes that are not to be asked for by ARP or neighbour discovery: IP=MAC, separated by\n"
+        "commas; *=MAC is where all go that are not in the list.",
         .check = df_underlay_neighbour_error),
+    KEY("df", "underlay_exception", DF_CONFIG_TEXT, underlay_exception, "",
+        "The name of a tap device by which this host shares the underlay: what comes and is neither a tunnel's nor\n"
+        "answered is the host's, and what the host sends leaves. It has the MAC of underlay_port, and frames as they\n"
+        "are on the wire, tags included. Give it local_ip. Empty: none, and such packets are dropped.",
+        .check = check_device),
     KEY("df", "underlay_mtu", DF_CONFIG_UINT, underlay_mtu, "1500",
         "The longest IP packet that the underlay carries. A network's MTU and 50 bytes of outer headers must fit.",
         .min = 576, .max = DF_MBUF_SIZE_MAX),
+    KEY("df", "tunnel_types", DF_CONFIG_COMMAS, tunnel_types, "geneve,vxlan,gre",
+        "The kinds of tunnel that this node speaks, the best first: geneve, vxlan, gre, separated by commas. To "
+        "another\n"
+        "node a network's packets go by the network's own type if both speak it, else by the best that both do.",
+        .check = check_tunnel_type),
+    KEY("df", "tunnel_udp6_checksum", DF_CONFIG_BOOL, tunnel_udp6_checksum, "true",
+        "Whether VXLAN and Geneve over IPv6 leave with a UDP checksum, which takes reading every byte. Without it "
+        "only\n"
+        "end points that take zero (RFC 6935) hear this node: those of this daemon do, the kernel's if told to."),
     KEY("df", "vhost_sock_dir", DF_CONFIG_TEXT, vhost_sock_dir, "/run/dragonflow",
         "Folder of the sockets of vhost-user and memif ports: a vif_name is a name below it, or a path into it.",
         .check = check_absolute),
@@ -185,6 +232,10 @@ const struct df_config_key df_config_keys[] = {
         "ARP, ND and ICMP answers that a worker gives to one port.", .max = 100 * 1000 * 1000),
     KEY("fastpath", "punts_per_second", DF_CONFIG_UINT, punts_per_second, "100",
         "Packets (DHCP and such) that a worker hands to the controller from one port.", .max = 1000 * 1000),
+    KEY("fastpath", "exceptions_per_second", DF_CONFIG_UINT, exceptions_per_second, "100000",
+        "Packets that a worker passes from the underlay to the host by underlay_exception, and as many the other way,\n"
+        "so that they leave it time for tunnels. More are dropped as rate_exception.",
+        .max = 100 * 1000 * 1000),
     KEY("fastpath", "idle_us", DF_CONFIG_UINT, idle_us, "0",
         "Sleep that long after 1000 rounds without a packet. 0: poll always.", .max = 100 * 1000),
     KEY("fastpath", "connections_max", DF_CONFIG_UINT, connections_max, "1048576",

@@ -120,7 +120,11 @@ static void on_port_changed(void *arg, uint16_t port, const struct df_port_state
 
 static void on_punt(void *arg, uint32_t app, uint32_t lport, uint32_t network, const uint8_t *frame, uint32_t len)
 {
-    df_controller_punt(((struct df_daemon *)arg)->controller, app, lport, network, frame, len);
+    struct df_daemon *daemon = arg;
+    df_controller_punt(daemon->controller, app, lport, network, frame, len);
+    int64_t due_ms = df_controller_next_due_ms(daemon->controller);
+    if (due_ms >= 0 && due_ms <= (int64_t)df_clock_monotonic.now_ms(&df_clock_monotonic))
+        settle_soon(daemon);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -230,18 +234,19 @@ static int list_apps(struct df_daemon *daemon)
     return 0;
 }
 
-/* Strings are the configuration's. */
-static void describe_chassis(const struct df_daemon *daemon, Df__Chassis *chassis)
+/* Strings are the configuration's, and ip, which is the first of its addresses without the prefix length. */
+static void describe_chassis(const struct df_daemon *daemon, Df__Chassis *chassis, char ip[DF_IP_TEXT])
 {
-    static char *vxlan[] = {"vxlan"};
     const struct df_config *config = daemon->config;
     chassis->id = config->host;
     chassis->datapath = "fastpath";
     if (!*config->underlay_port)
         return;
-    chassis->ip = config->local_ip;
-    chassis->tunnel_types = vxlan;
-    chassis->n_tunnel_types = 1;
+    snprintf(ip, DF_IP_TEXT, "%.*s", (int)strcspn(config->local_ip[0], "/"), config->local_ip[0]);
+    chassis->ip = ip;
+    chassis->tunnel_types = config->tunnel_types;
+    while (config->tunnel_types[chassis->n_tunnel_types])
+        chassis->n_tunnel_types++;
 }
 
 static int start_controller(struct df_daemon *daemon)
@@ -252,9 +257,13 @@ static int start_controller(struct df_daemon *daemon)
         return -ENOMEM;
     struct df_underlay_config underlay = df_config_underlay(config);
     Df__Chassis chassis = DF__CHASSIS__INIT;
-    describe_chassis(daemon, &chassis);
-    struct df_self_config self = {
-        .host = config->host, .chassis = &chassis, .post = df_sync_post, .bury = df_sync_bury, .arg = &daemon->sync};
+    char chassis_ip[DF_IP_TEXT];
+    describe_chassis(daemon, &chassis, chassis_ip);
+    struct df_self_config self = {.host = config->host,
+                                  .chassis = &chassis,
+                                  .post = df_sync_post,
+                                  .bury = df_sync_bury,
+                                  .arg = &daemon->sync};
     struct df_controller_config controller = {
         .host = config->host,
         .apps_dir = config->apps_dir,

@@ -102,6 +102,11 @@ static void ports(struct df_rpc_call *call, json_t *params, void *arg)
     pass_on(call, params, arg, "ports");
 }
 
+static void show_underlay(struct df_rpc_call *call, json_t *params, void *arg)
+{
+    pass_on(call, params, arg, "underlay");
+}
+
 static void networks(struct df_rpc_call *call, json_t *params, void *arg)
 {
     pass_on(call, params, arg, "networks");
@@ -380,6 +385,7 @@ const struct df_rpc_method df_daemon_methods[] = {
     {"routers", routers},
     {"secgroups", secgroups},
     {"secgroup", secgroup},
+    {"underlay", show_underlay},
     {"apps", apps},
     {"version", version},
     {"workers", workers},

@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/underlay/end.h"
 #include "dbsync/error.h"
+#include "fastpath/drop.h"
 #include "fastpath/pipeline.h"
 
 /*
@@ -28,7 +30,8 @@ struct df_port_spec {
     const char *vif_name; /* socket path, device, or name of a configured ethdev */
     bool server;          /* vhostuser, memif: listen rather than connect */
     uint16_t mtu;
-    const struct df_ip *tunnel_ip; /* this node's tunnel end point, if the port is the underlay; else NULL */
+    const struct df_underlay_end *underlay; /* this node's end of tunnels, if the port is the underlay; else NULL */
+    const struct df_mac *mac;               /* tap: that the device is to have; NULL: one of its own */
 };
 
 struct df_port_stats {
@@ -69,6 +72,12 @@ struct df_datapath_ops {
     int (*port_stats)(struct df_datapath *dp, uint16_t port, struct df_port_stats *stats);
     /** Sends a frame out of a port as if the pipeline had decided so. Copies it. -ENOBUFS, -ENODEV. */
     int (*packet_out)(struct df_datapath *dp, uint16_t port, const uint8_t *frame, uint32_t len);
+    /** Lets a frame go through the pipeline as if it came in by the port now. Copies it. -ENOBUFS, -ENODEV. */
+    int (*packet_in)(struct df_datapath *dp, uint16_t port, const uint8_t *frame, uint32_t len);
+    /** Counts a punted packet from the port that is not sent back. NULL, here and below: the backend punts nothing. */
+    void (*dropped)(struct df_datapath *dp, uint16_t port, enum df_drop reason);
+    /** Whether what the underlay says of an address is punted, as df_punt_own (fastpath/underlay/underlay.h). Counted. */
+    void (*listen)(struct df_datapath *dp, const struct df_ip *ip, bool on);
     int (*for_each)(struct df_datapath *dp, uint16_t table,
                     int (*cb)(const struct df_entry *entry, uint64_t hits, void *arg), void *arg);
     uint32_t (*count)(struct df_datapath *dp, uint16_t table);

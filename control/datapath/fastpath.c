@@ -12,6 +12,7 @@
 #include "fastpath/rcu.h"
 #include "fastpath/tables/table.h"
 #include "fastpath/tunnel/tunnel.h"
+#include "fastpath/underlay/underlay.h"
 
 #define PUNTS_PER_POLL 256
 
@@ -199,8 +200,15 @@ static int publish(struct fastpath *fp, const struct df_port_spec *spec, struct 
     int code = own(fp, spec->port, spec->lport);
     if (code != 0)
         return code;
-    if (spec->tunnel_ip != NULL)
-        df_underlay_set(&(struct df_underlay){spec->port, spec->tunnel_ip->word[3], port->mac});
+    const struct df_underlay_end *end = spec->underlay;
+    if (end != NULL)
+        df_underlay_set(&(struct df_underlay){.port = spec->port,
+                                              .vlan = end->vlan,
+                                              .exception = end->exception,
+                                              .types = df_underlay_end_types(end),
+                                              .ip4 = end->ip4.word[3],
+                                              .ip6 = end->ip6,
+                                              .mac = port->mac});
     return df_ports_publish(port);
 }
 
@@ -214,6 +222,7 @@ static int port_add(struct df_datapath *dp, const struct df_port_spec *spec, str
         .vif_name = spec->vif_name,
         .server = spec->server,
         .mtu = spec->mtu,
+        .mac = spec->mac,
         .n_workers = (uint16_t)fp->workers.n_workers,
         .pool = fp->workers.pool,
         .changed = port_changed,
@@ -308,6 +317,24 @@ static int packet_out(struct df_datapath *dp, uint16_t port, const uint8_t *fram
     return df_workers_packet_out(port, frame, len);
 }
 
+static int packet_in(struct df_datapath *dp, uint16_t port, const uint8_t *frame, uint32_t len)
+{
+    (void)dp;
+    return df_workers_packet_in(port, frame, len);
+}
+
+static void dropped(struct df_datapath *dp, uint16_t port, enum df_drop reason)
+{
+    (void)dp;
+    df_workers_dropped(port, reason);
+}
+
+static void listen_to(struct df_datapath *dp, const struct df_ip *ip, bool on)
+{
+    (void)dp;
+    df_underlay_listen(ip, on);
+}
+
 static int for_each(struct df_datapath *dp, uint16_t number,
                     int (*cb)(const struct df_entry *entry, uint64_t hits, void *arg), void *arg)
 {
@@ -356,6 +383,9 @@ static const struct df_datapath_ops fastpath_ops = {
     .port_state = port_state,
     .port_stats = port_stats,
     .packet_out = packet_out,
+    .packet_in = packet_in,
+    .dropped = dropped,
+    .listen = listen_to,
     .for_each = for_each,
     .count = count,
     .report = report,

@@ -8,6 +8,7 @@
 #include "control/datapath/fastpath_conns.h"
 #include "control/model/address.h"
 #include "fastpath/tables/security_group.h"
+#include "fastpath/tunnel/tunnel.h"
 #include "fastpath/worker/worker.h"
 
 #define FLOWS_MAX 10000
@@ -73,6 +74,10 @@ static int add_flow(const struct df_flow_info *flow, void *arg)
         json_object_set_new(json, "l4_src", json_integer(flow->l4_src));
         json_object_set_new(json, "l4_dst", json_integer(flow->l4_dst));
     }
+    if (flow->tunnel_type)
+        json_object_set_new(
+            json, "tunnel",
+            json_pack("{ss sI}", "type", df_tunnel_type_names[flow->tunnel_type], "key", (json_int_t)flow->tunnel_key));
     if (flow->drop != DF_DROP_NONE)
         json_object_set_new(json, "drop", json_string(df_drop_name(flow->drop)));
     json_array_append_new(out->list, json);

@@ -126,11 +126,17 @@ static json_t *rewrite_json(const struct df_walk *walk, const struct df_packet *
     return json;
 }
 
-static json_t *tunnel_json(uint32_t key, const struct df_ip *peer)
+static json_t *tunnel_json(unsigned type, uint32_t key, const struct df_ip *peer)
 {
     char text[DF_IP_TEXT];
-    return json_pack("{s:s, s:I, s:s}", "type", df_tunnel_type_names[DF_TUNNEL_VXLAN], "key", (json_int_t)key, "peer",
+    return json_pack("{s:s, s:I, s:s}", "type", df_tunnel_type_names[type], "key", (json_int_t)key, "peer",
                      df_ip_text(peer, text));
+}
+
+static json_t *way_json(const struct df_output *output)
+{
+    const struct df_peer_header *header = &df_peer_headers[output->peer];
+    return tunnel_json(header->type, output->tunnel_key, &header->peer);
 }
 
 static json_t *outputs_json(const struct df_names *names, const struct df_walk *walk)
@@ -141,7 +147,7 @@ static json_t *outputs_json(const struct df_names *names, const struct df_walk *
         df_names_add(names, json, "port", "port", walk->outputs[i].port);
         json_object_set_new(json, "vlan", json_integer(walk->outputs[i].vlan));
         if (walk->outputs[i].peer)
-            json_object_set_new(json, "tunnel", tunnel_json(walk->outputs[i].tunnel_key, &walk->tunnel_peer));
+            json_object_set_new(json, "tunnel", way_json(&walk->outputs[i]));
         json_array_append_new(list, json);
     }
     return list;
@@ -196,6 +202,11 @@ static json_t *verdict_json(const struct df_names *names, const struct df_walk *
         json_object_set_new(json, "kind", json_string("punt"));
         json_object_set_new(json, "app", json_integer(verdict->punt_app));
         break;
+    case DF_VERDICT_HOST:
+        json_object_set_new(json, "kind", json_string("host"));
+        df_names_add(names, json, "port", "port",
+                     df_underlay_is(walk->in_port) ? df_underlay.exception : df_underlay.port);
+        break;
     case DF_VERDICT_HOLD:
         json_object_set_new(json, "kind", json_string("hold"));
         break;
@@ -249,7 +260,7 @@ json_t *df_trace_frame(const struct df_names *names, uint16_t in_port, const uin
     df_walk_frame(&walk, in_port, frame, len); /* a malformed frame's reason is in the verdict */
     json_t *packet = packet_json(&walk.parsed);
     if (walk.outer_len)
-        json_object_set_new(packet, "tunnel", tunnel_json(walk.tunnel_key, &walk.tunnel_peer));
+        json_object_set_new(packet, "tunnel", tunnel_json(walk.tunnel_type, walk.tunnel_key, &walk.tunnel_peer));
     return json_pack("{s:o, s:o, s:o}", "packet", packet, "steps", recorder.steps, "verdict",
                      verdict_json(names, &walk, &walk.parsed));
 }

@@ -24,7 +24,8 @@
  *         steps, in order: table, name, upstream, depth (copies of a flood are deeper), lookups ({key, match: entry or
  *         null}), set (registers and headers that the table changed), next (table name) or "end"; connection and rule
  *         (judgement.h)
- *         verdict: kind (drop, output, answer, punt, hold), and by kind: reason and help; outputs and rewrite; answer; app
+ *         verdict: kind (drop, output, answer, punt, host, hold), and by kind: reason and help; outputs and rewrite;
+ *         answer; app; port
  */
 json_t *df_trace_frame(const struct df_names *names, uint16_t in_port, const uint8_t *frame, uint32_t len,
                        uint32_t now_ms);

@@ -5,6 +5,7 @@
 
 #include "fastpath/answer/answer.h"
 #include "fastpath/tunnel/tunnel.h"
+#include "fastpath/underlay/underlay.h"
 #include "fastpath/worker/internal.h"
 
 static void write_macs(uint8_t *frame, const struct df_packet *to)
@@ -101,6 +102,8 @@ static void output(struct df_worker *worker, struct rte_mbuf *mbuf, const struct
     const struct df_output *first = &walk->outputs[0];
     rte_pktmbuf_adj(mbuf, walk->outer_len);
     uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    if (unlikely(df_ecn_may_tell(walk->outer_ecn)))
+        df_ecn_write(walk->outer_ecn, frame, mbuf->data_len);
     write_macs(frame, &walk->packet);
     write_ttl(frame, &walk->parsed, &walk->packet);
     strip_tags(mbuf, &walk->parsed, &walk->packet);
@@ -115,7 +118,8 @@ static void output(struct df_worker *worker, struct rte_mbuf *mbuf, const struct
 static void answer(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_walk *walk)
 {
     enum df_drop reason = DF_DROP_RATE_ANSWER;
-    if (df_allow_answer(worker, walk->in_port))
+    bool is_ping = walk->verdict.answer == DF_ANSWER_ECHO && df_underlay_is(walk->in_port);
+    if (df_allow(worker, walk->in_port, is_ping ? DF_ALLOW_ECHO : DF_ALLOW_ANSWER))
         reason = df_answer_write(mbuf, &walk->parsed, walk);
     if (reason != DF_DROP_NONE) {
         df_worker_drop(worker, walk->in_port, reason, mbuf);
@@ -127,6 +131,46 @@ static void answer(struct df_worker *worker, struct rte_mbuf *mbuf, const struct
     df_tx_put(worker, walk->in_port, mbuf);
 }
 
+/* Who has to resolve a peer must know which: its address goes in front. */
+static bool put_peer(struct rte_mbuf *mbuf, const struct df_ip *peer)
+{
+    char *front = rte_pktmbuf_prepend(mbuf, sizeof(*peer));
+    if (front != NULL)
+        memcpy(front, peer, sizeof(*peer));
+    return front != NULL;
+}
+
+static void punt(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_walk *walk)
+{
+    struct df_punt_info info = {
+        .app = walk->verdict.punt_app, .lport = walk->in_lport, .network = walk->network, .port = walk->in_port};
+    if (info.app == DF_PUNT_UNRESOLVED && !put_peer(mbuf, &walk->tunnel_peer))
+        df_worker_drop(worker, walk->in_port, DF_DROP_NO_MBUF, mbuf);
+    else
+        df_punt(worker, mbuf, &info);
+}
+
+static void punt_copy(struct df_worker *worker, const struct rte_mbuf *mbuf, const struct df_walk *walk)
+{
+    struct rte_mbuf *copy = rte_pktmbuf_copy(mbuf, worker->pool, 0, UINT32_MAX);
+    if (copy != NULL)
+        punt(worker, copy, walk);
+    else
+        worker->ports[walk->in_port].drops[DF_DROP_NO_MBUF]++;
+}
+
+/* From the underlay to the host, or back. */
+static void exchange(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_walk *walk)
+{
+    uint16_t out = df_underlay_is(walk->in_port) ? df_underlay.exception : df_underlay.port;
+    if (walk->verdict.punt_app != 0)
+        punt_copy(worker, mbuf, walk);
+    if (df_allow(worker, walk->in_port, DF_ALLOW_HOST))
+        df_tx_put(worker, out, mbuf);
+    else
+        df_worker_drop(worker, walk->in_port, DF_DROP_RATE_EXCEPTION, mbuf);
+}
+
 void df_act(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_walk *walk)
 {
     switch (walk->verdict.kind) {
@@ -136,11 +180,12 @@ void df_act(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_wal
     case DF_VERDICT_ANSWER:
         answer(worker, mbuf, walk);
         return;
-    case DF_VERDICT_PUNT: {
-        struct df_punt_info info = {walk->verdict.punt_app, walk->in_lport, walk->network, walk->in_port};
-        df_punt(worker, mbuf, &info);
+    case DF_VERDICT_PUNT:
+        punt(worker, mbuf, walk);
         return;
-    }
+    case DF_VERDICT_HOST:
+        exchange(worker, mbuf, walk);
+        return;
     default:
         df_worker_drop(worker, walk->in_port, walk->verdict.drop, mbuf);
     }

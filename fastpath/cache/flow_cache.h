@@ -59,16 +59,16 @@ enum df_flow_action {
 /* All that an established IPv4 flow needs. */
 struct df_flow {
     struct df_flow_key key;
-    uint8_t in_macs[12]; /* of the frame: with the key, all that the decision depends on */
-    uint8_t macs[12];    /* destination, source, as they leave */
-    uint32_t tunnel_key; /* DF_FLOW_ENCAP: of the outer headers; kind DF_FLOW_TUNNEL: the outer source it came from */
-    uint32_t changes;    /* change counter at which the sum was last good */
-    df_conn_ref conn;    /* 0: belongs to no connection */
-    uint32_t acked;      /* DF_FLOW_TCP: the acknowledgement that the connections were told last */
-    uint16_t out_port;   /* DF_FLOW_ENCAP: source port of the outer headers; DF_FLOW_DROP: enum df_drop */
-    uint16_t peer;       /* DF_FLOW_ENCAP; kind DF_FLOW_TUNNEL: the upper bits of the key it came with */
-    uint16_t used;       /* tick of the last packet */
-    uint8_t ttl_less;    /* routers crossed; 0: the frame is not touched */
+    uint8_t in_macs[12];    /* of the frame: with the key, all that the decision depends on */
+    uint8_t macs[12];       /* destination, source, as they leave */
+    uint32_t tunnel_key;    /* DF_FLOW_ENCAP: of the outer headers; kind DF_FLOW_TUNNEL: df_flow_probe.outer_src */
+    uint32_t changes;       /* change counter at which the sum was last good */
+    df_conn_ref conn;       /* 0: belongs to no connection */
+    uint32_t acked;         /* DF_FLOW_TCP: the acknowledgement that the connections were told last */
+    uint16_t out_port;      /* DF_FLOW_ENCAP: source port of the outer headers; DF_FLOW_DROP: enum df_drop */
+    uint16_t peer;          /* DF_FLOW_ENCAP; kind DF_FLOW_TUNNEL: the upper bits of the key it came with */
+    uint16_t used;          /* tick of the last packet */
+    uint8_t ttl_less;       /* routers crossed; 0: the frame is not touched */
     _Atomic uint8_t action; /* enum df_flow_action; another thread may set it to DF_FLOW_FREE (df_conn_set_flow()) */
 };
 _Static_assert(sizeof(struct df_flow) == 64, "a flow is one cache line");
@@ -157,10 +157,15 @@ struct df_flow_probe {
     struct df_flow_key key;
     uint64_t hash; /* of the key */
     const uint8_t *frame;
-    /* kind DF_FLOW_TUNNEL: outer source, and the upper bits of the tunnel key; the lower ones are the key's port */
+    /*
+     * kind DF_FLOW_TUNNEL: the outer source, an IPv4 address or the number of an IPv6 peer (df_peers_number()), and the
+     * upper bits of the tunnel key; the lower ones are the key's port.
+     */
     uint32_t outer_src;
     uint16_t outer_key_high;
-    uint8_t kind; /* enum df_flow_kind */
+    uint16_t outer_len; /* bytes to be taken off */
+    uint8_t outer_ecn;  /* that is to be told (ecn.h) */
+    uint8_t kind;       /* enum df_flow_kind */
 };
 
 /* Does the flow speak of this packet? */

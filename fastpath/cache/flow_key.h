@@ -36,8 +36,9 @@ enum df_flow_kind {
     DF_FLOW_NONE = 0, /* no key: walk */
     DF_FLOW_IP4 = 1,
     DF_FLOW_IP6 = 2,
-    DF_FLOW_BY_L4 = 4,  /* or-ed: the ports are part of the key */
-    DF_FLOW_TUNNEL = 8, /* or-ed: came by a tunnel; the key's port is the lower half of the tunnel key */
+    DF_FLOW_BY_L4 = 4,       /* or-ed: the ports are part of the key */
+    DF_FLOW_TUNNEL = 8,      /* or-ed: came by a tunnel; the key's port is the lower half of the tunnel key */
+    DF_FLOW_OUTER6 = 1 << 6, /* or-ed: over IPv6; in between, DF_FLOW_TYPE_SHIFT, is its enum df_tunnel_type */
 };
 
 struct df_flow_key {
@@ -74,6 +75,7 @@ static inline uint64_t df_flow_hash(const struct df_flow_key *key)
 }
 
 #define DF_FLOW_KIND_SHIFT 24
+#define DF_FLOW_TYPE_SHIFT 4 /* two bits, of the kind */
 
 static inline uint64_t df_flow_word0(uint16_t port, uint8_t proto, unsigned kind, uint32_t l4)
 {

@@ -91,6 +91,7 @@ static void go(struct df_walk *walk, const struct df_way *way)
     walk->routed = way->ttl_less;
     walk->out_lport = way->out_lport;
     walk->network = way->network;
+    walk->out_tunnel_type = way->tunnel_type;
     walk->tunnel_key = way->tunnel_key;
     if (way->peer != 0)
         walk->tunnel_peer = df_ip_from4(way->peer);
@@ -150,7 +151,8 @@ void df_ways_learn(struct df_walk *walk, uint16_t next)
             .peer = next == DF_TABLE_PEERS ? walk->tunnel_peer.word[3] : 0,
             .ttl_less = (uint8_t)(was->ip_ttl - is->ip_ttl),
             .n_stamps = (uint8_t)(walk->stamps.n - walk->way_stamps),
-            .next = next,
+            .next = (uint8_t)next,
+            .tunnel_type = walk->out_tunnel_type,
         };
         memcpy(way->stamp, walk->stamps.slot + walk->way_stamps, way->n_stamps * sizeof(way->stamp[0]));
     }

@@ -39,7 +39,8 @@ struct df_way {
     uint32_t peer; /* tunnel end point, network order; 0: none */
     uint8_t ttl_less;
     uint8_t n_stamps;
-    uint16_t next; /* table */
+    uint8_t next; /* table */
+    uint8_t tunnel_type;
     uint16_t stamp[DF_WAY_STAMPS_MAX];
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct df_way) == 128, "two lines");

@@ -316,11 +316,13 @@ void df_fragments_free(struct df_fragments *f, void (*drop)(void *packet, void *
     free(f);
 }
 
-void df_fragment_key(const struct df_packet *packet, uint16_t port, uint32_t tunnel_key, struct df_fragment_key *key)
+void df_fragment_key(const struct df_packet *packet, uint16_t port, uint8_t tunnel_type, uint32_t tunnel_key,
+                     struct df_fragment_key *key)
 {
     *key = (struct df_fragment_key){.src = packet->ip_src,
                                     .dst = packet->ip_dst,
                                     .id = packet->fragment_id,
+                                    .tunnel_type = tunnel_type,
                                     .tunnel_key = tunnel_key,
                                     .port = port,
                                     .ip_proto = packet->bits & DF_PACKET_IP4 ? packet->ip_proto : 0};

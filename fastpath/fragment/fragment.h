@@ -18,7 +18,7 @@
  * Invariants:
  * - One per worker, private to it. All fragments of a datagram are taken to come to one worker: RSS spreads fragments
  *   by addresses, and a guest sends a datagram by one queue.
- * - A datagram is known by (port it came in by, tunnel key, source, destination, identification), in IPv4 also by its
+ * - A datagram is known by (port it came in by, tunnel type and key, source, destination, identification), in IPv4 also by its
  *   protocol (RFC 791 section 3.2); in IPv6 fragments may name different next headers, of which only the first one's
  *   counts (RFC 8200 section 4.5).
  * - Fragments that overlap, by whatever order they come in, end their datagram: it and all that follows of it until it
@@ -50,7 +50,8 @@ struct df_fragment_key {
     uint32_t tunnel_key; /* 0: none */
     uint16_t port;       /* it came in by */
     uint8_t ip_proto;
-    uint8_t zero[5];
+    uint8_t tunnel_type; /* enum df_tunnel_type; 0: none */
+    uint8_t zero[4];
 };
 _Static_assert(sizeof(struct df_fragment_key) == 48, "no padding");
 
@@ -60,8 +61,9 @@ struct df_fragments *df_fragments_new(const struct df_fragments_config *config);
 /** Frees it; packets that still wait are given to drop. NULL is ignored. */
 void df_fragments_free(struct df_fragments *fragments, void (*drop)(void *packet, void *arg), void *arg);
 
-/** The key of a fragment that came in by port. */
-void df_fragment_key(const struct df_packet *packet, uint16_t port, uint32_t tunnel_key, struct df_fragment_key *key);
+/** The key of a fragment that came in by port, and there by a tunnel of that type and key. */
+void df_fragment_key(const struct df_packet *packet, uint16_t port, uint8_t tunnel_type, uint32_t tunnel_key,
+                     struct df_fragment_key *key);
 
 /**
  * Looks at a fragment before it walks: if its datagram is known, notes which bytes it has (df_fragments_hold() and

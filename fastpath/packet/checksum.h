@@ -23,9 +23,18 @@ static inline uint64_t df_checksum_add(uint64_t sum, const void *data, uint32_t 
         memcpy(&word, at, sizeof(word));
         sum += word;
     }
-    word = 0;
-    memcpy(&word, at, len);
-    return sum + word;
+    uint16_t half;
+    if (len & 2) {
+        memcpy(&half, at, sizeof(half));
+        sum += half;
+        at += sizeof(half);
+    }
+    if (len & 1) {
+        half = 0;
+        memcpy(&half, at, 1);
+        sum += half;
+    }
+    return sum;
 }
 
 /** The checksum of a sum, ready for the header. Of a message that holds its checksum: 0 when it is right. */

@@ -35,7 +35,13 @@ static int tap_devargs(const struct df_port_config *config, char *devargs)
         return -EINVAL;
     if (access("/dev/net/tun", R_OK | W_OK) != 0)
         return -errno;
-    return finish(snprintf(devargs, DF_DEVARGS_MAX, "net_tap_df%u,iface=%s", config->number, config->vif_name));
+    char mac[sizeof(",mac=00:00:00:00:00:00")] = "";
+    if (config->mac) {
+        const uint8_t *byte = config->mac->byte;
+        snprintf(mac, sizeof(mac), ",mac=%02x:%02x:%02x:%02x:%02x:%02x", byte[0], byte[1], byte[2], byte[3], byte[4],
+                 byte[5]);
+    }
+    return finish(snprintf(devargs, DF_DEVARGS_MAX, "net_tap_df%u,iface=%s%s", config->number, config->vif_name, mac));
 }
 
 /* One queue pair: a container's rate through packet(7) is below what one worker takes. */

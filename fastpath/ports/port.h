@@ -34,6 +34,7 @@ struct df_port_config {
     const char *vif_name;
     bool server;
     uint16_t mtu;             /* 0: 1500 */
+    const struct df_mac *mac; /* tap: that the device is to have; NULL: one of its own */
     uint16_t n_workers;       /* transmit queues wanted, and receive queues where the device has several */
     const char *devargs;      /* ethdev only: from the daemon's own configuration */
     struct rte_mempool *pool; /* receive buffers */

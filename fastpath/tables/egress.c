@@ -11,6 +11,7 @@ static uint16_t to_peer(struct df_walk *walk, const struct df_egress_value *valu
 {
     if (walk->tunnel_type != 0)
         return df_walk_drop(walk, DF_DROP_EGRESS_NO_PATH);
+    walk->out_tunnel_type = (uint8_t)value->tunnel_type;
     walk->tunnel_key = value->tunnel_key;
     walk->tunnel_peer = value->peer;
     return DF_TABLE_PEERS;
@@ -29,8 +30,8 @@ static bool is_good(const struct df_egress_value *value)
 {
     if (value->kind == DF_EGRESS_LOCAL)
         return true;
-    return value->kind == DF_EGRESS_TUNNEL && value->tunnel_type == DF_TUNNEL_VXLAN &&
-           value->tunnel_key <= DF_VXLAN_VNI_MAX && df_ip_is4(&value->peer);
+    return value->kind == DF_EGRESS_TUNNEL && value->tunnel_type != 0 && value->tunnel_type < DF_TUNNEL_TYPES &&
+           value->tunnel_key <= df_tunnel_key_max(value->tunnel_type) && !df_ip_is_zero(&value->peer);
 }
 
 static int put(void *state, const struct df_entry *entry)

@@ -8,25 +8,30 @@
 #include "fastpath/ports/port.h"
 #include "fastpath/tables/builtin.h"
 #include "fastpath/tunnel/tunnel.h"
+#include "fastpath/underlay/underlay.h"
 
 /*
  * The nodes that tunnels lead to and come from.
  *
- * Invariant: an entry that can be found has a line of df_peer_headers to itself, filled before the entry was published.
- * The line is given back a grace period after the entry is gone.
+ * Invariant: an entry that can be found has a line of df_peer_headers to itself for each of its types, filled before the
+ * entry was published. The lines are given back a grace period after the entry is gone. Its number was never another's.
  */
+
+#define VLAN_MAX 4094
 
 struct peer {
     struct df_hash_object object;
     struct df_entry entry; /* its value is the member of that name */
     struct df_peer_value value;
-    uint16_t index;
+    uint32_t number;
+    uint16_t index[DF_TUNNEL_TYPES]; /* by enum df_tunnel_type; 0: none */
     struct rcu_head rcu;
 };
 
 struct peers {
     struct df_hash_map map;
     uint32_t max;
+    uint32_t last_number;
 };
 
 static uint64_t hash_of(const void *key)
@@ -52,7 +57,7 @@ static int init(void **state, const struct df_table_ops *ops, uint32_t max)
     struct peers *peers = malloc(sizeof(*peers));
     if (peers == NULL)
         return -ENOMEM;
-    peers->max = max;
+    *peers = (struct peers){.max = max};
     int rc = df_hash_map_init(&peers->map);
     if (rc == 0)
         *state = peers;
@@ -63,7 +68,8 @@ static int init(void **state, const struct df_table_ops *ops, uint32_t max)
 
 static void peer_free(struct peer *peer)
 {
-    df_peer_header_give(peer->index);
+    for (unsigned type = 0; type < DF_TUNNEL_TYPES; type++)
+        df_peer_header_give(peer->index[type]);
     free(peer);
 }
 
@@ -87,27 +93,40 @@ static bool is_good(const struct df_entry *entry)
 {
     const struct df_peer_key *key = (const void *)entry->key;
     const struct df_peer_value *value = entry->value;
-    return df_table_entry_fits(&df_table_peers.desc, entry) && df_ip_is4(&key->ip) && df_ip_is4(&value->local_ip) &&
-           value->port < DF_PORTS_MAX;
+    return df_table_entry_fits(&df_table_peers.desc, entry) && !df_ip_is_zero(&key->ip) &&
+           !df_ip_is_zero(&value->local_ip) && df_ip_is4(&key->ip) == df_ip_is4(&value->local_ip) &&
+           value->port < DF_PORTS_MAX && value->types <= DF_TUNNEL_ALL && value->vlan <= VLAN_MAX;
 }
 
-/* -ENOSPC: every line is taken, or waits for its grace period. */
-static int peer_new(const struct df_entry *entry, uint64_t hash, struct peer **made)
+/* A line for each type. -ENOSPC: every line is taken, or waits for its grace period. */
+static int take_lines(struct peer *peer, const struct df_ip *ip)
+{
+    for (enum df_tunnel_type type = 1; type < DF_TUNNEL_TYPES; type++) {
+        if (!(peer->value.types & DF_TUNNEL_BIT(type)))
+            continue;
+        peer->index[type] = df_peer_header_take();
+        if (peer->index[type] == 0)
+            return -ENOSPC;
+        df_peer_header_fill(&df_peer_headers[peer->index[type]], type, ip, &peer->value);
+    }
+    return 0;
+}
+
+static int peer_new(struct peers *peers, const struct df_entry *entry, uint64_t hash, struct peer **made)
 {
     struct peer *peer = aligned_alloc(64, (sizeof(*peer) + 63) & ~(size_t)63);
     if (peer == NULL)
         return -ENOMEM;
-    *peer = (struct peer){.object.hash = hash, .entry = *entry, .index = df_peer_header_take()};
-    if (peer->index == 0) {
-        free(peer);
-        return -ENOSPC;
-    }
+    *peer = (struct peer){.object.hash = hash, .entry = *entry, .number = ++peers->last_number};
     memcpy(&peer->value, entry->value, sizeof(peer->value));
     peer->entry.value = &peer->value;
     struct df_peer_key key;
     memcpy(&key, entry->key, sizeof(key));
-    df_peer_header_fill(&df_peer_headers[peer->index], &peer->value.dst, &peer->value.src, key.ip.word[3],
-                        peer->value.local_ip.word[3]);
+    int rc = take_lines(peer, &key.ip);
+    if (rc != 0) {
+        peer_free(peer);
+        return rc;
+    }
     *made = peer;
     return 0;
 }
@@ -130,7 +149,7 @@ static int put(void *state, const struct df_entry *entry)
     struct peer *old = find(peers, entry->key, hash);
     if (old == NULL && peers->map.n_objects >= peers->max)
         return -ENOSPC;
-    int rc = peer_new(entry, hash, &peer);
+    int rc = peer_new(peers, entry, hash, &peer);
     if (rc != 0)
         return rc;
     if (old != NULL)
@@ -177,7 +196,7 @@ static uint32_t count(void *state)
 
 /* ---- workers */
 
-const struct df_peer_value *df_peers_find(struct df_walk *walk, const struct df_ip *ip, uint16_t *index)
+static const struct peer *find_in_walk(struct df_walk *walk, const struct df_ip *ip)
 {
     const struct df_table *table = df_table(DF_TABLE_PEERS);
     struct df_peer_key key = {.ip = *ip};
@@ -186,25 +205,38 @@ const struct df_peer_value *df_peers_find(struct df_walk *walk, const struct df_
     const struct peer *peer = find(table->state, &key, hash);
     if (walk->trace != NULL)
         walk->trace->lookup(walk->trace, table, &key, sizeof(key), peer != NULL ? &peer->entry : NULL);
-    if (peer == NULL)
-        return NULL;
-    if (index != NULL)
-        *index = peer->index;
-    return &peer->value;
+    return peer;
+}
+
+const struct df_peer_value *df_peers_find(struct df_walk *walk, const struct df_ip *ip)
+{
+    const struct peer *peer = find_in_walk(walk, ip);
+    return peer != NULL ? &peer->value : NULL;
+}
+
+uint32_t df_peers_number(const struct df_ip *ip)
+{
+    struct df_peer_key key = {.ip = *ip};
+    const struct peer *peer = find(df_table(DF_TABLE_PEERS)->state, &key, hash_of(&key));
+    return peer != NULL ? peer->number : 0;
 }
 
 /*
- * The source port reads the packet's ports, which is not noted: a flow that is cached by its address pair alone goes on
- * with the source port of the packet that walked, and all that is lost is how well its packets spread.
+ * The entropy reads the packet's ports, which is not noted: a flow that is cached by its address pair alone goes on
+ * with that of the packet that walked, and all that is lost is how well its packets spread.
  */
 static uint16_t decide(void *state, struct df_walk *walk)
 {
     (void)state;
-    uint16_t index;
-    const struct df_peer_value *peer = df_peers_find(walk, &walk->tunnel_peer, &index);
-    if (peer == NULL || !peer->reachable)
+    const struct peer *peer = find_in_walk(walk, &walk->tunnel_peer);
+    if (peer == NULL)
         return df_walk_drop(walk, DF_DROP_TUNNEL_UNREACHABLE);
-    return df_walk_deliver(walk, (struct df_output){.port = peer->port,
+    uint16_t index = peer->index[walk->out_tunnel_type];
+    if (index == 0)
+        return df_walk_drop(walk, DF_DROP_EGRESS_NO_PATH);
+    if (peer->value.reachable != DF_PEER_REACHABLE)
+        return df_underlay_no_way(walk, peer->value.reachable);
+    return df_walk_deliver(walk, (struct df_output){.port = peer->value.port,
                                                     .peer = index,
                                                     .entropy = df_tunnel_entropy(&walk->packet),
                                                     .tunnel_key = walk->tunnel_key});
@@ -215,10 +247,23 @@ static const struct df_field key_fields[] = {
     DF_FIELD_END,
 };
 
+static const char *const reaches[] = {[DF_PEER_UNREACHABLE] = "no",
+                                      [DF_PEER_REACHABLE] = "yes",
+                                      [DF_PEER_RESOLVING] = "resolving",
+                                      [DF_PEER_FAILED] = "failed",
+                                      NULL};
+
 static const struct df_field value_fields[] = {
-    DF_FIELD(df_peer_value, local_ip, DF_FIELD_IP),    DF_FIELD(df_peer_value, src, DF_FIELD_MAC),
-    DF_FIELD(df_peer_value, dst, DF_FIELD_MAC),        DF_FIELD(df_peer_value, port, DF_FIELD_UINT),
-    DF_FIELD(df_peer_value, reachable, DF_FIELD_UINT), DF_FIELD_END,
+    DF_FIELD(df_peer_value, local_ip, DF_FIELD_IP),
+    DF_FIELD(df_peer_value, src, DF_FIELD_MAC),
+    DF_FIELD(df_peer_value, dst, DF_FIELD_MAC),
+    DF_FIELD(df_peer_value, port, DF_FIELD_UINT),
+    DF_FIELD_NAMES(df_peer_value, reachable, reaches),
+    DF_FIELD_NAMES(df_peer_value, types, df_tunnel_set_names),
+    DF_FIELD(df_peer_value, vlan, DF_FIELD_UINT),
+    DF_FIELD(df_peer_value, mtu, DF_FIELD_UINT),
+    DF_FIELD(df_peer_value, udp6_checksum, DF_FIELD_UINT),
+    DF_FIELD_END,
 };
 
 const struct df_table_ops df_table_peers = {

@@ -3,18 +3,19 @@
 
 #include "fastpath/tables/table.h"
 
-/*
- * Asking table 203 from another table.
- *
- * Invariant: the index that a look-up gives names a line of df_peer_headers that stays as it is until the worker's next
- * quiescent state. A replaced entry has another line, and its old one is not written before a grace period.
- */
+/* Asking table 203 from another table, and from the flow cache. */
 
 /**
  * Looks a tunnel end point up, records the stamp in the walk, and tells a trace. Worker or trace, between quiescent
  * states.
  *
- * @param index may be NULL; of df_peer_headers
  * @return NULL: no node has that address
  */
-const struct df_peer_value *df_peers_find(struct df_walk *walk, const struct df_ip *ip, uint16_t *index);
+const struct df_peer_value *df_peers_find(struct df_walk *walk, const struct df_ip *ip);
+
+/**
+ * A number by which the flow cache knows the peer that has the address, or 0: nobody has. It is another one after the
+ * entry was replaced, and nobody else ever gets it: a cached flow that has it speaks of this peer, and of no other.
+ * Worker, between quiescent states.
+ */
+uint32_t df_peers_number(const struct df_ip *ip);

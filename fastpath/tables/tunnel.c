@@ -8,27 +8,49 @@
 /*
  * What came by a tunnel: from a node that is known, on a network that this node needs. The sending node has checked who
  * the guest is, so nothing of that is repeated here.
+ *
+ * A node sends a network's packets by the network's own type where the other one speaks that too, and else by the best
+ * that both speak. So what comes by a type is of the network of that type with the key, or of one of a type that the
+ * peer and this node do not share. Where both are there it is refused: the networks may be different tenants'.
  */
+
+static enum df_drop find_network(void *state, struct df_walk *walk, unsigned shared)
+{
+    walk->network = 0;
+    for (enum df_tunnel_type type = 1; type < DF_TUNNEL_TYPES; type++) {
+        struct df_tunnel_key key = {.tunnel_type = type, .tunnel_key = walk->tunnel_key};
+        if (type != walk->tunnel_type && (shared & DF_TUNNEL_BIT(type)))
+            continue;
+        const struct df_tunnel_value *value = df_exact_find(state, walk, &key, NULL);
+        if (value == NULL)
+            continue;
+        if (walk->network != 0)
+            return DF_DROP_TUNNEL_AMBIGUOUS_KEY;
+        walk->network = value->network;
+    }
+    return walk->network != 0 ? DF_DROP_NONE : DF_DROP_TUNNEL_UNKNOWN_KEY;
+}
 
 static uint16_t decide(void *state, struct df_walk *walk)
 {
-    struct df_tunnel_key key = {.tunnel_type = walk->tunnel_type, .tunnel_key = walk->tunnel_key};
-    if (df_peers_find(walk, &walk->tunnel_peer, NULL) == NULL)
+    const struct df_peer_value *peer = df_peers_find(walk, &walk->tunnel_peer);
+    if (peer == NULL)
         return df_walk_drop(walk, DF_DROP_TUNNEL_UNKNOWN_PEER);
-    const struct df_tunnel_value *value = df_exact_find(state, walk, &key, NULL);
-    if (value == NULL)
-        return df_walk_drop(walk, DF_DROP_TUNNEL_UNKNOWN_KEY);
+    enum df_drop drop = find_network(state, walk, peer->types);
+    if (drop != DF_DROP_NONE)
+        return df_walk_drop(walk, drop);
     if (walk->packet.n_vlans != 0) /* RFC 7348 section 6.1 */
         return df_walk_drop(walk, DF_DROP_BAD_VLAN);
-    walk->network = value->network;
     return DF_TABLE_INGRESS_LOOKUP;
 }
 
 static int put(void *state, const struct df_entry *entry)
 {
     const struct df_tunnel_key *key = (const void *)entry->key;
-    if (!df_table_entry_fits(&df_table_tunnel.desc, entry) || key->tunnel_type != DF_TUNNEL_VXLAN ||
-        key->tunnel_key > DF_VXLAN_VNI_MAX)
+    const struct df_tunnel_value *value = entry->value;
+    if (!df_table_entry_fits(&df_table_tunnel.desc, entry) || key->tunnel_type == 0 ||
+        key->tunnel_type >= DF_TUNNEL_TYPES || key->tunnel_key > df_tunnel_key_max(key->tunnel_type) ||
+        value->network == 0)
         return -EINVAL;
     return df_exact_put(state, entry);
 }
@@ -48,7 +70,7 @@ const struct df_table_ops df_table_tunnel = {
     .desc = {.number = DF_TABLE_TUNNEL,
              .name = "tunnel",
              .upstream = "TUNNEL",
-             .summary = "which network a tunnel key is",
+             .summary = "which network a tunnel key is, by the network's own type",
              .key_size = sizeof(struct df_tunnel_key),
              .value_size = sizeof(struct df_tunnel_value),
              .order = DF_ORDER_TUNNEL,

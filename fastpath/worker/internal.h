@@ -42,10 +42,22 @@ struct df_polls {
     struct df_poll poll[DF_POLLS_MAX];
 };
 
-/* Answers and punts of a port in the present window of time. */
+/* What a port may cause only so often. */
+enum df_allowed {
+    DF_ALLOW_ANSWER,
+    DF_ALLOW_ECHO, /* by the underlay, so that pings do not keep those from being answered who ask for our MAC */
+    DF_ALLOW_PUNT,
+    DF_ALLOW_NEIGHBOUR,  /* of the underlay, that say who has an address */
+    DF_ALLOW_PATH_MTU,   /* errors of the underlay */
+    DF_ALLOW_UNRESOLVED, /* packets that are to wait for a peer's MAC */
+    DF_ALLOW_HOST,       /* between underlay and host */
+    DF_ALLOWED
+};
+
+/* How often it did in the present window of time. */
 struct df_allowance {
     uint32_t window;
-    uint16_t answers, punts;
+    uint16_t used[DF_ALLOWED];
 };
 
 struct df_worker {
@@ -57,7 +69,7 @@ struct df_worker {
     uint32_t changes; /* of the model, as seen since the last quiescent state */
     uint32_t random;  /* which packet of a batch stands for it in the estimates of connections */
     unsigned window_shift;
-    uint16_t answers_per_window, punts_per_window;
+    uint16_t per_window[DF_ALLOWED];
     uint64_t (*cycles)(void);
     uint32_t idle_us;
     struct rte_mempool *pool;
@@ -137,5 +149,5 @@ void df_worker_walk(struct df_worker *worker, uint16_t port, struct rte_mbuf *mb
 /** Gives a packet to the controller, within the port's allowance. */
 void df_punt(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_punt_info *info);
 
-/** Is there allowance left for one more answer to this port? Takes it. */
-bool df_allow_answer(struct df_worker *worker, uint16_t port);
+/** Is there allowance left for one more of this port? Takes it. */
+bool df_allow(struct df_worker *worker, uint16_t port, enum df_allowed what);

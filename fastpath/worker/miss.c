@@ -212,7 +212,7 @@ static void walk_released(struct df_worker *worker, struct rte_mbuf *mbuf)
     struct df_fragment_key key;
     uint16_t port = mbuf->port;
     if (df_walk_begin(walk, port, rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len)) {
-        df_fragment_key(&walk->parsed, port, walk->tunnel_key, &key);
+        df_fragment_key(&walk->parsed, port, (uint8_t)walk->tunnel_type, walk->tunnel_key, &key);
         if (!walk_fragment(worker, mbuf, &key, true))
             return;
     }
@@ -234,7 +234,7 @@ void df_worker_walk(struct df_worker *worker, uint16_t port, struct rte_mbuf *mb
         return;
     }
     struct df_fragment_key key;
-    df_fragment_key(&walk->parsed, port, walk->tunnel_key, &key);
+    df_fragment_key(&walk->parsed, port, (uint8_t)walk->tunnel_type, walk->tunnel_key, &key);
     mbuf->port = port; /* for when it is released: devices set it to numbers of their own */
     if (walk_fragment(worker, mbuf, &key, false))
         carry_out(worker, mbuf, probe, weight);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fastpath/underlay/underlay.h"
 #include "fastpath/worker/internal.h"
 
 /*
@@ -17,23 +18,37 @@ static struct df_allowance *allowance(struct df_worker *worker, uint16_t port)
     return allowance;
 }
 
-bool df_allow_answer(struct df_worker *worker, uint16_t port)
+bool df_allow(struct df_worker *worker, uint16_t port, enum df_allowed what)
 {
     struct df_allowance *left = allowance(worker, port);
-    if (left->answers >= worker->answers_per_window)
+    if (left->used[what] >= worker->per_window[what])
         return false;
-    left->answers++;
+    left->used[what]++;
     return true;
+}
+
+static enum df_allowed kind_of_punt(uint32_t app)
+{
+    switch (app) {
+    case DF_PUNT_NEIGHBOUR:
+        return DF_ALLOW_NEIGHBOUR;
+    case DF_PUNT_PATH_MTU:
+        return DF_ALLOW_PATH_MTU;
+    case DF_PUNT_UNRESOLVED:
+        return DF_ALLOW_UNRESOLVED;
+    default:
+        return DF_ALLOW_PUNT;
+    }
 }
 
 void df_punt(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_punt_info *info)
 {
-    struct df_allowance *left = allowance(worker, info->port);
-    if (left->punts >= worker->punts_per_window) {
-        df_worker_drop(worker, info->port, DF_DROP_RATE_PUNT, mbuf);
+    enum df_allowed what = kind_of_punt(info->app);
+    if (!df_allow(worker, info->port, what)) {
+        enum df_drop reason = what == DF_ALLOW_UNRESOLVED ? DF_DROP_PEER_UNRESOLVED : DF_DROP_RATE_PUNT;
+        df_worker_drop(worker, info->port, reason, mbuf);
         return;
     }
-    left->punts++;
     *df_punt_info(mbuf) = *info;
     bool was_empty = rte_ring_empty(worker->punted);
     if (rte_ring_sp_enqueue(worker->punted, mbuf) != 0) {
@@ -57,10 +72,10 @@ struct rte_mbuf *df_workers_punted(struct df_punt_info *info)
     return NULL;
 }
 
-int df_workers_packet_out(uint16_t port, const uint8_t *frame, uint32_t len)
+static int inject(const struct df_punt_info *info, const uint8_t *frame, uint32_t len)
 {
-    struct df_worker *worker = df_worker(port % df_workers_count());
-    if (df_ports_get(port) == NULL)
+    struct df_worker *worker = df_worker(info->port % df_workers_count());
+    if (df_ports_get(info->port) == NULL)
         return -ENODEV;
     struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->pool);
     if (mbuf == NULL)
@@ -69,10 +84,20 @@ int df_workers_packet_out(uint16_t port, const uint8_t *frame, uint32_t len)
     if (data == NULL)
         goto full;
     memcpy(data, frame, len);
-    *df_punt_info(mbuf) = (struct df_punt_info){.port = port};
+    *df_punt_info(mbuf) = *info;
     if (rte_ring_sp_enqueue(worker->injected, mbuf) == 0)
         return 0;
 full:
     rte_pktmbuf_free(mbuf);
     return -ENOBUFS;
+}
+
+int df_workers_packet_out(uint16_t port, const uint8_t *frame, uint32_t len)
+{
+    return inject(&(const struct df_punt_info){.port = port}, frame, len);
+}
+
+int df_workers_packet_in(uint16_t port, const uint8_t *frame, uint32_t len)
+{
+    return inject(&(const struct df_punt_info){.port = port, .walks = true}, frame, len);
 }

@@ -125,13 +125,19 @@ static void process(struct df_worker *worker, uint16_t port, struct rte_mbuf **m
         walk_misses(worker, &b);
 }
 
-/* What the controller wants sent. */
+/* What the controller wants sent, or walked again. */
 static unsigned send_injected(struct df_worker *worker)
 {
+    static const struct df_flow_probe none; /* it is not cached */
     struct rte_mbuf *mbufs[DF_BATCH];
     unsigned n = rte_ring_sc_dequeue_burst(worker->injected, (void **)mbufs, DF_BATCH, NULL);
-    for (unsigned i = 0; i < n; i++)
-        df_tx_put(worker, df_punt_info(mbufs[i])->port, mbufs[i]);
+    for (unsigned i = 0; i < n; i++) {
+        struct df_punt_info info = *df_punt_info(mbufs[i]);
+        if (info.walks)
+            df_worker_walk(worker, info.port, mbufs[i], &none, 1);
+        else
+            df_tx_put(worker, info.port, mbufs[i]);
+    }
     worker->tally.injected += n;
     return n;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fastpath/act/act.h"
+#include "fastpath/tables/peers.h"
 #include "fastpath/tunnel/tunnel.h"
 #include "fastpath/worker/batch.h"
 
@@ -26,20 +27,43 @@ static void read_keys(struct df_worker *worker, struct df_batch *b)
     }
 }
 
+/*
+ * What marks on the way make of the packet. False: it is to be dropped, which a walk does. ECT(1) is what the sender
+ * wrote, mostly.
+ */
+static __attribute__((noinline)) bool read_ecn(struct df_flow_probe *probe, uint32_t len, uint8_t outer)
+{
+    uint8_t ecn;
+    bool keep = df_ecn_decide(outer, probe->frame, len, &ecn);
+    probe->outer_ecn = ecn != df_ecn_of(probe->frame, len) ? outer : 0;
+    return keep;
+}
+
 /* The key of a packet from a tunnel is the inner one's, and what the outer headers say of where it comes from. */
 static inline unsigned read_inner_key(struct df_flow_probe *probe, uint32_t len, bool by_l4)
 {
     struct df_tunnel_in outer;
     if (df_tunnel_read(probe->frame, len, &outer) != DF_DROP_NONE)
         return DF_FLOW_NONE;
-    probe->frame += DF_VXLAN_OVERHEAD;
-    unsigned kind = df_flow_key_read(probe->frame, len - DF_VXLAN_OVERHEAD, (uint16_t)outer.key, by_l4, &probe->key);
+    probe->frame += outer.len;
+    unsigned kind = df_flow_key_read(probe->frame, len - outer.len, (uint16_t)outer.key, by_l4, &probe->key);
     if (kind == DF_FLOW_NONE)
         return DF_FLOW_NONE;
-    probe->key.word[0] |= (uint64_t)DF_FLOW_TUNNEL << DF_FLOW_KIND_SHIFT;
-    probe->outer_src = outer.src;
+    unsigned more = DF_FLOW_TUNNEL | (unsigned)outer.type << DF_FLOW_TYPE_SHIFT;
+    probe->outer_src = outer.src4;
     probe->outer_key_high = (uint16_t)(outer.key >> 16);
-    return kind | DF_FLOW_TUNNEL;
+    probe->outer_len = outer.len;
+    probe->outer_ecn = 0;
+    if (unlikely(outer.ip6)) {
+        more |= DF_FLOW_OUTER6;
+        probe->outer_src = df_peers_number(&outer.src6);
+        if (probe->outer_src == 0)
+            return DF_FLOW_NONE;
+    }
+    if (unlikely(df_ecn_may_tell(outer.ecn)) && !read_ecn(probe, len - outer.len, outer.ecn))
+        return DF_FLOW_NONE;
+    probe->key.word[0] |= (uint64_t)more << DF_FLOW_KIND_SHIFT;
+    return kind | more;
 }
 
 static void read_inner_keys(struct df_worker *worker, struct df_batch *b)
@@ -120,6 +144,14 @@ static inline void transmit(struct df_worker *worker, const struct df_flow *flow
     df_tx_put(worker, out_port, mbuf);
 }
 
+static inline void take_off(struct rte_mbuf *mbuf, const struct df_flow_probe *probe)
+{
+    if (unlikely(probe->outer_ecn != 0))
+        df_ecn_write(probe->outer_ecn, rte_pktmbuf_mtod(mbuf, uint8_t *) + probe->outer_len,
+                     (uint32_t)mbuf->data_len - probe->outer_len);
+    rte_pktmbuf_adj(mbuf, probe->outer_len);
+}
+
 /* Does what a cached flow says. False: this packet must walk (its TTL runs out on the way, or the flow was ended). */
 static inline bool act_on_flow(struct df_worker *worker, struct df_batch *b, unsigned i, struct df_flow *flow,
                                uint8_t action)
@@ -133,7 +165,7 @@ static inline bool act_on_flow(struct df_worker *worker, struct df_batch *b, uns
     }
     uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
     if (probe->kind & DF_FLOW_TUNNEL)
-        frame += DF_VXLAN_OVERHEAD;
+        frame += probe->outer_len;
     if (flow->ttl_less != 0) {
         uint8_t ttl = frame[RTE_ETHER_HDR_LEN + (probe->kind & DF_FLOW_IP4 ? 8 : 7)];
         if (unlikely(ttl <= flow->ttl_less))
@@ -143,7 +175,7 @@ static inline bool act_on_flow(struct df_worker *worker, struct df_batch *b, uns
     if (action & DF_FLOW_TCP)
         note_ack(worker, flow, action, probe);
     if (probe->kind & DF_FLOW_TUNNEL)
-        rte_pktmbuf_adj(mbuf, DF_VXLAN_OVERHEAD);
+        take_off(mbuf, probe);
     if (unlikely(i == b->sample) && flow->conn != 0)
         count_sample(worker, flow, action, b->weight, mbuf->pkt_len);
     transmit(worker, flow, action, mbuf, b->port);

@@ -7,9 +7,18 @@
  * a 64-bit machine.
  */
 
+/* What the control thread dropped of what it was given, and counts alone. */
+static uint64_t dropped[DF_PORTS_MAX][DF_DROPS];
+
+void df_workers_dropped(uint16_t port, enum df_drop reason)
+{
+    dropped[port][reason]++;
+}
+
 void df_port_tally(uint16_t port, struct df_port_tally *tally)
 {
     *tally = (struct df_port_tally){0};
+    memcpy(tally->drops, dropped[port], sizeof(tally->drops));
     for (unsigned i = 0; i < df_workers_count(); i++) {
         const struct df_port_tally *part = &df_worker(i)->ports[port];
         tally->rx_packets += part->rx_packets;
@@ -38,6 +47,7 @@ static struct df_flow_info describe(const struct df_flow *flow, const struct df_
         .l4_dst = rte_be_to_cpu_16((uint16_t)(flow->key.word[0] >> 48)),
     };
     if (kind & DF_FLOW_TUNNEL) {
+        info.tunnel_type = (uint8_t)(kind >> DF_FLOW_TYPE_SHIFT & 3);
         info.tunnel_key = (uint32_t)info.in_port | (uint32_t)flow->peer << 16;
         info.in_port = df_underlay.port;
     }

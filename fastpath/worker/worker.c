@@ -15,6 +15,11 @@
 #define WAYS_MAX 131072
 #define IDLE_ROUNDS 1000 /* before a worker that may sleep sleeps */
 
+/* What the controller takes of the underlay: it asks a hundred addresses a second, and holds 64 packets. */
+#define NEIGHBOURS_PER_SECOND 1000
+#define PATH_MTUS_PER_SECOND 40
+#define UNRESOLVED_PER_SECOND 64
+
 #define WINDOWS_PER_SECOND 8 /* of allowances, about: the nearest power of two in cycles */
 
 static struct df_worker *workers[RTE_MAX_LCORE];
@@ -73,8 +78,14 @@ static void set_clock(struct df_worker *worker, const struct df_worker_config *c
     uint64_t hz = hz_of(config);
     worker->cycles = config->cycles != NULL ? config->cycles : rte_rdtsc;
     worker->window_shift = shift_of(hz / WINDOWS_PER_SECOND);
-    worker->answers_per_window = per_window(config->answers_per_second, hz, worker->window_shift);
-    worker->punts_per_window = per_window(config->punts_per_second, hz, worker->window_shift);
+    const uint32_t per_second[DF_ALLOWED] = {
+        [DF_ALLOW_ANSWER] = config->answers_per_second,  [DF_ALLOW_ECHO] = config->answers_per_second,
+        [DF_ALLOW_PUNT] = config->punts_per_second,      [DF_ALLOW_NEIGHBOUR] = NEIGHBOURS_PER_SECOND,
+        [DF_ALLOW_PATH_MTU] = PATH_MTUS_PER_SECOND,      [DF_ALLOW_UNRESOLVED] = UNRESOLVED_PER_SECOND,
+        [DF_ALLOW_HOST] = config->exceptions_per_second,
+    };
+    for (unsigned what = 0; what < DF_ALLOWED; what++)
+        worker->per_window[what] = per_window(per_second[what], hz, worker->window_shift);
 }
 
 static struct rte_ring *ring_new(const char *what, unsigned index)

@@ -47,6 +47,7 @@ struct df_punt_info {
     uint32_t lport;
     uint32_t network;
     uint16_t port;
+    bool walks; /* on the way back: as if it came in by port, instead of out of it */
 };
 
 struct df_worker_config {
@@ -55,6 +56,7 @@ struct df_worker_config {
     uint32_t flow_cache_entries;          /* per worker, rounded up to a power of two; 0: no cache */
     uint32_t answers_per_second;          /* per port and worker, ARP, ND, ICMP together */
     uint32_t punts_per_second;            /* per port and worker */
+    uint32_t exceptions_per_second;       /* per worker and direction, between underlay and host */
     struct df_fragments_config fragments; /* per worker */
     uint32_t idle_us;                     /* sleep this long after 1000 idle rounds; 0: poll always */
     struct rte_mempool *pool;             /* for copies and answers */
@@ -108,6 +110,12 @@ struct df_port *df_ports_get(uint16_t number);
  */
 int df_workers_packet_out(uint16_t port, const uint8_t *frame, uint32_t len);
 
+/** Likewise, for the walk of a frame that came in by the port before. */
+int df_workers_packet_in(uint16_t port, const uint8_t *frame, uint32_t len);
+
+/** Counts a punted packet, which came in by the port, as dropped. Control thread. */
+void df_workers_dropped(uint16_t port, enum df_drop reason);
+
 /** The next punted packet, or NULL; the caller frees it. Control thread. */
 struct rte_mbuf *df_workers_punted(struct df_punt_info *info);
 
@@ -128,6 +136,7 @@ struct df_flow_info {
     uint16_t l4_src, l4_dst;
     struct df_mac eth_src, eth_dst;
     uint8_t drop;        /* enum df_drop */
+    uint8_t tunnel_type; /* enum df_tunnel_type it came by */
     uint32_t tunnel_key; /* it came with; 0: from a local port */
     uint32_t idle_ms;    /* since its last packet, in steps of the cache's tick */
 };

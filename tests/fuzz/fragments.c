@@ -80,7 +80,7 @@ static struct arrival arrival_of(struct world *world, size_t number)
 {
     const uint8_t *step = world->data + (number - 1) * STEP;
     struct arrival a = {.number = number, .port = (uint16_t)(1 + step[4] % PORTS), .packet = packet_of(step)};
-    df_fragment_key(&a.packet, a.port, 0, &a.key);
+    df_fragment_key(&a.packet, a.port, 0, 0, &a.key);
     a.life = &world->life[a.port - 1][a.packet.fragment_id];
     return a;
 }

@@ -8,8 +8,9 @@
 
 /*
  * Any bytes come in by the underlay, on the heap at their exact length: what is read of them is what the invariant of
- * tunnel.h says, asked one by one. Then the same bytes are a guest's frame in good outer headers: whatever the tables
- * make of it, it goes to local ports only, and as it came.
+ * tunnel.h says, asked one by one. Then the same bytes are a guest's frame in good outer headers, of each type over
+ * each family: whatever the tables make of it, it goes to local ports only, and as it came. The underlay has a tag or
+ * none, by the last byte. What is for no tunnel is the business of the target `underlay`.
  */
 
 #define FRAME_MAX 4096
@@ -23,9 +24,19 @@ const char *__lsan_default_options(void);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct df_underlay underlay = {
-    .port = UNDERLAY_PORT, .ip = RTE_BE32(0xc0000201), .mac = {{2, 0, 0, 0, 0, 1}}};
-static const uint32_t peer_ip = RTE_BE32(0xc0000202);
+#define UNDERLAY_VLAN 100
+#define IP6(last)                                                                                                      \
+    {                                                                                                                  \
+        .byte = { 0x20, 0x01, 0x0d, 0xb8, [15] = last }                                                                \
+    }
+
+static struct df_underlay underlay = {.port = UNDERLAY_PORT,
+                                      .types = DF_TUNNEL_ALL,
+                                      .ip4 = RTE_BE32(0xc0000201),
+                                      .ip6 = IP6(1),
+                                      .mac = {{2, 0, 0, 0, 0, 1}}};
+static const uint32_t peer_ip4 = RTE_BE32(0xc0000202);
+static const struct df_ip peer_ip6 = IP6(2);
 static const struct df_mac peer_mac = {{2, 0, 0, 0, 0, 2}};
 
 static void check(bool holds)
@@ -54,13 +65,16 @@ static void put(uint16_t number, const void *key, size_t key_len, const void *va
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
-    struct df_peer_key peer = {.ip = df_ip_from4(peer_ip)};
-    struct df_peer_value peer_value = {.local_ip = df_ip_from4(underlay.ip),
+    struct df_peer_key peer4 = {.ip = df_ip_from4(peer_ip4)}, peer6 = {.ip = peer_ip6};
+    struct df_peer_value peer_value = {.local_ip = df_ip_from4(underlay.ip4),
                                        .src = underlay.mac,
                                        .dst = peer_mac,
                                        .port = UNDERLAY_PORT,
-                                       .reachable = 1};
-    struct df_tunnel_key tunnel = {.tunnel_type = DF_TUNNEL_VXLAN, .tunnel_key = KEY};
+                                       .reachable = DF_PEER_REACHABLE,
+                                       .types = DF_TUNNEL_ALL};
+    struct df_peer_value peer6_value = peer_value;
+    peer6_value.local_ip = underlay.ip6;
+    struct df_tunnel_key tunnel = {.tunnel_key = KEY};
     struct df_tunnel_value network = {.network = NETWORK};
     struct df_ingress_lookup_key mac = {.network = NETWORK, .mac = {{2, 0, 0, 0, 1, 5}}};
     struct df_ingress_lookup_value lport = {.lport = LPORT};
@@ -76,8 +90,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     df_rcu_register();
     df_underlay_set(&underlay);
     check(df_tables_init(100) == 0);
-    PUT(DF_TABLE_PEERS, peer, peer_value);
-    PUT(DF_TABLE_TUNNEL, tunnel, network);
+    PUT(DF_TABLE_PEERS, peer4, peer_value);
+    PUT(DF_TABLE_PEERS, peer6, peer6_value);
+    for (tunnel.tunnel_type = 1; tunnel.tunnel_type < DF_TUNNEL_TYPES; tunnel.tunnel_type++)
+        PUT(DF_TABLE_TUNNEL, tunnel, network);
     PUT(DF_TABLE_INGRESS_LOOKUP, mac, lport);
     PUT(DF_TABLE_FLOOD, flood, flood_value);
     PUT(DF_TABLE_EGRESS, egress, local);
@@ -92,39 +108,142 @@ static unsigned word(const uint8_t *at)
 }
 
 /* RFC 1071 as it is written. */
-static unsigned plain_sum(const uint8_t *at, unsigned len)
+static unsigned plain_sum(unsigned start, const uint8_t *at, size_t len)
 {
-    uint32_t sum = 0;
-    for (unsigned i = 0; i < len; i += 2)
-        sum += word(at + i);
+    uint32_t sum = start;
+    for (size_t i = 0; i < len; i++)
+        sum += i % 2 ? at[i] : (uint32_t)at[i] << 8;
     while (sum >> 16)
         sum = (sum & 0xffff) + (sum >> 16);
     return sum;
 }
 
-static bool is_tunnelled(const uint8_t *at, size_t len)
+/* ---- What a frame is, by the standards */
+
+struct seen {
+    unsigned type, proto;
+    size_t ip, l4, inner;
+    uint32_t key;
+    bool ip6;
+};
+
+static bool has_ip4(const uint8_t *at, size_t len, struct seen *seen)
 {
-    return len >= 64 && memcmp(at, underlay.mac.byte, 6) == 0 && word(at + 12) == 0x0800 && at[14] == 0x45 &&
-           word(at + 16) == len - 14 && (word(at + 20) & 0x3fff) == 0 && at[23] == 17 &&
-           plain_sum(at + 14, 20) == 0xffff && memcmp(at + 30, &underlay.ip, 4) == 0 && word(at + 36) == 4789 &&
-           word(at + 38) == len - 34 && (at[42] & 8) != 0;
+    const uint8_t *ip = at + seen->ip;
+    seen->l4 = seen->ip + 20;
+    if (len < seen->l4 || ip[0] != 0x45)
+        return false;
+    seen->proto = ip[9];
+    return word(ip + 2) == len - seen->ip && (word(ip + 6) & 0x3fff) == 0 && plain_sum(0, ip, 20) == 0xffff &&
+           memcmp(ip + 16, &underlay.ip4, 4) == 0;
 }
 
-static void read_outer(const uint8_t *frame, size_t len)
+static bool has_ip6(const uint8_t *at, size_t len, struct seen *seen)
+{
+    const uint8_t *ip = at + seen->ip;
+    seen->l4 = seen->ip + 40;
+    seen->ip6 = true;
+    if (len < seen->l4 || ip[0] >> 4 != 6)
+        return false;
+    seen->proto = ip[6];
+    return word(ip + 4) == len - seen->l4 && memcmp(ip + 24, &underlay.ip6, 16) == 0;
+}
+
+static bool has_ip(const uint8_t *at, size_t len, struct seen *seen)
+{
+    size_t type_at = 12;
+    if (len < 18 || memcmp(at, underlay.mac.byte, 6) != 0)
+        return false;
+    if (word(at + 12) == 0x8100) {
+        if ((word(at + 14) & 0xfff) != underlay.vlan)
+            return false;
+        type_at = 16;
+    } else if (underlay.vlan != 0) {
+        return false;
+    }
+    seen->ip = type_at + 2;
+    if (word(at + type_at) == 0x0800)
+        return has_ip4(at, len, seen);
+    return word(at + type_at) == 0x86dd && has_ip6(at, len, seen);
+}
+
+static bool udp_sum_is_good(const uint8_t *at, size_t len, const struct seen *seen)
+{
+    const uint8_t *ip = at + seen->ip, *udp = at + seen->l4;
+    size_t n = len - seen->l4;
+    if (word(udp + 6) == 0)
+        return true;
+    unsigned sum = plain_sum((unsigned)n + 17, ip + (seen->ip6 ? 8 : 12), seen->ip6 ? 32 : 8);
+    return plain_sum(sum, udp, n) == 0xffff;
+}
+
+static bool has_udp_tunnel(const uint8_t *at, size_t len, struct seen *seen)
+{
+    const uint8_t *udp = at + seen->l4, *tunnel = udp + 8;
+    seen->inner = seen->l4 + 16;
+    if (len < seen->inner + 14 || word(udp + 4) != len - seen->l4)
+        return false;
+    seen->key = (uint32_t)(tunnel[4] << 16 | tunnel[5] << 8 | tunnel[6]);
+    if (word(udp + 2) == 4789) {
+        seen->type = DF_TUNNEL_VXLAN;
+        return tunnel[0] & 8;
+    }
+    seen->type = DF_TUNNEL_GENEVE;
+    seen->inner += (tunnel[0] & 0x3fu) * 4;
+    return word(udp + 2) == 6081 && tunnel[0] >> 6 == 0 && (tunnel[1] & 0xc0) == 0 && word(tunnel + 2) == 0x6558 &&
+           len >= seen->inner + 14 && udp_sum_is_good(at, len, seen);
+}
+
+static bool has_gre_tunnel(const uint8_t *at, size_t len, struct seen *seen)
+{
+    const uint8_t *gre = at + seen->l4;
+    if (len < seen->l4 + 8)
+        return false;
+    unsigned flags = word(gre), more = (flags & 0x8000 ? 4 : 0) + (flags & 0x1000 ? 4 : 0);
+    seen->type = DF_TUNNEL_GRE;
+    seen->inner = seen->l4 + 8 + more;
+    if ((flags & 0x6c07) != 0x2000 || word(gre + 2) != 0x6558 || len < seen->inner + 14)
+        return false;
+    const uint8_t *key = gre + (flags & 0x8000 ? 8 : 4);
+    seen->key = (uint32_t)word(key) << 16 | word(key + 2);
+    return !(flags & 0x8000) || plain_sum(0, gre, len - seen->l4) == 0xffff;
+}
+
+static bool is_tunnelled(const uint8_t *at, size_t len, struct seen *seen)
+{
+    *seen = (struct seen){0};
+    if (!has_ip(at, len, seen))
+        return false;
+    return seen->proto == 17 ? has_udp_tunnel(at, len, seen) : seen->proto == 47 && has_gre_tunnel(at, len, seen);
+}
+
+static bool is_a_reason(enum df_drop drop)
+{
+    return drop == DF_DROP_UNDERLAY_OTHER || (drop >= DF_DROP_TUNNEL_MALFORMED && drop < DF_DROP_TUNNEL_ECN);
+}
+
+/* Returns why the frame is no tunnel's. */
+static enum df_drop read_outer(const uint8_t *frame, size_t len)
 {
     struct df_tunnel_in in;
+    struct seen seen;
     enum df_drop drop = df_tunnel_read(frame, (uint32_t)len, &in);
-    check(drop == DF_DROP_NONE || drop == DF_DROP_UNDERLAY_OTHER || drop == DF_DROP_TUNNEL_MALFORMED);
-    check((drop == DF_DROP_NONE) == is_tunnelled(frame, len));
-    if (drop != DF_DROP_NONE)
-        return;
-    check(in.key == (uint32_t)(frame[46] << 16 | frame[47] << 8 | frame[48]));
-    check(memcmp(&in.src, frame + 26, 4) == 0);
+    check((drop == DF_DROP_NONE) == is_tunnelled(frame, len, &seen));
+    if (drop != DF_DROP_NONE) {
+        check(is_a_reason(drop) && in.len == 0 && in.key == 0);
+        return drop;
+    }
+    struct df_ip peer = df_tunnel_peer(&in);
+    check(in.key == seen.key && in.len == seen.inner && in.type == seen.type && in.ip6 == seen.ip6);
+    check(memcmp(seen.ip6 ? peer.byte : peer.byte + 12, frame + seen.ip + (seen.ip6 ? 8 : 12), seen.ip6 ? 16 : 4) == 0);
+    return drop;
 }
+
+/* ---- The walk */
 
 static void check_output(const struct df_walk *walk)
 {
-    check(walk->outer_len == DF_VXLAN_OVERHEAD && walk->tunnel_key == KEY && walk->in_lport == 0);
+    check(walk->outer_len != 0 && walk->tunnel_key == KEY && walk->in_lport == 0);
     check(walk->packet.n_vlans == 0 && walk->routed == 0 && walk->packet.ip_ttl == walk->parsed.ip_ttl);
     check(df_mac_equal(&walk->packet.eth_dst, &walk->parsed.eth_dst));
     check(df_mac_equal(&walk->packet.eth_src, &walk->parsed.eth_src));
@@ -136,6 +255,8 @@ static void walk_frame(const uint8_t *frame, size_t len)
 {
     struct df_output outputs[4];
     struct df_walk walk = {.outputs = outputs, .outputs_max = 4, .worker = DF_WALK_NOBODY};
+    if (read_outer(frame, len) == DF_DROP_UNDERLAY_OTHER)
+        return;
     df_walk_frame(&walk, UNDERLAY_PORT, frame, (uint32_t)len);
     if (walk.verdict.kind == DF_VERDICT_OUTPUT)
         check_output(&walk);
@@ -144,20 +265,40 @@ static void walk_frame(const uint8_t *frame, size_t len)
     df_rcu_quiescent();
 }
 
-/* The bytes as a guest's frame, from the peer. */
-static void walk_inside(const uint8_t *data, size_t size)
+/* The mark of congestion that the outer headers brought is all that may change of what is inside. */
+static void mark(uint8_t *frame, size_t size)
 {
-    struct rte_mbuf mbuf = {.buf_len = (uint16_t)(DF_VXLAN_OVERHEAD + size), .data_off = DF_VXLAN_OVERHEAD};
-    struct df_tunnel_in in;
+    uint8_t *copy = malloc(size != 0 ? size : 1);
+    check(copy != NULL);
+    for (uint8_t outer = 0; outer <= DF_ECN_MASK; outer++) {
+        memcpy(copy, frame, size);
+        df_ecn_write(outer, copy, (uint32_t)size);
+        for (size_t i = 0; i < size; i++)
+            check(copy[i] == frame[i] || i == 15 || i == 24 || i == 25);
+    }
+    free(copy);
+}
+
+/* The bytes as a guest's frame, from the peer by that type and family. */
+static void walk_inside(const uint8_t *data, size_t size, enum df_tunnel_type type, bool ip6)
+{
+    struct df_peer_header *header = &df_peer_headers[DF_PEER_HEADERS_MAX - 1];
+    struct df_ip local = ip6 ? underlay.ip6 : df_ip_from4(underlay.ip4);
+    struct df_peer_value value = {.local_ip = ip6 ? peer_ip6 : df_ip_from4(peer_ip4),
+                                  .src = peer_mac,
+                                  .dst = underlay.mac,
+                                  .vlan = underlay.vlan,
+                                  .udp6_checksum = size & 1};
+    df_peer_header_fill(header, type, &local, &value);
+    struct rte_mbuf mbuf = {.buf_len = (uint16_t)(header->len + size), .data_off = header->len};
     mbuf.buf_addr = malloc(mbuf.buf_len);
     check(mbuf.buf_addr != NULL);
     mbuf.data_len = (uint16_t)size;
     mbuf.pkt_len = (uint32_t)size;
     memcpy(rte_pktmbuf_mtod(&mbuf, uint8_t *), data, size);
-    df_peer_header_fill(&df_peer_headers[DF_PEERS_MAX - 1], &underlay.mac, &peer_mac, underlay.ip, peer_ip);
-    check(df_tunnel_push(&mbuf, DF_PEERS_MAX - 1, KEY, 50000));
+    check(df_tunnel_push(&mbuf, DF_PEER_HEADERS_MAX - 1, KEY, 50000));
     const uint8_t *frame = rte_pktmbuf_mtod(&mbuf, uint8_t *);
-    check((df_tunnel_read(frame, mbuf.data_len, &in) == DF_DROP_NONE) == (size >= RTE_ETHER_HDR_LEN));
+    check((read_outer(frame, mbuf.data_len) == DF_DROP_NONE) == (size >= RTE_ETHER_HDR_LEN));
     walk_frame(frame, mbuf.data_len);
     free(mbuf.buf_addr);
 }
@@ -165,12 +306,13 @@ static void walk_inside(const uint8_t *data, size_t size)
 /* The fuzzer cannot guess a checksum. */
 static void mend_checksum(uint8_t *frame, size_t size)
 {
-    if (size < 34)
+    size_t ip = underlay.vlan != 0 ? 18 : 14;
+    if (size < ip + 20)
         return;
-    frame[24] = frame[25] = 0;
-    unsigned checksum = ~plain_sum(frame + 14, 20) & 0xffff;
-    frame[24] = (uint8_t)(checksum >> 8);
-    frame[25] = (uint8_t)checksum;
+    frame[ip + 10] = frame[ip + 11] = 0;
+    unsigned checksum = ~plain_sum(0, frame + ip, 20) & 0xffff;
+    frame[ip + 10] = (uint8_t)(checksum >> 8);
+    frame[ip + 11] = (uint8_t)checksum;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -179,13 +321,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(frame != NULL);
     if (size > FRAME_MAX)
         goto out;
+    underlay.vlan = size != 0 && data[size - 1] & 1 ? UNDERLAY_VLAN : 0;
+    df_underlay_set(&underlay);
     memcpy(frame, data, size);
-    read_outer(frame, size);
     walk_frame(frame, size);
+    mark(frame, size);
+    for (enum df_tunnel_type type = 1; type < DF_TUNNEL_TYPES; type++) {
+        walk_inside(frame, size, type, false);
+        walk_inside(frame, size, type, true);
+    }
     mend_checksum(frame, size);
-    read_outer(frame, size);
     walk_frame(frame, size);
-    walk_inside(frame, size);
 out:
     free(frame);
     return 0;

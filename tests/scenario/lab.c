@@ -101,6 +101,7 @@ static void open_datapath(const struct lab_connections *connections)
                     .flow_cache_entries = cache_mode == LAB_CACHE_OFF ? 0 : 1024,
                     .answers_per_second = 80,
                     .punts_per_second = 80,
+                    .exceptions_per_second = LAB_EXCEPTIONS_PER_SECOND,
                     .fragments = {.datagrams_max = 256,
                                   .held_max = LAB_FRAGMENTS_HELD,
                                   .held_per_port = LAB_FRAGMENTS_PER_PORT,
@@ -174,13 +175,31 @@ void lab_up_secgroup(void)
     lab_up_connections(&(const struct lab_connections){0});
 }
 
-void lab_up_tunneling(void)
+void lab_up_underlay(const struct df_underlay_config *underlay)
 {
     static const char *const apps[] = {"l2", "l3", "portsec", "secgroup", "dhcp", "tunneling", NULL};
+    if (underlay->exception != NULL)
+        memory_ports_register_tap();
+    up(apps, DF_TEST_APPS_DIR, &(const struct lab_connections){0}, underlay);
+}
+
+/* What the node says of itself when its underlay opens is not what a test of tunnels is about. */
+static void let_it_announce_itself(void)
+{
+    struct rte_mbuf *mbuf;
+    lab_turn_ms(LAB_ANNOUNCE_MS);
+    while ((mbuf = memory_port_take("up0")) != NULL)
+        rte_pktmbuf_free(mbuf);
+}
+
+void lab_up_tunneling(void)
+{
     static const char *const neighbours[] = {LAB_PEER2 "=" LAB_PEER2_MAC, LAB_PEER3 "=" LAB_PEER3_MAC, NULL};
+    static const char *const local_ips[] = {LAB_UNDERLAY_IP, NULL};
     static const struct df_underlay_config underlay = {
-        .port = "up0", .local_ip = LAB_UNDERLAY_IP, .neighbours = neighbours, .mtu = 1550};
-    up(apps, DF_TEST_APPS_DIR, &(const struct lab_connections){0}, &underlay);
+        .port = "up0", .local_ips = local_ips, .neighbours = neighbours, .mtu = 1550};
+    lab_up_underlay(&underlay);
+    let_it_announce_itself();
 }
 
 void lab_up(void)

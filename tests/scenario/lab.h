@@ -61,9 +61,20 @@ void lab_up_connections(const struct lab_connections *connections);
 #define LAB_PEER2_MAC "02:00:00:00:ff:02"
 #define LAB_PEER3 "192.0.2.3"
 #define LAB_PEER3_MAC "02:00:00:00:ff:03"
+#define LAB_UNDERLAY_IP6 "2001:db8:ff::1"
+#define LAB_PEER2_IP6 "2001:db8:ff::2"
+#define LAB_PEER3_IP6 "2001:db8:ff::3"
 
 /** Starts with the apps secgroup and tunneling too. Instead of lab_up(). */
 void lab_up_tunneling(void);
+
+/**
+ * Likewise, on this underlay, and nothing was sent yet. An exception port is a device of memory too, by its own name,
+ * and takes LAB_EXCEPTIONS_PER_SECOND packets.
+ */
+void lab_up_underlay(const struct df_underlay_config *underlay);
+#define LAB_EXCEPTIONS_PER_SECOND 800
+#define LAB_ANNOUNCE_MS 2000 /* between the two times at which a node says which addresses it has */
 
 /** Writes objects to the database, as `df-db load` would, and lets the controller settle. */
 void lab_model(const char *json);
@@ -103,6 +114,26 @@ void lab_passes_bytes(const char *from, const uint8_t *frame, size_t len, const 
 void lab_refused(const char *from, const char *words, const char *reason);
 void lab_refused_bytes(const char *from, const uint8_t *frame, size_t len, const char *reason);
 
+/* How a packet is tunnelled. Zeroes: VXLAN over untagged IPv4 is {.type = "vxlan"}. */
+struct lab_way {
+    const char *type;
+    bool ip6;
+    uint16_t vlan;
+    bool checksum; /* IPv6: of UDP */
+    unsigned ecn;  /* of the outer IP header */
+};
+
+/** Where the outer IP header is, the one behind it, and the packet inside. */
+size_t lab_way_ip(const struct lab_way *way);
+size_t lab_way_l4(const struct lab_way *way);
+size_t lab_way_len(const struct lab_way *way);
+
+/** As the three below, by this way; the peer's address is of its family. */
+void lab_wrap_by(const struct lab_way *way, const char *peer, uint32_t key, const char *words, uint8_t *frame,
+                 size_t *len);
+void lab_send_by(const struct lab_way *way, const char *peer, uint32_t key, const char *words);
+uint16_t lab_expect_by(const struct lab_way *way, const char *peer, uint32_t key, const char *words);
+
 /** The frame of these words as the peer sends it, by a tunnel with that key; *len is the room, and becomes the length. */
 void lab_wrap(const char *peer, uint32_t key, const char *words, uint8_t *frame, size_t *len);
 
@@ -111,7 +142,7 @@ void lab_send_tunnel(const char *peer, uint32_t key, const char *words);
 
 /**
  * The next frame at up0 is for this peer, by a tunnel with that key, and inside are these words. The outer headers are
- * right to the byte. Returns the source port.
+ * right to the byte. Returns the source port; over IPv6 the flow label, which is the same.
  */
 uint16_t lab_expect_tunnel(const char *peer, uint32_t key, const char *words);
 

@@ -19,6 +19,7 @@ struct queue {
 struct memory_port {
     char name[32];
     bool open;
+    bool down;
     struct queue in, out;
 };
 
@@ -55,6 +56,7 @@ static int memory_open(struct df_port *port, const struct df_port_config *config
         if (ports[i].open)
             continue;
         ports[i].open = true;
+        ports[i].down = false;
         snprintf(ports[i].name, sizeof(ports[i].name), "%s", config->vif_name);
         port->priv = &ports[i];
         port->mac = mac;
@@ -96,23 +98,27 @@ static uint16_t memory_tx(struct df_port *port, uint16_t queue, struct rte_mbuf 
 
 static bool memory_attached(const struct df_port *port, const char **detail)
 {
-    (void)port;
-    *detail = "";
-    return true;
+    const struct memory_port *memory = port->priv;
+    *detail = memory->down ? "link is down" : "";
+    return !memory->down;
 }
 
-static const struct df_port_ops memory_ops = {
-    .vif_type = "ethdev",
-    .open = memory_open,
-    .close = memory_close,
-    .rx = memory_rx,
-    .tx = memory_tx,
-    .attached = memory_attached,
-};
+#define OPS(type)                                                                                                      \
+    {                                                                                                                  \
+        .vif_type = type, .open = memory_open, .close = memory_close, .rx = memory_rx, .tx = memory_tx,                \
+        .attached = memory_attached                                                                                    \
+    }
 
 void memory_ports_register(void)
 {
-    df_port_ops_register(&memory_ops);
+    static const struct df_port_ops ethdev = OPS("ethdev");
+    df_port_ops_register(&ethdev);
+}
+
+void memory_ports_register_tap(void)
+{
+    static const struct df_port_ops tap = OPS("tap");
+    df_port_ops_register(&tap);
 }
 
 bool memory_port_put(const char *name, struct rte_mbuf *mbuf)
@@ -154,4 +160,9 @@ void memory_port_forget_last(const char *name, unsigned n)
         struct queue *out = &find(name)->out;
         rte_pktmbuf_free(out->mbufs[--out->tail % QUEUE]);
     }
+}
+
+void memory_port_set_link(const char *name, bool up)
+{
+    find(name)->down = !up;
 }

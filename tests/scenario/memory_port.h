@@ -18,6 +18,9 @@
 
 void memory_ports_register(void);
 
+/** They stand in for vif_type tap too. */
+void memory_ports_register_tap(void);
+
 /** Puts a frame at the port's receive side; false when no such port is open or its queue is full. Takes the mbuf. */
 bool memory_port_put(const char *name, struct rte_mbuf *mbuf);
 
@@ -26,6 +29,9 @@ struct rte_mbuf *memory_port_take(const char *name);
 
 /** The name of any port at which a frame waits, or NULL. */
 const char *memory_port_waiting(void);
+
+/** The link of the port comes up or goes down; all are up at first. */
+void memory_port_set_link(const char *name, bool up);
 
 /** How many transmitted frames wait at the port, the i-th of them (below that number), and the last n of them gone. */
 unsigned memory_port_count(const char *name);

@@ -341,7 +341,7 @@ Test(tunnel, wrong_outer_headers_are_refused_though_the_flow_is_cached)
         in(LAB_PEER2, 5001, FAR1_VM1, "vm1");
     refused_with(22, 63, false, "tunnel_malformed"); /* TTL: the checksum is wrong now */
     refused_with(17, 1, true, "tunnel_malformed");
-    refused_with(20, 0x20, true, "tunnel_malformed");
+    refused_with(20, 0x20, true, "tunnel_fragment");
     refused_with(39, 9, true, "tunnel_malformed");
     refused_with(42, 0x00, true, "tunnel_malformed");
     refused_with(42, 0xf7, true, "tunnel_malformed");
@@ -353,9 +353,6 @@ Test(tunnel, what_comes_by_the_underlay_and_is_no_tunnel_is_refused)
     refused_with(37, 0x12, true, "underlay_other");
     refused_with(33, 77, true, "underlay_other");
     refused_with(5, 77, true, "underlay_other");
-    lab_refused("up0",
-                "arp,arp_op=1,arp_spa=192.0.2.2,arp_tpa=192.0.2.1,arp_sha=" LAB_PEER2_MAC ",dl_src=" LAB_PEER2_MAC,
-                "underlay_other");
     lab_refused("up0", FAR1_VM1, "underlay_other");
 }
 
@@ -375,13 +372,6 @@ Test(tunnel, a_guest_cannot_pretend_to_be_the_underlay)
     size_t len = sizeof(frame);
     lab_wrap(LAB_PEER2, 5001, FAR1_VM1, frame, &len);
     lab_refused_bytes("vm2", frame, len, "spoofed_mac");
-}
-
-Test(tunnel, a_node_without_a_neighbour_cannot_be_reached)
-{
-    lab_model("{'chassis': [" CHASSIS("node2", "192.0.2.8") "]}");
-    lab_refused("vm1", VM1_FAR1, "tunnel_unreachable");
-    lab_refused("vm1", VM1_FAR1, "tunnel_unreachable");
 }
 
 Test(tunnel, a_port_on_a_node_that_is_not_known_has_no_path)
@@ -410,7 +400,8 @@ Test(tunnel, a_port_that_moves_to_another_node_is_followed)
 Test(tunnel, a_node_that_gets_another_address_is_followed)
 {
     out("vm1", VM1_FAR1, LAB_PEER2, 5001, VM1_FAR1);
-    lab_model("{'chassis': [" CHASSIS("node3", "192.0.2.7") "," CHASSIS("node2", LAB_PEER3) "]}");
+    lab_delete("chassis", "node3");
+    lab_model("{'chassis': [" CHASSIS("node2", LAB_PEER3) "]}");
     out("vm1", VM1_FAR1, LAB_PEER3, 5001, VM1_FAR1);
     refused_in(LAB_PEER2, 5001, FAR1_VM1, "tunnel_unknown_peer");
     in(LAB_PEER3, 5001, FAR1_VM1, "vm1");

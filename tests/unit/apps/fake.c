@@ -293,14 +293,20 @@ struct df_mac df_compile_underlay_mac(struct df_compile *c)
     return fake_mac(FAKE_UNDERLAY_MAC);
 }
 
-bool df_compile_neighbour(struct df_compile *c, const struct df_ip *ip, struct df_mac *mac)
+enum df_peer_reach df_compile_neighbour(struct df_compile *c, const struct df_ip *ip, struct df_mac *mac)
 {
     (void)c;
     *mac = (struct df_mac){{0}};
     if (ip->byte[15] == 99)
-        return false;
+        return DF_PEER_UNREACHABLE;
     *mac = (struct df_mac){{2, 0, 0, 0, 1, ip->byte[15]}};
-    return true;
+    return DF_PEER_REACHABLE;
+}
+
+uint16_t df_compile_path_mtu(struct df_compile *c, const struct df_ip *ip)
+{
+    (void)c;
+    return ip->byte[15] == 98 ? FAKE_PATH_MTU : underlay->mtu;
 }
 
 uint32_t df_compile_app_id(struct df_compile *c)

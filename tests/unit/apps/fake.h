@@ -23,10 +23,12 @@ void fake_set_remote(const char *lport_id);
 
 /**
  * The node's end of tunnels; it stays the caller's. Its MAC is FAKE_UNDERLAY_MAC, that of a neighbour 02:00:00:00:01:xx
- * with xx the last byte of its address, and .99 is no neighbour.
+ * with xx the last byte of its address, and .99 is no neighbour. To
+ * .98 the path's MTU is FAKE_PATH_MTU.
  */
 void fake_set_underlay(const struct df_underlay_end *end);
 #define FAKE_UNDERLAY_MAC "02:00:00:00:00:01"
+#define FAKE_PATH_MTU 1400
 
 /** Calls every rule that the app has for the table. */
 void fake_compile(enum df_nb_table table, const void *object);

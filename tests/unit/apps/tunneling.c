@@ -6,7 +6,7 @@
 #define MAC "fa:16:3e:00:00:01"
 #define VNI 5000
 
-static struct df_underlay_end end = {.name = "up0", .port = 1023, .mtu = 1500};
+static struct df_underlay_end end;
 
 static Df__LogicalSwitch net = LSWITCH(.id = "net", .unique_key = 7, .network_type = "vxlan", .has_segmentation_id = 1,
                                        .segmentation_id = VNI, .has_mtu = 1, .mtu = 1450);
@@ -15,7 +15,13 @@ static Df__Chassis node2 = CHASSIS(.id = "node2", .ip = "192.0.2.2", LIST(tunnel
 static void node(void)
 {
     fake_reset();
-    end.ip = fake_ip("192.0.2.1");
+    end = (struct df_underlay_end){.name = "up0",
+                                   .port = 1023,
+                                   .vlan = 9,
+                                   .mtu = 1500,
+                                   .ip4 = fake_ip("192.0.2.1"),
+                                   .types = {DF_TUNNEL_GENEVE, DF_TUNNEL_VXLAN, DF_TUNNEL_GRE},
+                                   .udp6_checksum = true};
     fake_set_underlay(&end);
     fake_add(DF_NB_LSWITCH, &net);
     fake_add(DF_NB_CHASSIS, &node2);
@@ -94,25 +100,19 @@ Test(tunneling, a_pairs_mac_gives_way_to_a_port_that_has_it)
 
 Test(tunneling, ports_that_no_packet_is_meant_for_have_no_way)
 {
-    Df__LogicalPort off = vm("node2"), router = vm("node2"), unbound = vm("node2"), vtep = vm("node2");
+    Df__LogicalPort off = vm("node2"), router = vm("node2"), unbound = vm("node2");
     off.enabled = 0;
     router.device_owner = "network:router_interface";
     unbound.binding = NULL;
-    Df__PortBinding at = *vtep.binding;
-    at.type = "vtep";
-    at.chassis = NULL;
-    at.vtep_address = "192.0.2.50";
-    vtep.binding = &at;
     fake_compile(DF_NB_LPORT, &off);
     fake_compile(DF_NB_LPORT, &router);
     fake_compile(DF_NB_LPORT, &unbound);
-    fake_compile(DF_NB_LPORT, &vtep);
     cr_assert_eq(fake_count(DF_TABLE_EGRESS) + fake_count(DF_TABLE_INGRESS_LOOKUP), 0);
 }
 
 Test(tunneling, networks_that_are_not_needed_or_have_no_tunnels_give_nothing)
 {
-    static char *const types[] = {"local", "flat", "vlan", "geneve", "gre", NULL};
+    static char *const types[] = {"local", "flat", "vlan", "stt", NULL};
     Df__LogicalPort far = vm("node2");
     fake_set_unneeded("net");
     fake_compile(DF_NB_LPORT, &far);
@@ -153,12 +153,140 @@ static void expect_no_way(Df__Chassis chassis, const char *part)
 
 Test(tunneling, a_chassis_that_cannot_be_reached_is_named)
 {
-    expect_no_way((Df__Chassis)CHASSIS(.ip = "192.0.2.3", LIST(tunnel_types, "geneve")), "vxlan is not in its tunnel");
-    expect_no_way((Df__Chassis)CHASSIS(.ip = "192.0.2.3"), "vxlan is not in its tunnel_types");
-    expect_no_way((Df__Chassis)CHASSIS(.ip = "nowhere", LIST(tunnel_types, "vxlan")), "not an IPv4 address");
-    expect_no_way((Df__Chassis)CHASSIS(LIST(tunnel_types, "vxlan")), "not an IPv4 address");
-    expect_no_way((Df__Chassis)CHASSIS(.ip = "2001:db8::3", LIST(tunnel_types, "vxlan")), "not an IPv4 address");
-    expect_no_way((Df__Chassis)CHASSIS(.ip = "192.0.2.1", LIST(tunnel_types, "vxlan")), "this node's own ip");
+    end.types[1] = 0; /* geneve alone */
+    expect_no_way((Df__Chassis)CHASSIS(.ip = "192.0.2.3", LIST(tunnel_types, "vxlan", "gre")), "none in common");
+    expect_no_way((Df__Chassis)CHASSIS(.ip = "192.0.2.3"), "none in common");
+    expect_no_way((Df__Chassis)CHASSIS(.ip = "192.0.2.3", LIST(tunnel_types, "stt")), "none in common");
+    expect_no_way((Df__Chassis)CHASSIS(.ip = "nowhere", LIST(tunnel_types, "vxlan")), "nowhere is not the address");
+    expect_no_way((Df__Chassis)CHASSIS(LIST(tunnel_types, "vxlan")), "not the address of one station");
+    expect_no_way((Df__Chassis)CHASSIS(.ip = "239.1.1.1", LIST(tunnel_types, "vxlan")), "not the address of one");
+    expect_no_way((Df__Chassis)CHASSIS(.ip = "2001:db8::3", LIST(tunnel_types, "vxlan")), "family");
+    expect_no_way((Df__Chassis)CHASSIS(.ip = "192.0.2.1", LIST(tunnel_types, "vxlan")), "this node's own");
+}
+
+/* ---- types */
+
+static void expect_type(Df__Chassis chassis, enum df_tunnel_type type)
+{
+    chassis.id = "other";
+    chassis.ip = "192.0.2.3";
+    fake_add(DF_NB_CHASSIS, &chassis);
+    Df__LogicalPort lport = vm("other");
+    fake_compile(DF_NB_LPORT, &lport);
+    const struct df_egress_value *value = egress();
+    cr_assert_not_null(value);
+    cr_assert_eq(value->tunnel_type, type);
+    cr_assert_eq(value->tunnel_key, net.segmentation_id, "the key is the network's in every type");
+    cr_assert_eq(fake_problems(), 0);
+    node();
+}
+
+Test(tunneling, a_network_goes_by_its_own_type_where_both_speak_it)
+{
+    static const struct {
+        char *network_type;
+        enum df_tunnel_type type;
+    } own[] = {{"vxlan", DF_TUNNEL_VXLAN}, {"geneve", DF_TUNNEL_GENEVE}, {"gre", DF_TUNNEL_GRE}};
+    for (unsigned i = 0; i < 3; i++) {
+        net.network_type = own[i].network_type;
+        expect_type((Df__Chassis)CHASSIS(LIST(tunnel_types, "gre", "vxlan", "geneve")), own[i].type);
+        expect_type((Df__Chassis)CHASSIS(LIST(tunnel_types, own[i].network_type)), own[i].type);
+    }
+}
+
+Test(tunneling, it_goes_by_the_best_that_both_speak_where_they_do_not)
+{
+    net.network_type = "geneve";
+    expect_type((Df__Chassis)CHASSIS(LIST(tunnel_types, "gre", "vxlan")), DF_TUNNEL_VXLAN);
+    expect_type((Df__Chassis)CHASSIS(LIST(tunnel_types, "gre")), DF_TUNNEL_GRE);
+    net.network_type = "gre";
+    expect_type((Df__Chassis)CHASSIS(LIST(tunnel_types, "vxlan", "geneve")), DF_TUNNEL_GENEVE);
+}
+
+Test(tunneling, a_type_that_this_node_does_not_speak_is_not_taken)
+{
+    end.types[0] = DF_TUNNEL_GRE;
+    end.types[1] = DF_TUNNEL_VXLAN;
+    end.types[2] = 0;
+    Df__Chassis chassis = CHASSIS(.id = "other", .ip = "192.0.2.3", LIST(tunnel_types, "geneve", "vxlan", "gre"));
+    fake_add(DF_NB_CHASSIS, &chassis);
+    net.network_type = "geneve";
+    Df__LogicalPort lport = vm("other");
+    fake_compile(DF_NB_LPORT, &lport);
+    cr_assert_eq(egress()->tunnel_type, DF_TUNNEL_GRE, "its own best");
+    fake_compile(DF_NB_CHASSIS, &chassis);
+    cr_assert_eq(peer("192.0.2.3")->types, DF_TUNNEL_BIT(DF_TUNNEL_GRE) | DF_TUNNEL_BIT(DF_TUNNEL_VXLAN));
+}
+
+Test(tunneling, a_key_of_more_than_24_bits_goes_by_gre_alone)
+{
+    net.network_type = "gre";
+    net.segmentation_id = 0x1000000;
+    expect_type((Df__Chassis)CHASSIS(LIST(tunnel_types, "gre", "vxlan")), DF_TUNNEL_GRE);
+    fake_compile(DF_NB_LSWITCH, &net);
+    cr_assert_eq(fake_problems(), 0);
+    expect_no_way((Df__Chassis)CHASSIS(.ip = "192.0.2.3", LIST(tunnel_types, "vxlan")), "16777216");
+}
+
+/* ---- vteps */
+
+static Df__LogicalPort at_vtep(char *address)
+{
+    static Df__PortBinding binding;
+    Df__LogicalPort lport = vm("node2");
+    binding = (Df__PortBinding){
+        .base = PROTOBUF_C_MESSAGE_INIT(&df__port_binding__descriptor), .type = "vtep", .vtep_address = address};
+    lport.binding = &binding;
+    return lport;
+}
+
+Test(tunneling, a_port_at_a_vtep_is_behind_its_address_by_vxlan)
+{
+    Df__LogicalPort lport = at_vtep("192.0.2.50");
+    fake_compile(DF_NB_LPORT, &lport);
+    struct df_ip ip = fake_ip("192.0.2.50");
+    const struct df_egress_value *value = egress();
+    cr_assert_not_null(value);
+    cr_assert(value->kind == DF_EGRESS_TUNNEL && value->tunnel_type == DF_TUNNEL_VXLAN && value->tunnel_key == VNI);
+    cr_assert(df_ip_equal(&value->peer, &ip));
+    const struct df_peer_value *at = peer("192.0.2.50");
+    cr_assert(at && at->reachable == DF_PEER_REACHABLE && at->vlan == 9 && at->mtu == 1500);
+    cr_assert_eq(at->types, DF_TUNNEL_ALL, "networks of other types do not come from there");
+    cr_assert_eq(fake_problems(), 0);
+}
+
+Test(tunneling, a_chassis_of_the_same_address_goes_before_a_vtep)
+{
+    Df__LogicalPort lport = at_vtep("192.0.2.2");
+    fake_compile(DF_NB_LPORT, &lport);
+    fake_compile(DF_NB_CHASSIS, &node2);
+    cr_assert_eq(fake_count(DF_TABLE_PEERS), 2);
+    cr_assert_eq(peer("192.0.2.2")->types, DF_TUNNEL_BIT(DF_TUNNEL_GENEVE) | DF_TUNNEL_BIT(DF_TUNNEL_VXLAN));
+}
+
+static void expect_no_vtep(char *address, const char *part)
+{
+    Df__LogicalPort lport = at_vtep(address);
+    fake_compile(DF_NB_LPORT, &lport);
+    cr_assert(fake_has_problem("vtep", part), "no problem with '%s' in it", part);
+    cr_assert_eq(fake_count(DF_TABLE_EGRESS) + fake_count(DF_TABLE_PEERS), 0);
+    node();
+}
+
+Test(tunneling, a_vtep_that_cannot_be_reached_is_named)
+{
+    expect_no_vtep("192.0.2.1", "this node's own");
+    expect_no_vtep("239.0.0.1", "not the address of one station");
+    expect_no_vtep("host1", "not the address of one station");
+    expect_no_vtep("2001:db8::50", "family");
+    net.network_type = "geneve";
+    expect_no_vtep("192.0.2.50", "of type geneve");
+    net.network_type = "vxlan";
+    end.types[0] = DF_TUNNEL_GENEVE;
+    end.types[1] = 0;
+    expect_no_vtep("192.0.2.50", "[df] tunnel_types");
+    fake_set_underlay(NULL);
+    expect_no_vtep("192.0.2.50", "[df] underlay_port");
 }
 
 Test(tunneling, without_an_underlay_a_port_elsewhere_is_a_problem_and_nothing_else)
@@ -204,17 +332,21 @@ Test(tunneling, a_network_without_a_key_and_one_whose_key_does_not_fit_are_named
     cr_assert(fake_has_problem("segmentation_id", NULL));
 }
 
-Test(tunneling, types_that_are_not_there_yet_are_named)
+Test(tunneling, each_type_of_network_has_keys_of_its_own)
 {
-    net.network_type = "geneve";
-    fake_compile(DF_NB_LSWITCH, &net);
-    net.network_type = "gre";
-    fake_compile(DF_NB_LSWITCH, &net);
-    cr_assert(fake_has_problem("geneve", "not supported yet"));
-    cr_assert(fake_has_problem("gre", "not supported yet"));
-    net.network_type = "vlan";
-    fake_compile(DF_NB_LSWITCH, &net);
-    cr_assert_eq(fake_problems(), 2);
+    static char *const names[] = {"geneve", "gre"};
+    static const enum df_tunnel_type types[] = {DF_TUNNEL_GENEVE, DF_TUNNEL_GRE};
+    end.types[0] = DF_TUNNEL_VXLAN; /* what this node does not speak it hears by another */
+    end.types[1] = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        net.network_type = names[i];
+        fake_compile(DF_NB_LSWITCH, &net);
+        const struct df_tunnel_value *value =
+            FAKE_VALUE(DF_TABLE_TUNNEL, (struct df_tunnel_key){.tunnel_type = types[i], .tunnel_key = VNI});
+        cr_assert(value && value->network == 7, "%s", names[i]);
+    }
+    cr_assert_eq(fake_count(DF_TABLE_TUNNEL), 2);
+    cr_assert_eq(fake_problems(), 0);
 }
 
 Test(tunneling, an_mtu_that_does_not_fit_the_underlay_is_named)
@@ -228,6 +360,27 @@ Test(tunneling, an_mtu_that_does_not_fit_the_underlay_is_named)
     cr_assert_eq(fake_problems(), 2);
 }
 
+Test(tunneling, what_must_fit_depends_on_type_and_family)
+{
+    static const struct {
+        char *network_type;
+        uint32_t mtu4;
+    } longest[] = {{"vxlan", 1450}, {"geneve", 1450}, {"gre", 1458}};
+    for (unsigned ip6 = 0; ip6 < 2; ip6++) {
+        for (unsigned i = 0; i < 3; i++) {
+            net.network_type = longest[i].network_type;
+            net.mtu = longest[i].mtu4 - 20 * ip6;
+            fake_compile(DF_NB_LSWITCH, &net);
+            cr_assert_eq(fake_problems(), 3 * ip6 + i);
+            net.mtu++;
+            fake_compile(DF_NB_LSWITCH, &net);
+            cr_assert_eq(fake_problems(), 3 * ip6 + i + 1, "%s", longest[i].network_type);
+        }
+        end.ip6 = fake_ip("2001:db8::1");
+        end.ip4 = (struct df_ip){.word = {0}};
+    }
+}
+
 /* ---- nodes */
 
 Test(tunneling, another_node_is_a_peer_at_its_neighbours_mac)
@@ -238,7 +391,9 @@ Test(tunneling, another_node_is_a_peer_at_its_neighbours_mac)
     cr_assert_not_null(value);
     cr_assert_eq(value->port, 1023);
     cr_assert_eq(value->reachable, 1);
-    cr_assert(df_ip_equal(&value->local_ip, &end.ip));
+    cr_assert_eq(value->types, DF_TUNNEL_BIT(DF_TUNNEL_GENEVE) | DF_TUNNEL_BIT(DF_TUNNEL_VXLAN));
+    cr_assert(value->vlan == 9 && value->mtu == 1500 && value->udp6_checksum == 1);
+    cr_assert(df_ip_equal(&value->local_ip, &end.ip4));
     cr_assert(df_mac_equal(&value->src, &src));
     cr_assert(df_mac_equal(&value->dst, &dst));
     cr_assert_eq(fake_problems(), 0);
@@ -253,15 +408,35 @@ Test(tunneling, a_node_without_a_mac_is_a_peer_that_cannot_be_reached)
     cr_assert(fake_has_problem("192.0.2.99", "underlay_neighbours"));
 }
 
-Test(tunneling, this_node_and_nodes_without_vxlan_are_no_peers)
+Test(tunneling, a_peer_has_the_mtu_of_its_path)
+{
+    Df__Chassis chassis = CHASSIS(.id = "node98", .ip = "192.0.2.98", LIST(tunnel_types, "vxlan"));
+    fake_compile(DF_NB_CHASSIS, &chassis);
+    cr_assert_eq(peer("192.0.2.98")->mtu, FAKE_PATH_MTU);
+}
+
+Test(tunneling, a_peer_is_spoken_to_from_the_address_of_its_family)
+{
+    Df__Chassis chassis = CHASSIS(.id = "node6", .ip = "2001:db8::3", LIST(tunnel_types, "gre"));
+    end.ip6 = fake_ip("2001:db8::1");
+    fake_compile(DF_NB_CHASSIS, &node2);
+    fake_compile(DF_NB_CHASSIS, &chassis);
+    cr_assert(df_ip_equal(&peer("192.0.2.2")->local_ip, &end.ip4));
+    cr_assert(df_ip_equal(&peer("2001:db8::3")->local_ip, &end.ip6));
+    cr_assert_eq(fake_problems(), 0);
+}
+
+Test(tunneling, this_node_and_nodes_without_a_common_type_are_no_peers)
 {
     Df__Chassis chassis[] = {
         CHASSIS(.id = "node1", .ip = "192.0.2.1", LIST(tunnel_types, "vxlan")),
-        CHASSIS(.id = "a", .ip = "192.0.2.3", LIST(tunnel_types, "geneve")),
+        CHASSIS(.id = "a", .ip = "192.0.2.3", LIST(tunnel_types, "stt")),
         CHASSIS(.id = "b", .ip = "192.0.2.4"),
         CHASSIS(.id = "c", LIST(tunnel_types, "vxlan")),
         CHASSIS(.id = "d", .ip = "2001:db8::3", LIST(tunnel_types, "vxlan")),
+        CHASSIS(.id = "e", .ip = "192.0.2.5", LIST(tunnel_types, "gre")),
     };
+    end.types[2] = 0;
     for (unsigned i = 0; i < sizeof(chassis) / sizeof(chassis[0]); i++)
         fake_compile(DF_NB_CHASSIS, &chassis[i]);
     cr_assert_eq(fake_count(DF_TABLE_PEERS), 0);

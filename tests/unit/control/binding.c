@@ -320,10 +320,10 @@ Test(binding, ports_beyond_the_last_number_wait_for_one)
             i, i, i >> 8, i & 255);
     node_settle(&node);
     cr_assert_eq(node_count(&node, DF_TABLE_CLASSIFICATION), DF_LOCAL_PORTS_MAX);
-    cr_assert_not_null(strstr(node_reason(&node, "p1023"), "no port number is left"));
+    cr_assert_not_null(strstr(node_reason(&node, "p1022"), "no port number is left"));
     node_delete(&node, DF_NB_LPORT, "p0500");
     node_settle(&node);
-    cr_assert_str_eq(node_reason(&node, "p1023"), "");
+    cr_assert_str_eq(node_reason(&node, "p1022"), "");
     cr_assert_eq(node_count(&node, DF_TABLE_CLASSIFICATION), DF_LOCAL_PORTS_MAX);
     node_down(&node);
 }

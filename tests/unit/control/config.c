@@ -105,7 +105,18 @@ ParameterizedTestParameters(config, a_bad_file_is_refused_with_its_line)
         {"[df]\nhsot = a\n", ":2: [df] has no key `hsot'"},
         {"[df]\n\nlog_level = loud\n", ":3: [df] log_level must be one of error|warning|info|debug, not `loud'"},
         {"[df]\nlog_level = err\n", "must be one of"},
-        {"[df]\nlocal_ip = 10.0.0\n", "must be an IPv4 or IPv6 address, not `10.0.0'"},
+        {"[df]\nlocal_ip = 10.0.0\n", "must be an IPv4 or IPv6 address, or ADDRESS/LENGTH, not `10.0.0'"},
+        {"[df]\nunderlay_gateway = 192.0.2.0/24\n", "underlay_gateway must be an IPv4 or IPv6 address, not"},
+        {"[df]\ntunnel_types = vxlan,stt\n",
+         "tunnel_types must be names of tunnel types: geneve, vxlan, gre, not `stt'"},
+        {"[df]\nunderlay_port = up0\nlocal_ip = 192.0.2.1\ntunnel_types = gre,vxlan,gre\n[fastpath]\n"
+         "ports = up0=net_null0\n",
+         "[df] tunnel_types has gre twice"},
+        {"[df]\nunderlay_port = up0\nlocal_ip = 192.0.2.1\ntunnel_types =\n[fastpath]\nports = up0=net_null0\n",
+         "tunnel_types is empty"},
+        {"[df]\ntunnel_udp6_checksum = maybe\n", "tunnel_udp6_checksum must be"},
+        {"[df]\nunderlay_vlan = 4095\n", "underlay_vlan must be a number from 0 to 4094"},
+        {"[df]\nunderlay_exception = host0/1\n", "underlay_exception must be the name of a network device"},
         {"[df]\napps_list = l2,../evil\n", "must be names of apps"},
         {"[df]\napps_dir = apps\n", "must be an absolute path"},
         {"[df]\nnb_db_class =\n", "must not be empty"},
@@ -130,8 +141,13 @@ ParameterizedTestParameters(config, a_bad_file_is_refused_with_its_line)
          ":2: [df] underlay_neighbours must be IP=MAC, or *=MAC for all others, not `192.0.2.2'"},
         {"[df]\nunderlay_mtu = 575\n", "underlay_mtu must be a number from 576 to"},
         {"[df]\nunderlay_port = up0\n[fastpath]\nports = up0=net_null0\n", "local_ip is not"},
-        {"[df]\nunderlay_port = up0\nlocal_ip = 2001:db8::1\n[fastpath]\nports = up0=net_null0\n",
-         "tunnels over IPv6 are not supported yet"},
+        {"[df]\nunderlay_port = up0\nlocal_ip = 2001:db8::1,2001:db8::2\n[fastpath]\nports = up0=net_null0\n",
+         "local_ip has two addresses of a family"},
+        {"[df]\nunderlay_port = up0\nlocal_ip = 192.0.2.1\nunderlay_gateway = 2001:db8::fe\n[fastpath]\n"
+         "ports = up0=net_null0\n",
+         "underlay_gateway 2001:db8::fe: local_ip has no address of its family"},
+        {"[df]\nunderlay_port = up0\nlocal_ip = 2001:db8::1\nunderlay_mtu = 1000\n[fastpath]\nports = up0=net_null0\n",
+         "underlay_mtu 1000 is below the 1280 bytes"},
         {"[df]\nunderlay_port = up0\nlocal_ip = 192.0.2.1\n[fastpath]\nports = up=x up00=y\n",
          "underlay_port up0 is not one of [fastpath] ports"},
         {"[fastpath]\nworkers = 3-1\n", "must be a list of CPUs"},
@@ -208,10 +224,18 @@ Test(config, the_underlay_is_made_of_its_keys)
                                          "[fastpath]\nports = a=x up0=net_af_packet0,iface=eth1\n");
     struct df_underlay_config underlay = df_config_underlay(config);
     cr_expect_str_eq(underlay.port, "up0");
-    cr_expect_str_eq(underlay.local_ip, "192.0.2.1");
+    cr_expect_str_eq(underlay.local_ips[0], "192.0.2.1");
+    cr_expect_null(underlay.local_ips[1]);
     cr_expect_eq(underlay.mtu, 9000);
     cr_expect_str_eq(underlay.neighbours[1], "*=02:00:00:00:00:fe");
     cr_expect_null(underlay.neighbours[2]);
+    cr_expect_str_eq(underlay.types[0], "geneve", "the order is upstream's");
+    cr_expect(underlay.udp6_checksum);
+    df_config_free(config);
+    config = load_good("[df]\ntunnel_types = gre, vxlan\ntunnel_udp6_checksum = false\n");
+    underlay = df_config_underlay(config);
+    cr_expect(strcmp(underlay.types[0], "gre") == 0 && strcmp(underlay.types[1], "vxlan") == 0 && !underlay.types[2]);
+    cr_expect_not(underlay.udp6_checksum);
     df_config_free(config);
     config = load_good("[df]\nlocal_ip = 2001:db8::1\n"); /* nothing hangs on it yet */
     df_config_free(config);

@@ -44,7 +44,8 @@ static struct df_datapath dp = {.ops = &ops};
 static int make(const char *port, const char *ip, const char *const *neighbours, struct df_underlay_port **made,
                 struct df_error *error)
 {
-    struct df_underlay_config config = {.port = port, .local_ip = ip, .neighbours = neighbours, .mtu = 1600};
+    const char *const ips[] = {*ip ? ip : NULL, NULL};
+    struct df_underlay_config config = {.port = port, .local_ips = ips, .neighbours = neighbours, .mtu = 1600};
     device_mac = (struct df_mac){{2, 0, 0, 0, 0, 9}};
     return df_underlay_port_new(&config, &dp, made, error);
 }
@@ -83,7 +84,11 @@ Test(underlay, a_node_without_one_has_none)
     cr_assert_eq(df_underlay_port_next_ms(underlay), -1);
     cr_assert_null(df_underlay_port_end(underlay));
     cr_assert_not(df_underlay_port_info(underlay, &info));
-    cr_assert_not(df_underlay_port_neighbour(underlay, &ip, &mac));
+    struct df_due due = {0};
+    struct df_watcher watcher = {.queue = &due};
+    cr_assert_eq(df_underlay_port_neighbour(underlay, &ip, &watcher, &mac), DF_PEER_UNREACHABLE);
+    cr_assert_eq(df_underlay_port_path_mtu(underlay, &ip, &watcher), 0);
+    cr_assert_null(watcher.watches);
     df_underlay_port_free(underlay);
 }
 
@@ -91,13 +96,9 @@ Test(underlay, an_address_that_cannot_be_is_refused_by_name)
 {
     static const struct {
         const char *ip, *part;
-    } bad[] = {{"", "local_ip is not"},
-               {"2001:db8::1", "IPv6 are not supported yet"},
-               {"224.0.0.1", "one station"},
-               {"0.0.0.0", "one station"},
-               {"127.0.0.1", "one station"},
-               {"255.255.255.255", "one station"},
-               {"192.0.2.1/24", "local_ip is not"}};
+    } bad[] = {{"", "local_ip is not"},    {"nowhere", "must be ADDRESS"}, {"192.0.2.1/33", "must be ADDRESS"},
+               {"ff02::1", "one station"}, {"::", "one station"},          {"224.0.0.1", "one station"},
+               {"0.0.0.0", "one station"}, {"127.0.0.1", "one station"},   {"255.255.255.255", "one station"}};
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct df_underlay_port *underlay;
         struct df_error error = {""};
@@ -114,7 +115,7 @@ Test(underlay, a_neighbour_that_cannot_be_is_refused)
                                       "=02:00:00:00:00:02",
                                       "192.0.2.2=",
                                       "192.0.2=02:00:00:00:00:02",
-                                      "2001:db8::2=02:00:00:00:00:02",
+                                      "ff02::2=02:00:00:00:00:02",
                                       "192.0.2.2=02:00:00:00:00",
                                       "192.0.2.2=ff:ff:ff:ff:ff:ff",
                                       "*=00:00:00:00:00:00",
@@ -127,29 +128,35 @@ Test(underlay, a_neighbour_that_cannot_be_is_refused)
         cr_assert_not_null(strstr(error.text, "underlay_neighbours"), "%s", error.text);
     }
     cr_assert_null(df_underlay_neighbour_error("192.0.2.2=02:00:00:00:00:02"));
+    cr_assert_null(df_underlay_neighbour_error("2001:db8::2=02:00:00:00:00:02"));
     cr_assert_null(df_underlay_neighbour_error("*=02:00:00:00:00:02"));
 }
 
-static void expect_neighbour(const struct df_underlay_port *underlay, const char *text, const char *wanted)
+static void expect_neighbour(struct df_underlay_port *underlay, const char *text, enum df_peer_reach reach,
+                             const char *wanted)
 {
     struct df_ip ip;
     struct df_mac mac, want = {{0}};
+    struct df_due due = {0};
+    struct df_watcher watcher = {.queue = &due};
     cr_assert_eq(df_ip_parse(text, &ip), 0);
-    cr_assert_eq(df_underlay_port_neighbour(underlay, &ip, &mac), wanted != NULL, "%s", text);
+    cr_assert_eq(df_underlay_port_neighbour(underlay, &ip, &watcher, &mac), reach, "%s", text);
     if (wanted)
         df_mac_parse(wanted, &want);
     cr_assert(df_mac_equal(&mac, &want), "%s", text);
+    df_watches_drop(df_watcher_renew(&watcher));
 }
 
 Test(underlay, a_neighbour_has_its_mac_and_others_have_the_gateways)
 {
     struct df_underlay_port *underlay = good((const char *const[]){"192.0.2.2=02:00:00:00:00:02", NULL});
-    expect_neighbour(underlay, "192.0.2.2", "02:00:00:00:00:02");
-    expect_neighbour(underlay, "192.0.2.3", NULL);
+    expect_neighbour(underlay, "192.0.2.2", DF_PEER_REACHABLE, "02:00:00:00:00:02");
+    expect_neighbour(underlay, "192.0.2.3", DF_PEER_RESOLVING, NULL);
+    expect_neighbour(underlay, "2001:db8::3", DF_PEER_UNREACHABLE, NULL); /* it has no address of that family */
     df_underlay_port_free(underlay);
     underlay = good((const char *const[]){"*=02:00:00:00:00:fe", "192.0.2.2=02:00:00:00:00:02", NULL});
-    expect_neighbour(underlay, "192.0.2.2", "02:00:00:00:00:02");
-    expect_neighbour(underlay, "198.51.100.3", "02:00:00:00:00:fe");
+    expect_neighbour(underlay, "192.0.2.2", DF_PEER_REACHABLE, "02:00:00:00:00:02");
+    expect_neighbour(underlay, "198.51.100.3", DF_PEER_REACHABLE, "02:00:00:00:00:fe");
     df_underlay_port_free(underlay);
 }
 
@@ -167,10 +174,12 @@ Test(underlay, it_is_opened_once_with_what_the_configuration_says)
     cr_assert_str_eq(last.vif_name, "up0");
     cr_assert_eq(last.mtu, 1600);
     cr_assert_null(last.lport);
-    cr_assert(df_ip_equal(last.tunnel_ip, &df_underlay_port_end(underlay)->ip));
+    cr_assert_eq(last.underlay, df_underlay_port_end(underlay));
     struct df_underlay_info info = info_of(underlay);
     cr_assert(info.open && info.attached && *info.reason == 0);
     cr_assert(df_mac_equal(&info.mac, &device_mac));
+    cr_assert_eq(df_underlay_port_next_ms(underlay), 2000, "to say again who it is");
+    df_underlay_port_settle(underlay, 2000);
     cr_assert_eq(df_underlay_port_next_ms(underlay), -1);
     df_underlay_port_free(underlay);
 }
@@ -193,7 +202,6 @@ Test(underlay, one_that_is_not_there_is_tried_again_ever_more_seldom)
     add_result = 0;
     df_underlay_port_settle(underlay, now);
     cr_assert(info_of(underlay).open);
-    cr_assert_eq(df_underlay_port_next_ms(underlay), -1);
     df_underlay_port_free(underlay);
 }
 

@@ -71,7 +71,7 @@ static struct df_packet packet_of(struct piece piece)
 static struct df_fragment_key key_of(const struct df_packet *packet, uint16_t port)
 {
     struct df_fragment_key key;
-    df_fragment_key(packet, port, 0, &key);
+    df_fragment_key(packet, port, 0, 0, &key);
     return key;
 }
 
@@ -438,7 +438,7 @@ Test(fragments, whatever_the_key_differs_in_it_is_another_datagram)
     struct df_packet first = packet_of(piece(0, 0, 64, true));
     struct df_fragment_key key = key_of(&first, PORT);
     df_fragments_first(fragments, &key, &first, now_ms);
-    for (unsigned i = 0; i < 7; i++) {
+    for (unsigned i = 0; i < 8; i++) {
         struct df_packet later = packet_of(piece(0, 64, 64, true));
         if (i == 1)
             later.ip_src.byte[15]++;
@@ -448,7 +448,7 @@ Test(fragments, whatever_the_key_differs_in_it_is_another_datagram)
             later.fragment_id++;
         else if (i == 4)
             later.ip_proto = IPPROTO_TCP;
-        df_fragment_key(&later, i == 5 ? PORT + 1 : PORT, i == 6, &key);
+        df_fragment_key(&later, i == 5 ? PORT + 1 : PORT, i == 6, i == 7, &key);
         cr_assert_eq(df_fragments_see(fragments, &key, &later, now_ms), DF_DROP_NONE);
         cr_assert_eq(later.bits & DF_PACKET_L4, i == 0 ? DF_PACKET_L4 : 0, "case %u", i);
     }

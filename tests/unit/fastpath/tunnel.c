@@ -7,7 +7,10 @@
 #include "fastpath/lookup/hash.h"
 #include "tests/unit/fastpath/frame.h"
 
-/* The outer headers: what is taken off, what is put in front, byte by byte against headers made by hand. */
+/*
+ * VXLAN over untagged IPv4, which is read and written inline: what is taken off, what is put in front, byte by byte
+ * against headers made by hand. tunnel_types.c has the others.
+ */
 
 #define NODE_MAC TEST_ROUTER_MAC
 #define PEER_MAC TEST_GUEST_MAC
@@ -17,7 +20,7 @@
 
 static void node(void)
 {
-    struct df_underlay underlay = {.port = 7, .ip = inet_addr(NODE_IP)};
+    struct df_underlay underlay = {.port = 7, .ip4 = inet_addr(NODE_IP), .types = DF_TUNNEL_ALL};
     memcpy(underlay.mac.byte, NODE_MAC, 6);
     df_underlay_set(&underlay);
     df_hash_init();
@@ -62,7 +65,8 @@ Test(tunnel, a_frame_for_this_node_is_read)
         struct df_tunnel_in in;
         cr_assert_eq(df_tunnel_read(frame.byte, frame.len, &in), DF_DROP_NONE);
         cr_assert_eq(in.key, keys[i]);
-        cr_assert_eq(in.src, inet_addr(PEER_IP));
+        cr_assert_eq(in.src4, inet_addr(PEER_IP));
+        cr_assert(in.type == DF_TUNNEL_VXLAN && in.len == 50 && !in.ip6);
     }
 }
 
@@ -143,7 +147,7 @@ Test(tunnel, wrong_outer_headers_are_malformed)
     frame = wrapped(5);
     frame_set16(&frame, 20, 0x2000);
     frame_checksum4(&frame);
-    expect_read(&frame, TUNNEL_MALFORMED); /* a first fragment */
+    expect_read(&frame, TUNNEL_FRAGMENT); /* a first fragment */
 
     frame = wrapped(5);
     frame.byte[42] = 0xf7;
@@ -178,12 +182,12 @@ Test(tunnel, a_cut_frame_is_refused_at_every_length)
     struct test_frame frame = wrapped(5);
     for (uint32_t len = 0; len < frame.len; len++) {
         uint8_t *cut = malloc(len != 0 ? len : 1);
-        struct df_tunnel_in in = {1, 1};
+        struct df_tunnel_in in = {.src4 = 1, .key = 1};
         memcpy(cut, frame.byte, len);
         enum df_drop drop = df_tunnel_read(cut, len, &in);
         cr_assert_eq(drop, len < 38 ? DF_DROP_UNDERLAY_OTHER : DF_DROP_TUNNEL_MALFORMED, "%u bytes: %s", len,
                      df_drop_name(drop));
-        cr_assert(in.key == 0 && in.src == 0);
+        cr_assert(in.key == 0 && in.src4 == 0 && in.len == 0);
         free(cut);
     }
 }
@@ -221,13 +225,20 @@ static void packet_make(struct packet *packet, uint16_t headroom, uint16_t len)
         packet->room[headroom + i] = (uint8_t)(i * 7 + 1);
 }
 
+static void fill(uint16_t index, const struct df_mac *dst, const struct df_mac *src, uint32_t dst_ip, uint32_t src_ip)
+{
+    struct df_ip peer = df_ip_from4(dst_ip);
+    struct df_peer_value value = {.local_ip = df_ip_from4(src_ip), .src = *src, .dst = *dst, .mtu = 1500};
+    df_peer_header_fill(&df_peer_headers[index], DF_TUNNEL_VXLAN, &peer, &value);
+}
+
 static uint16_t some_peer(void)
 {
     uint16_t index = df_peer_header_take();
     struct df_mac src, dst;
     memcpy(&src, NODE_MAC, 6);
     memcpy(&dst, PEER_MAC, 6);
-    df_peer_header_fill(&df_peer_headers[index], &dst, &src, inet_addr(PEER_IP), inet_addr(NODE_IP));
+    fill(index, &dst, &src, inet_addr(PEER_IP), inet_addr(NODE_IP));
     return index;
 }
 
@@ -280,7 +291,7 @@ Test(tunnel, the_header_checksum_is_right_for_every_sum)
     uint16_t peer = some_peer();
     struct df_mac mac = {{2}};
     for (uint32_t i = 0; i < 65536; i++) {
-        df_peer_header_fill(&df_peer_headers[peer], &mac, &mac, htonl(0x0a000000 | i), htonl(0xc0000201));
+        fill(peer, &mac, &mac, htonl(0x0a000000 | i), htonl(0xc0000201));
         packet_make(&packet, 50, 100);
         cr_assert(df_tunnel_push(&packet.mbuf, peer, 1, 49152));
         cr_assert_eq(plain_checksum(packet.room + 14, 20), 0, "destination 10.0.%u.%u", i >> 8, i & 255);
@@ -294,13 +305,13 @@ Test(tunnel, what_is_put_in_front_can_be_read)
     uint16_t peer = df_peer_header_take();
     memcpy(&node_mac, NODE_MAC, 6);
     memcpy(&peer_mac, PEER_MAC, 6);
-    df_peer_header_fill(&df_peer_headers[peer], &node_mac, &peer_mac, inet_addr(NODE_IP), inet_addr(PEER_IP));
+    fill(peer, &node_mac, &peer_mac, inet_addr(NODE_IP), inet_addr(PEER_IP));
     packet_make(&packet, 128, 99);
     cr_assert(df_tunnel_push(&packet.mbuf, peer, 0xabcdef, 60000));
     struct df_tunnel_in in;
     cr_assert_eq(df_tunnel_read(rte_pktmbuf_mtod(&packet.mbuf, uint8_t *), packet.mbuf.data_len, &in), DF_DROP_NONE);
     cr_assert_eq(in.key, 0xabcdef);
-    cr_assert_eq(in.src, inet_addr(PEER_IP));
+    cr_assert_eq(in.src4, inet_addr(PEER_IP));
 }
 
 Test(tunnel, a_packet_without_headroom_stays_as_it_is)
@@ -319,10 +330,10 @@ Test(tunnel, a_packet_without_headroom_stays_as_it_is)
 
 Test(tunnel, every_line_but_the_first_is_given_out_once)
 {
-    static bool seen[DF_PEERS_MAX];
-    for (unsigned i = 1; i < DF_PEERS_MAX; i++) {
+    static bool seen[DF_PEER_HEADERS_MAX];
+    for (unsigned i = 1; i < DF_PEER_HEADERS_MAX; i++) {
         uint16_t index = df_peer_header_take();
-        cr_assert(index != 0 && index < DF_PEERS_MAX && !seen[index]);
+        cr_assert(index != 0 && index < DF_PEER_HEADERS_MAX && !seen[index]);
         seen[index] = true;
     }
     cr_assert_eq(df_peer_header_take(), 0);

@@ -15,7 +15,7 @@ static const struct df_mac node_mac = {{2, 0, 0, 0, 0, 1}}, peer_mac = {{2, 0, 0
 static struct df_peer_value peer_at(uint16_t port)
 {
     return (struct df_peer_value){
-        .local_ip = ip4("192.0.2.1"), .src = node_mac, .dst = peer_mac, .port = port, .reachable = 1};
+        .local_ip = ip4("192.0.2.1"), .src = node_mac, .dst = peer_mac, .port = port, .reachable = 1, .types = 1};
 }
 
 static void put_peer(const char *ip, struct df_peer_value value)
@@ -71,30 +71,34 @@ Test(tunnel_tables, egress_refuses_what_cannot_be)
     struct df_egress_key key = {.lport = 5};
     struct df_egress_value bad[] = {to_peer("192.0.2.2", 0x1000000), to_peer("192.0.2.2", 1), to_peer("192.0.2.2", 1),
                                     to_peer("192.0.2.2", 1)};
-    bad[1].tunnel_type = 2;
-    bad[2].peer = ip6("2001:db8::2");
+    bad[1].tunnel_type = DF_TUNNEL_TYPES;
+    bad[2].tunnel_type = 0;
     bad[3].kind = 3;
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         cr_assert_eq(try_put(DF_TABLE_EGRESS, &key, &bad[i]), -EINVAL, "%u", i);
-    struct df_egress_value good = to_peer("192.0.2.2", 0xffffff);
-    cr_assert_eq(try_put(DF_TABLE_EGRESS, &key, &good), 0);
+    struct df_egress_value good[] = {to_peer("192.0.2.2", 0xffffff), to_peer("192.0.2.2", 0xffffffff)};
+    good[0].peer = ip6("2001:db8::2");
+    good[1].tunnel_type = DF_TUNNEL_GRE;
+    for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        cr_assert_eq(try_put(DF_TABLE_EGRESS, &key, &good[i]), 0, "%u", i);
 }
 
 /* ---- 203 */
 
 static uint16_t index_of(const char *ip)
 {
-    uint16_t index = 0;
-    struct df_ip key = ip4(ip);
-    walk_reset();
-    cr_assert_not_null(df_peers_find(&walk, &key, &index));
-    return index;
+    guest_frame();
+    walk.tunnel_peer = ip4(ip);
+    walk.out_tunnel_type = DF_TUNNEL_VXLAN;
+    expect_next(DF_TABLE_PEERS, DF_TABLE_END);
+    return outputs[0].peer;
 }
 
 Test(tunnel_tables, a_packet_to_a_peer_leaves_by_the_underlay)
 {
     put_peer("192.0.2.2", peer_at(1000));
     guest_frame();
+    walk.out_tunnel_type = DF_TUNNEL_VXLAN;
     walk.tunnel_key = 5000;
     walk.tunnel_peer = ip4("192.0.2.2");
     expect_next(DF_TABLE_PEERS, DF_TABLE_END);
@@ -119,8 +123,11 @@ Test(tunnel_tables, a_peer_without_a_mac_and_one_that_is_none_cannot_be_reached)
     value.reachable = 0;
     put_peer("192.0.2.2", value);
     guest_frame();
+    walk.out_tunnel_type = DF_TUNNEL_VXLAN;
     walk.tunnel_peer = ip4("192.0.2.2");
     expect_drop(DF_TABLE_PEERS, TUNNEL_UNREACHABLE);
+    walk.out_tunnel_type = DF_TUNNEL_GRE; /* it speaks no such thing */
+    expect_drop(DF_TABLE_PEERS, EGRESS_NO_PATH);
     guest_frame();
     walk.tunnel_peer = ip4("192.0.2.3");
     expect_drop(DF_TABLE_PEERS, TUNNEL_UNREACHABLE);
@@ -143,8 +150,10 @@ Test(tunnel_tables, a_replaced_peer_has_another_line_until_nobody_can_use_the_ol
     cr_assert_eq(df_table(DF_TABLE_PEERS)->ops->count(df_table(DF_TABLE_PEERS)->state), 2);
 
     df_rcu_barrier();
-    put_peer("192.0.2.4", value);
-    cr_assert_eq(index_of("192.0.2.4"), old, "the line is lost");
+    bool given_back = false;
+    for (unsigned i = 1; i < DF_PEER_HEADERS_MAX; i++)
+        given_back = given_back || df_peer_header_take() == old;
+    cr_assert(given_back, "the line is lost");
 }
 
 Test(tunnel_tables, a_change_of_a_peer_is_stamped)
@@ -159,20 +168,66 @@ Test(tunnel_tables, a_change_of_a_peer_is_stamped)
     must_del(DF_TABLE_PEERS, &key);
     cr_assert_neq(df_stamps_now(), counter);
     walk_reset();
-    cr_assert_null(df_peers_find(&walk, &key.ip, NULL));
+    cr_assert_null(df_peers_find(&walk, &key.ip));
     cr_assert_eq(del_len(DF_TABLE_PEERS, &key, sizeof(key)), -ENOENT);
     cr_assert_eq(walk.stamps.n, 1, "a miss is stamped as well");
 }
 
+Test(tunnel_tables, a_peer_has_a_line_for_each_of_its_types)
+{
+    static const uint8_t len[] = {[DF_TUNNEL_VXLAN] = 74, [DF_TUNNEL_GENEVE] = 74, [DF_TUNNEL_GRE] = 66};
+    struct df_peer_value value = peer_at(1000);
+    value.local_ip = ip6("2001:db8::1");
+    value.types = DF_TUNNEL_ALL;
+    value.vlan = 7;
+    struct df_peer_key key = {.ip = ip6("2001:db8::2")};
+    must_put(DF_TABLE_PEERS, &key, &value);
+    for (enum df_tunnel_type type = 1; type < DF_TUNNEL_TYPES; type++) {
+        guest_frame();
+        walk.tunnel_peer = key.ip;
+        walk.out_tunnel_type = (uint8_t)type;
+        expect_next(DF_TABLE_PEERS, DF_TABLE_END);
+        const struct df_peer_header *line = &df_peer_headers[outputs[0].peer];
+        cr_assert(line->type == type && line->len == len[type] && df_ip_equal(&line->peer, &key.ip), "%u", type);
+    }
+}
+
+Test(tunnel_tables, no_two_entries_ever_have_one_number)
+{
+    struct df_ip a = ip4("192.0.2.2"), b = ip6("2001:db8::2");
+    struct df_peer_key key = {.ip = b};
+    struct df_peer_value value = peer_at(1000), value6 = value;
+    value6.local_ip = ip6("2001:db8::1");
+    cr_assert_eq(df_peers_number(&b), 0);
+    put_peer("192.0.2.2", value);
+    must_put(DF_TABLE_PEERS, &key, &value6);
+    uint32_t first = df_peers_number(&a), second = df_peers_number(&b);
+    cr_assert(first != 0 && second != 0 && first != second);
+    put_peer("192.0.2.2", value);
+    cr_assert(df_peers_number(&a) != first && df_peers_number(&a) != second, "a replaced one has another");
+    must_del(DF_TABLE_PEERS, &key);
+    cr_assert_eq(df_peers_number(&b), 0);
+    must_put(DF_TABLE_PEERS, &key, &value6);
+    cr_assert(df_peers_number(&b) != second && df_peers_number(&b) != first);
+}
+
 Test(tunnel_tables, peers_refuses_what_cannot_be)
 {
-    struct df_peer_key key = {.ip = ip6("2001:db8::2")}, key4 = {.ip = ip4("192.0.2.2")};
-    struct df_peer_value value = peer_at(1000), bad_ip = value, bad_port = value;
+    struct df_peer_key key = {.ip = ip6("2001:db8::2")}, key4 = {.ip = ip4("192.0.2.2")}, none = {.ip = {{{0}}}};
+    struct df_peer_value value = peer_at(1000), bad_ip = value, bad_port = value, bad_types = value, bad_vlan = value;
+    struct df_peer_value no_ip = value;
     bad_ip.local_ip = ip6("2001:db8::1");
     bad_port.port = 1024;
-    cr_assert_eq(try_put(DF_TABLE_PEERS, &key, &value), -EINVAL);
+    bad_types.types = DF_TUNNEL_ALL + 1;
+    bad_vlan.vlan = 4095;
+    no_ip.local_ip = none.ip;
+    cr_assert_eq(try_put(DF_TABLE_PEERS, &key, &value), -EINVAL, "the addresses are of two families");
     cr_assert_eq(try_put(DF_TABLE_PEERS, &key4, &bad_ip), -EINVAL);
     cr_assert_eq(try_put(DF_TABLE_PEERS, &key4, &bad_port), -EINVAL);
+    cr_assert_eq(try_put(DF_TABLE_PEERS, &key4, &bad_types), -EINVAL);
+    cr_assert_eq(try_put(DF_TABLE_PEERS, &key4, &bad_vlan), -EINVAL);
+    cr_assert_eq(try_put(DF_TABLE_PEERS, &none, &bad_ip), -EINVAL);
+    cr_assert_eq(try_put(DF_TABLE_PEERS, &key, &no_ip), -EINVAL);
     cr_assert_eq(put_len(DF_TABLE_PEERS, &key4, sizeof(key4), &value, sizeof(value) - 1), -EINVAL);
     cr_assert_eq(df_table(DF_TABLE_PEERS)->ops->count(df_table(DF_TABLE_PEERS)->state), 0);
 }
@@ -200,22 +255,91 @@ static void from_peer(const char *ip, uint32_t key)
     walk.tunnel_peer = ip4(ip);
 }
 
-static void put_network(uint32_t tunnel_key, uint32_t network)
+static void put_network_of(enum df_tunnel_type type, uint32_t tunnel_key, uint32_t network)
 {
-    struct df_tunnel_key key = {.tunnel_type = DF_TUNNEL_VXLAN, .tunnel_key = tunnel_key};
+    struct df_tunnel_key key = {.tunnel_type = type, .tunnel_key = tunnel_key};
     struct df_tunnel_value value = {.network = network};
     must_put(DF_TABLE_TUNNEL, &key, &value);
 }
 
+static void put_network(uint32_t tunnel_key, uint32_t network)
+{
+    put_network_of(DF_TUNNEL_VXLAN, tunnel_key, network);
+}
+
 Test(tunnel_tables, a_tunnel_key_is_a_network)
 {
-    put_peer("192.0.2.2", peer_at(1000));
+    struct df_peer_value value = peer_at(1000);
+    value.types = DF_TUNNEL_ALL;
+    put_peer("192.0.2.2", value);
     put_network(5000, 7);
     from_peer("192.0.2.2", 5000);
     expect_next(DF_TABLE_TUNNEL, DF_TABLE_INGRESS_LOOKUP);
     cr_assert_eq(walk.network, 7);
     cr_assert_eq(walk.in_lport, 0);
     cr_assert_eq(walk.stamps.n, 2);
+}
+
+static void peer_speaks(unsigned types)
+{
+    struct df_peer_value value = peer_at(1000);
+    value.types = (uint16_t)types;
+    put_peer("192.0.2.2", value);
+}
+
+static void expect_network(enum df_tunnel_type type, uint32_t network)
+{
+    from_peer("192.0.2.2", 5000);
+    walk.tunnel_type = type;
+    expect_next(DF_TABLE_TUNNEL, DF_TABLE_INGRESS_LOOKUP);
+    cr_assert_eq(walk.network, network);
+}
+
+static void expect_refused(enum df_tunnel_type type, enum df_drop reason)
+{
+    from_peer("192.0.2.2", 5000);
+    walk.tunnel_type = type;
+    expect_next(DF_TABLE_TUNNEL, DF_TABLE_END);
+    cr_assert_eq(walk.verdict.kind, DF_VERDICT_DROP);
+    cr_assert_eq(walk.verdict.drop, reason, "%s", df_drop_name(walk.verdict.drop));
+}
+
+#define V DF_TUNNEL_BIT(DF_TUNNEL_VXLAN)
+#define N DF_TUNNEL_BIT(DF_TUNNEL_GENEVE)
+#define R DF_TUNNEL_BIT(DF_TUNNEL_GRE)
+
+Test(tunnel_tables, networks_of_different_types_may_have_one_key)
+{
+    put_network_of(DF_TUNNEL_VXLAN, 5000, 7);
+    put_network_of(DF_TUNNEL_GENEVE, 5000, 8);
+    peer_speaks(V | N);
+    expect_network(DF_TUNNEL_VXLAN, 7);
+    expect_network(DF_TUNNEL_GENEVE, 8);
+    expect_refused(DF_TUNNEL_GRE, DF_DROP_TUNNEL_UNKNOWN_KEY);
+}
+
+Test(tunnel_tables, a_network_of_a_type_that_the_peer_cannot_speak_comes_by_another)
+{
+    put_network_of(DF_TUNNEL_GENEVE, 5000, 8);
+    peer_speaks(V | R);
+    expect_network(DF_TUNNEL_VXLAN, 8);
+    expect_network(DF_TUNNEL_GRE, 8);
+    expect_network(DF_TUNNEL_GENEVE, 8); /* it has just learnt it */
+    peer_speaks(V | N);
+    expect_network(DF_TUNNEL_GENEVE, 8);
+    expect_refused(DF_TUNNEL_VXLAN, DF_DROP_TUNNEL_UNKNOWN_KEY);
+}
+
+Test(tunnel_tables, of_two_networks_that_may_be_meant_neither_gets_the_packet)
+{
+    put_network_of(DF_TUNNEL_VXLAN, 5000, 7);
+    put_network_of(DF_TUNNEL_GENEVE, 5000, 8);
+    peer_speaks(V);
+    expect_refused(DF_TUNNEL_VXLAN, DF_DROP_TUNNEL_AMBIGUOUS_KEY);
+    peer_speaks(R);
+    expect_refused(DF_TUNNEL_GRE, DF_DROP_TUNNEL_AMBIGUOUS_KEY);
+    peer_speaks(V | N);
+    expect_network(DF_TUNNEL_VXLAN, 7);
 }
 
 Test(tunnel_tables, a_stranger_and_an_unknown_key_are_dropped_by_name)
@@ -243,11 +367,16 @@ Test(tunnel_tables, a_tag_inside_is_refused)
 
 Test(tunnel_tables, tunnel_refuses_what_cannot_be)
 {
-    struct df_tunnel_key other_type = {.tunnel_type = 2, .tunnel_key = 1};
-    struct df_tunnel_key too_high = {.tunnel_type = DF_TUNNEL_VXLAN, .tunnel_key = 0x1000000};
-    struct df_tunnel_value value = {.network = 7};
-    cr_assert_eq(try_put(DF_TABLE_TUNNEL, &other_type, &value), -EINVAL);
-    cr_assert_eq(try_put(DF_TABLE_TUNNEL, &too_high, &value), -EINVAL);
+    static const struct df_tunnel_key bad[] = {
+        {0, 1}, {DF_TUNNEL_TYPES, 1}, {DF_TUNNEL_VXLAN, 0x1000000}, {DF_TUNNEL_GENEVE, 0x1000000}};
+    static const struct df_tunnel_key good[] = {
+        {DF_TUNNEL_VXLAN, 0xffffff}, {DF_TUNNEL_GENEVE, 0xffffff}, {DF_TUNNEL_GRE, 0xffffffff}};
+    struct df_tunnel_value value = {.network = 7}, no_network = {.network = 0};
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        cr_assert_eq(try_put(DF_TABLE_TUNNEL, &bad[i], &value), -EINVAL, "%u", i);
+    for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        cr_assert_eq(try_put(DF_TABLE_TUNNEL, &good[i], &value), 0, "%u", i);
+    cr_assert_eq(try_put(DF_TABLE_TUNNEL, &good[0], &no_network), -EINVAL);
 }
 
 /* ---- 100 */
