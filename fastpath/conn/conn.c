@@ -216,6 +216,22 @@ static void prepare(struct df_conn *conn, const struct df_conn_key *key, uint32_
     }
 }
 
+/*
+ * The packet was one of a direction that is steady after it, or not. Other workers may note the same side: then a packet
+ * more or less has to walk.
+ */
+static void note_plain(struct df_conn *conn, bool reply, uint32_t word)
+{
+    _Atomic uint32_t *noted = &conn->side[reply].window;
+    if (!(df_conn_is(word) & (reply ? DF_CONN_IS_STEADY_REPLY : DF_CONN_IS_STEADY)))
+        return;
+    uint32_t window = atomic_load_explicit(noted, memory_order_relaxed);
+    if (window & DF_CONN_PLAIN_TWICE)
+        return;
+    window |= window & DF_CONN_PLAIN_ONCE ? DF_CONN_PLAIN_TWICE : DF_CONN_PLAIN_ONCE;
+    atomic_store_explicit(noted, window, memory_order_relaxed);
+}
+
 static int link_in(struct conn_worker *worker, struct df_conn *conn, const struct df_conn_key *key, uint64_t hash,
                    uint32_t word)
 {
@@ -274,6 +290,7 @@ int df_conn_begin(unsigned worker, const struct df_conn_key *key, uint64_t hash,
     prepare(fresh, key, now_ms);
     if (protocol->note != NULL)
         protocol->note(fresh, word, false, packet);
+    note_plain(fresh, false, word);
     df_conn_index_lock(hash);
     if (!is_taken(self, key, hash, now_ms, anew, conn)) {
         rc = link_in(self, fresh, key, hash, word);
@@ -313,6 +330,7 @@ void df_conn_advance(struct df_conn *conn, bool reply, const struct df_packet *p
                                                                     memory_order_acquire));
     if (protocol->note != NULL)
         protocol->note(conn, word, reply, packet);
+    note_plain(conn, reply, next);
     if (next != word)
         end_unsteady(conn, word, next);
 }

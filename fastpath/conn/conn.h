@@ -95,10 +95,15 @@ enum df_conn_is {
 
 /* One direction of a TCP connection, for the check of resets, or of an SCTP association (sctp.c). All relaxed. */
 struct df_conn_side {
-    _Atomic uint32_t ack;    /* the last acknowledgement noted of this side: what it expects next */
-    _Atomic uint32_t end;    /* the sequence number behind the last noted segment of this side */
-    _Atomic uint32_t window; /* what it offered with ack, as on the wire; above it shift and flags of tcp.c */
+    _Atomic uint32_t ack; /* the last acknowledgement noted of this side: what it expects next */
+    _Atomic uint32_t end; /* the sequence number behind the last noted segment of this side */
+    /* What it offered with ack, as on the wire; above it shift and flags of tcp.c; the highest two bits: DF_CONN_PLAIN_ */
+    _Atomic uint32_t window;
 };
+
+/* In df_conn_side.window, of any protocol: plain packets that the side sent in a steady state, and that walked. */
+#define DF_CONN_PLAIN_ONCE (1u << 30)
+#define DF_CONN_PLAIN_TWICE (1u << 31)
 
 struct df_conn {
     /* First line: what a look-up and the fast path touch. */
@@ -226,6 +231,12 @@ bool df_conn_can_begin(const struct df_packet *packet);
  * served from the flow cache.
  */
 bool df_conn_is_steady(const struct df_conn *conn, bool reply);
+
+/**
+ * Is it steady, and was it so for more than one packet of that direction? Most connections end soon after they begin:
+ * to keep flows for them would cost more than they save.
+ */
+bool df_conn_is_lasting(const struct df_conn *conn, bool reply);
 
 /* ---- Changing: workers, for a packet that is delivered. */
 

@@ -51,3 +51,9 @@ bool df_conn_is_steady(const struct df_conn *conn, bool reply)
     uint8_t is = df_conn_is(atomic_load_explicit(&conn->word, memory_order_relaxed));
     return is & (reply ? DF_CONN_IS_STEADY_REPLY : DF_CONN_IS_STEADY);
 }
+
+bool df_conn_is_lasting(const struct df_conn *conn, bool reply)
+{
+    return (atomic_load_explicit(&conn->side[reply].window, memory_order_relaxed) & DF_CONN_PLAIN_TWICE) &&
+           df_conn_is_steady(conn, reply);
+}

@@ -40,12 +40,12 @@ static void count_in_tracks(const struct df_walk *walk, uint32_t weight, uint32_
     }
 }
 
-/* A connection that began with this packet is not cached yet: most packets of a scan are the only one of theirs. */
-static bool tracks_are_steady(const struct df_walk *walk)
+/* A connection is not cached before it lasts: most packets of a scan are the only one of theirs. */
+static bool tracks_last(const struct df_walk *walk)
 {
     for (unsigned side = 0; side < DF_TRACK_SIDES; side++) {
         const struct df_track *track = &walk->track[side];
-        if (track->tracked && (track->begin || track->related || !df_conn_is_steady(track->conn, track->reply)))
+        if (track->tracked && (track->begin || track->related || !df_conn_is_lasting(track->conn, track->reply)))
             return false;
     }
     return true;
@@ -63,7 +63,7 @@ static bool is_cacheable(const struct df_walk *walk, unsigned kind)
     if (verdict->kind == DF_VERDICT_DROP) /* where a connection had a say, no stamp tells when that ends */
         return !walk->track[DF_TRACK_EGRESS].tracked && !walk->track[DF_TRACK_INGRESS].tracked;
     return verdict->kind == DF_VERDICT_OUTPUT && verdict->n_outputs == 1 && walk->outputs[0].vlan == 0 &&
-           tracks_are_steady(walk);
+           tracks_last(walk);
 }
 
 /* The connections of the flow, and how it speaks of them: bits of enum df_flow_action. */

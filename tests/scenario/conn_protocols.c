@@ -68,7 +68,7 @@ Test(conn_protocols, udp_is_answered)
     to_client(UDP_BACK);
     to_server(UDP6_TO);
     to_client(UDP6_BACK);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         to_client(UDP_BACK);
         to_server(UDP_TO);
     }

@@ -51,7 +51,7 @@ static void data_is_cut(bool back, const char *reason)
 
 static void goes_on(void)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         data(false);
         data(true);
     }
@@ -72,7 +72,7 @@ static void session(void)
 
 static void bystander(void)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         lab_passes("vm1", UDP_TO, "vm2");
         lab_passes("vm2", UDP_BACK, "vm1");
     }
