@@ -95,10 +95,15 @@ static const char *check_port(const char *value)
         .fallback = fallback_, .help = help_, __VA_ARGS__                                                              \
     }
 
-/* Time is kept in milliseconds of 32 bits, which an idle time must not come near. */
+/*
+ * Time is kept in milliseconds of 32 bits, which an idle time must not come near. A connection that the flow cache serves
+ * is seen once a tick, of about a second: what is busy must not seem idle.
+ */
+#define TIMEOUT_MIN_S 3
 #define TIMEOUT_MAX_S (1000 * 1000)
 #define TIMEOUT(name_, state_, seconds_, help_)                                                                        \
-    KEY("connections", name_, DF_CONFIG_UINT, conn_timeout_s[state_], #seconds_, help_, .min = 1, .max = TIMEOUT_MAX_S)
+    KEY("connections", name_, DF_CONFIG_UINT, conn_timeout_s[state_], #seconds_, help_, .min = TIMEOUT_MIN_S,          \
+        .max = TIMEOUT_MAX_S)
 
 const struct df_config_key df_config_keys[] = {
     KEY("df", "host", DF_CONFIG_TEXT, host, "",

@@ -118,12 +118,12 @@ note "idle connections are forgotten in time; without pick-up a deleted session 
 exec {words}>&-
 stop_switch
 option[fastpath.tcp_pick_up]=no
-option[connections.udp_timeout]=1
+option[connections.udp_timeout]=3
 start_switch
 served client
 served server
 in_guest client bash -c "echo once >/dev/udp/${ip4[server]}/3000" || true
-until_true 5 "the UDP connection times out" conns_are 0 --proto udp
+until_true 8 "the UDP connection times out" conns_are 0 --proto udp
 open_session
 say hello
 until_true 5 "the server hears the client" heard hello

@@ -133,9 +133,9 @@ ParameterizedTestParameters(config, a_bad_file_is_refused_with_its_line)
         {"[fastpath]\nconnections_per_port = 0\n", "connections_per_port must be a number from 1 to 16777215"},
         {"[fastpath]\ntcp_pick_up = maybe\n", "tcp_pick_up must be one of yes|no, not `maybe'"},
         {"[fastpath]\nfragment_timeout = 0\n", "fragment_timeout must be a number from 1 to 3600, not `0'"},
-        {"[connections]\nudp_timeout = 0\n", ":2: [connections] udp_timeout must be a number from 1 to 1000000"},
-        {"[connections]\nudp_timeout = 1000001\n", "must be a number from 1 to 1000000"},
-        {"[connections]\nudp_timeout = 30s\n", "must be a number from 1 to 1000000, not `30s'"},
+        {"[connections]\nudp_timeout = 2\n", ":2: [connections] udp_timeout must be a number from 3 to 1000000"},
+        {"[connections]\nudp_timeout = 1000001\n", "must be a number from 3 to 1000000"},
+        {"[connections]\nudp_timeout = 30s\n", "must be a number from 3 to 1000000, not `30s'"},
         {"[connections]\nudp_timeouts = 30\n", ":2: [connections] has no key `udp_timeouts'"},
         {"[df]\nunderlay_neighbours = *=02:00:00:00:00:01,192.0.2.2\n",
          ":2: [df] underlay_neighbours must be IP=MAC, or *=MAC for all others, not `192.0.2.2'"},
@@ -254,7 +254,7 @@ Test(config, timeouts_are_linux_s_unless_the_file_says_otherwise)
 Test(config, a_key_of_several_states_sets_them_all)
 {
     struct df_config *config = load_good("[connections]\ntcp_timeout_syn_sent = 7\nicmp_timeout = 1000000\n"
-                                         "generic_timeout = 5\nudp_timeout = 1\n");
+                                         "generic_timeout = 5\nudp_timeout = 3\n");
     struct df_conn_timeouts timeouts = df_config_conn_timeouts(config);
     cr_expect_eq(timeouts.ms[DF_CONN_TCP_SYN_SENT], 7000);
     cr_expect_eq(timeouts.ms[DF_CONN_TCP_SYN_SENT2], 7000);
@@ -262,7 +262,7 @@ Test(config, a_key_of_several_states_sets_them_all)
     cr_expect_eq(timeouts.ms[DF_CONN_ICMP_REPLIED], 1000000000);
     cr_expect_eq(timeouts.ms[DF_CONN_OTHER], 5000);
     cr_expect_eq(timeouts.ms[DF_CONN_OTHER_REPLIED], 5000);
-    cr_expect_eq(timeouts.ms[DF_CONN_UDP_SINGLE], 1000);
+    cr_expect_eq(timeouts.ms[DF_CONN_UDP_SINGLE], 3000);
     cr_expect_eq(timeouts.ms[DF_CONN_UDP_STREAM], 120000, "a key of its own");
     df_config_free(config);
 }
