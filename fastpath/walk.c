@@ -21,14 +21,41 @@ static uint16_t visit(struct df_walk *walk, const struct df_table *table)
     return next;
 }
 
-/* The middle of a walk is gone at once if its way is known. */
-static inline uint16_t shorten(struct df_walk *walk, uint16_t table)
+/*
+ * Tables that find a packet's connection and judge it do so on each walk, also on one that goes a way: what they note is
+ * theirs, and the rest the way's.
+ */
+static uint16_t visit_judge(struct df_walk *walk, const struct df_table *table, enum df_track_side side, bool by_rules)
 {
-    if (table == DF_TABLE_SERVICES && walk->ways != NULL)
-        return df_ways_take(walk);
-    if (walk->way != NULL && (table == DF_TABLE_PEERS || table == DF_TABLE_INGRESS_CONNTRACK))
-        df_ways_learn(walk, table);
-    return table;
+    struct df_way_draft *draft = &walk->draft;
+    bool read_l4 = walk->read_l4, uncacheable = walk->uncacheable;
+    const struct df_stamps_mark before = df_stamps_mark_now(&walk->stamps);
+    walk->read_l4 = walk->uncacheable = false;
+    uint16_t next = visit(walk, table);
+    draft->read_l4 |= walk->read_l4;
+    draft->uncacheable |= walk->uncacheable;
+    walk->read_l4 = read_l4;
+    walk->uncacheable = uncacheable;
+    draft->conntrack[side] = walk->conntrack;
+    if (by_rules)
+        draft->judged[side] = (struct df_judged){walk->stamps.sum - before.sum, before.n, walk->stamps.n};
+    return next;
+}
+
+static uint16_t visit_for_draft(struct df_walk *walk, const struct df_table *table)
+{
+    switch (table->ops->desc.number) {
+    case DF_TABLE_EGRESS_CONNTRACK:
+        return visit_judge(walk, table, DF_TRACK_EGRESS, false);
+    case DF_TABLE_EGRESS_SECURITY_GROUP:
+        return visit_judge(walk, table, DF_TRACK_EGRESS, true);
+    case DF_TABLE_INGRESS_CONNTRACK:
+        return visit_judge(walk, table, DF_TRACK_INGRESS, false);
+    case DF_TABLE_INGRESS_SECURITY_GROUP:
+        return visit_judge(walk, table, DF_TRACK_INGRESS, true);
+    default:
+        return visit(walk, table);
+    }
 }
 
 void df_walk_from(struct df_walk *walk, uint16_t table)
@@ -36,30 +63,25 @@ void df_walk_from(struct df_walk *walk, uint16_t table)
     const struct df_table *outer = walk->table;
     uint8_t outer_steps = walk->steps;
     while (table != DF_TABLE_END) {
-        table = shorten(walk, table);
         const struct df_table *next = df_table(table);
         if (next == NULL || walk->steps++ == DF_WALK_STEPS_MAX) {
             df_walk_drop(walk, DF_DROP_LOOP);
             walk->uncacheable = true; /* another packet of the flow may have fewer hops to live than the loop */
             break;
         }
-        table = visit(walk, next);
+        table = unlikely(walk->draft.wanted) ? visit_for_draft(walk, next) : visit(walk, next);
     }
-    if (walk->way != NULL && outer == NULL)
-        df_ways_learn(walk, DF_TABLE_END);
     walk->table = outer;
     walk->steps = outer_steps;
 }
 
 static void begin(struct df_walk *walk, uint16_t in_port)
 {
-    *walk = (struct df_walk){.in_port = in_port,
-                             .outputs = walk->outputs,
-                             .outputs_max = walk->outputs_max,
-                             .trace = walk->trace,
-                             .ways = walk->ways,
-                             .worker = walk->worker,
-                             .now_ms = walk->now_ms};
+    memset(&walk->in_port, 0, sizeof(*walk) - offsetof(struct df_walk, in_port));
+    walk->in_port = in_port;
+    walk->track[DF_TRACK_EGRESS].tracked = false;
+    walk->track[DF_TRACK_INGRESS].tracked = false;
+    walk->draft.wanted = false;
     df_stamps_begin(&walk->stamps);
 }
 
@@ -76,8 +98,10 @@ static enum df_drop read_outer(struct df_walk *walk, const uint8_t *data, uint32
 {
     struct df_tunnel_in in;
     enum df_drop malformed = df_tunnel_read(data, len, &in);
-    if (malformed != DF_DROP_NONE)
+    if (malformed != DF_DROP_NONE) {
+        walk->parsed = (struct df_packet){0};
         return malformed;
+    }
     walk->tunnel_type = in.type;
     walk->tunnel_key = in.key;
     walk->tunnel_peer = df_tunnel_peer(&in);
@@ -121,8 +145,16 @@ bool df_walk_begin(struct df_walk *walk, uint16_t in_port, const uint8_t *data, 
 
 void df_walk_go(struct df_walk *walk)
 {
+    struct df_way_draft *draft = &walk->draft;
     walk->packet = walk->parsed;
+    if (walk->ways != NULL && df_ways_go(walk))
+        return;
     df_walk_from(walk, walk->tunnel_type != 0 ? DF_TABLE_TUNNEL : DF_TABLE_CLASSIFICATION);
+    if (!draft->wanted)
+        return;
+    df_ways_learn(walk);
+    walk->read_l4 = walk->read_l4 || draft->read_l4;
+    walk->uncacheable = walk->uncacheable || draft->uncacheable;
 }
 
 void df_walk_frame(struct df_walk *walk, uint16_t in_port, const uint8_t *data, uint32_t len)

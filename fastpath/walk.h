@@ -53,10 +53,26 @@ struct df_track {
     struct df_conn *conn; /* whose packet it is; NULL: it has none yet */
     bool tracked;         /* 0: nothing to do, and the rest is not set */
     bool reply;           /* direction of the packet in conn */
-    bool begin;           /* a connection is to be begun, in place of conn if there is one */
+    bool begin;           /* a connection is to be begun, in place of conn if there is one, */
+    bool began;           /* and was, by this packet */
     bool related;         /* an ICMP error about conn: it changes nothing */
 };
 enum df_track_side { DF_TRACK_EGRESS, DF_TRACK_INGRESS, DF_TRACK_SIDES };
+
+/* What a walk through the tables finds out about its way (cache/ways.h). */
+struct df_judged { /* of the walk's stamps, those that a judge noted */
+    uint32_t sum;
+    uint16_t from, to;
+};
+struct df_way_draft {
+    bool wanted;               /* 0: the rest is not set */
+    bool read_l4, uncacheable; /* noted by a judge */
+    uint32_t from_key;
+    uint64_t hash;
+    struct df_way *way; /* the one that held no more; NULL: there was none */
+    const struct df_conntrack_value *conntrack[DF_TRACK_SIDES];
+    struct df_judged judged[DF_TRACK_SIDES];
+};
 
 struct df_verdict {
     uint8_t kind; /* enum df_verdict_kind */
@@ -98,10 +114,28 @@ struct df_trace {
 #define DF_WALK_STEPS_MAX 40
 
 struct df_walk {
+    /* The walker's own, from one walk to the next. */
+    uint32_t now_ms;           /* of the clock of connections */
+    unsigned worker;           /* whose walk it is, or DF_WALK_NOBODY: hits are not counted */
+    struct df_output *outputs; /* room for outputs_max */
+    uint16_t outputs_max;
+    struct df_ways *ways;   /* the worker's own; NULL: it goes through every table */
+    struct df_trace *trace; /* NULL on a worker */
+
     struct df_packet packet; /* the working copy */
     struct df_packet parsed; /* as it is on the wire */
 
-    /* Registers, named as upstream uses them. */
+    struct df_track track[DF_TRACK_SIDES]; /* to be carried out if the packet is delivered */
+    struct df_way_draft draft;
+
+    /* What the decision depended on. */
+    struct df_stamps stamps;
+
+    /*
+     * What is above is set before it is read; what is below is cleared when a walk begins.
+     *
+     * Registers, named as upstream uses them.
+     */
     uint16_t in_port;
     uint32_t in_lport;                   /* reg6 */
     uint32_t out_lport;                  /* reg7 */
@@ -112,9 +146,6 @@ struct df_walk {
     uint8_t routed;                      /* how many routers it crossed: TTL goes down by this */
     bool flooded;                        /* out_lport is one of several that each get a copy */
 
-    uint32_t now_ms;                            /* of the clock of connections */
-    unsigned worker;                            /* whose walk it is, or DF_WALK_NOBODY: hits are not counted */
-    struct df_track track[DF_TRACK_SIDES];      /* to be carried out if the packet is delivered */
     const struct df_conntrack_value *conntrack; /* from 10 and 105 to 15 and 110: whose groups judge it */
     uint32_t rule[DF_TRACK_SIDES];              /* number of the security group rule that allowed it; 0: none did */
     uint32_t tunnel_type;                       /* enum df_tunnel_type it came by; 0: from a local port */
@@ -125,24 +156,14 @@ struct df_walk {
     uint16_t outer_len; /* bytes of outer headers in front of the packet, which offsets leave out */
 
     struct df_verdict verdict;
-    struct df_output *outputs; /* room for outputs_max; the walker's own */
-    uint16_t outputs_max;
 
-    /* What the decision depended on. */
-    struct df_stamps stamps;
-    bool read_l4;     /* ports, ICMP type or code */
-    bool uncacheable; /* something that the flow cache does not check */
+    bool read_l4;       /* the decision depends on ports, ICMP type or code, */
+    bool uncacheable; /* or on something that the flow cache does not check */
 
-    /* The shorter way (cache/ways.h): whose, and what the walk was like when it came to the middle. */
-    struct df_ways *ways; /* the worker's own; NULL: it goes through every table */
-    struct df_way *way;   /* where to keep the way that is being found out */
-    uint32_t way_sum, way_network;
-    uint16_t way_stamps;
-    bool way_l4;
+    struct df_way *way; /* that it goes; NULL: through the tables */
 
     uint8_t steps;
     const struct df_table *table; /* in whose decide() the walk is: stamps of a look-up are its own */
-    struct df_trace *trace;       /* NULL on a worker */
 };
 
 static inline uint16_t df_walk_l4_src(struct df_walk *walk)

@@ -3,30 +3,10 @@
 
 #include <errno.h>
 #include <rte_common.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 
-#define HUGE_PAGE (2u << 20)
+#include "fastpath/cache/map.h"
+
 #define FIRST_BUCKETS 1024
-
-/*
- * Anonymous memory that the kernel may back with huge pages: it needs no reservation, and a page lands on the NUMA node
- * of the worker that touches it first.
- */
-static void *map(uint64_t bytes)
-{
-    uint8_t *base =
-        mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED)
-        return NULL;
-    uint8_t *aligned = RTE_PTR_ALIGN_CEIL(base, HUGE_PAGE);
-    if (aligned > base)
-        munmap(base, (size_t)(aligned - base));
-    if (base + HUGE_PAGE > aligned)
-        munmap(aligned + bytes, (size_t)(base + HUGE_PAGE - aligned));
-    madvise(aligned, bytes, MADV_HUGEPAGE);
-    return aligned;
-}
 
 int df_flow_cache_init(struct df_flow_cache *cache, uint32_t entries)
 {
@@ -34,9 +14,8 @@ int df_flow_cache_init(struct df_flow_cache *cache, uint32_t entries)
     if (entries == 0)
         return 0;
     uint64_t n = rte_align64pow2((entries + DF_FLOW_LINES - 1) / DF_FLOW_LINES);
-    cache->memory = RTE_ALIGN_CEIL(n * (sizeof(struct df_flow_bucket) + DF_FLOW_LINES * sizeof(struct df_flow_rest)),
-                                   (uint64_t)HUGE_PAGE);
-    cache->buckets = map(cache->memory);
+    cache->memory = n * (sizeof(struct df_flow_bucket) + DF_FLOW_LINES * sizeof(struct df_flow_rest));
+    cache->buckets = df_cache_map(cache->memory);
     if (cache->buckets == NULL)
         return -ENOMEM;
     cache->rest = (struct df_flow_rest *)(cache->buckets + n);
@@ -47,18 +26,14 @@ int df_flow_cache_init(struct df_flow_cache *cache, uint32_t entries)
 
 void df_flow_cache_fini(struct df_flow_cache *cache)
 {
-    if (cache->buckets != NULL)
-        munmap(cache->buckets, cache->memory);
+    df_cache_unmap(cache->buckets, cache->memory);
     *cache = (struct df_flow_cache){0};
 }
 
 uint32_t df_flow_sum(const struct df_flow_cache *cache, const struct df_flow *flow)
 {
     const struct df_flow_rest *rest = df_flow_rest(cache, flow);
-    uint32_t sum = 0;
-    for (unsigned i = 0; i < rest->n_stamps; i++)
-        sum += atomic_load_explicit(&df_stamp_array[rest->stamp[i]].value, memory_order_acquire);
-    return sum;
+    return df_stamps_sum(rest->stamp, rest->n_stamps);
 }
 
 static int find_way(const struct df_flow_cache *cache, const struct df_flow_probe *probe)
@@ -145,4 +120,22 @@ struct df_flow *df_flow_place(struct df_flow_cache *cache, const struct df_flow_
     bucket->flow[way].used = tick;
     grow(cache); /* this one is where it will not be looked for, perhaps: it walks once more */
     return &bucket->flow[way];
+}
+
+static void age_bucket(struct df_flow_cache *cache, struct df_flow_bucket *bucket, uint16_t tick)
+{
+    for (unsigned way = 0; way < DF_FLOW_WAYS; way++) {
+        struct df_flow *flow = &bucket->flow[way];
+        if (bucket->signature[way] == 0 || (uint16_t)(tick - flow->used) <= DF_FLOW_IDLE_TICKS_MAX)
+            continue;
+        atomic_store_explicit(&flow->action, DF_FLOW_FREE, memory_order_relaxed);
+        bucket->signature[way] = 0;
+        cache->n_used--;
+    }
+}
+
+void df_flow_cache_age(struct df_flow_cache *cache, uint16_t tick)
+{
+    for (uint64_t n = cache->bucket_mask / DF_FLOW_AGING_TICKS + 1; n > 0 && cache->buckets != NULL; n--)
+        age_bucket(cache, &cache->buckets[cache->hand++ & cache->bucket_mask], tick);
 }

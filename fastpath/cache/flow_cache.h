@@ -50,10 +50,10 @@ enum df_flow_action {
     DF_FLOW_DROP,
     DF_FLOW_ACTION = 3,
     DF_FLOW_ENCAP = 1 << 2,  /* send it in the outer headers of peer */
-    DF_FLOW_TCP = 1 << 3,    /* tell the connections what is acknowledged */
-    DF_FLOW_REPLY = 1 << 4,  /* is the reply direction of conn */
-    DF_FLOW_SECOND = 1 << 5, /* has a second connection: the receiver's */
-    DF_FLOW_REPLY2 = 1 << 6, /* is the reply direction of that */
+    DF_FLOW_TCP = 1 << 3,         /* tell the connections what is acknowledged */
+    DF_FLOW_REPLY = 1 << 4,       /* is the reply direction of conn */
+    DF_FLOW_SECOND = 1 << 5,      /* has a second connection: the receiver's */
+    DF_FLOW_REPLY2 = 1 << 6,      /* is the reply direction of that */
 };
 
 /* All that an established IPv4 flow needs. */
@@ -104,6 +104,7 @@ struct df_flow_cache {
     uint64_t bucket_mask;           /* of those in use */
     uint64_t mask_max;
     uint64_t n_used; /* places taken, also by flows that a doubling left behind */
+    uint64_t hand;   /* bucket that the aging comes to next */
     uint64_t memory; /* bytes, of both */
 };
 
@@ -199,6 +200,13 @@ static inline bool df_flow_holds(const struct df_flow_cache *cache, struct df_fl
 
 /** The flow for a packet, after a batch's first passes missed; NULL when there is none. */
 struct df_flow *df_flow_find(const struct df_flow_cache *cache, const struct df_flow_probe *probe);
+
+/**
+ * Ends the flows of a part of the cache that were idle for DF_FLOW_IDLE_TICKS_MAX and more. Once a tick; within
+ * DF_FLOW_AGING_TICKS of them every flow is looked at, long before a tick comes round that looks like its last one.
+ */
+#define DF_FLOW_AGING_TICKS 8192
+void df_flow_cache_age(struct df_flow_cache *cache, uint16_t tick);
 
 /**
  * A place for a new flow, for which the cache may grow: the one that already has the key and the MACs, a free one, or

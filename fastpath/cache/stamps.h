@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "fastpath/lookup/hash.h"
 
@@ -97,6 +98,45 @@ static inline void df_stamps_add(struct df_stamps *stamps, uint32_t mark)
     }
     stamps->sum += atomic_load_explicit(&stamp->value, memory_order_acquire);
     stamps->slot[stamps->n++] = df_stamp_slot(mark);
+}
+
+/* How many stamps there were at some moment of a walk. */
+struct df_stamps_mark {
+    uint32_t sum;
+    uint16_t n;
+};
+
+static inline struct df_stamps_mark df_stamps_mark_now(const struct df_stamps *stamps)
+{
+    return (struct df_stamps_mark){stamps->sum, stamps->n};
+}
+
+/** Forgets those since. */
+static inline void df_stamps_back_to(struct df_stamps *stamps, const struct df_stamps_mark *mark)
+{
+    stamps->sum = mark->sum;
+    stamps->n = mark->n;
+}
+
+/** Adds those of a decision that still holds and is part of this one. */
+static inline void df_stamps_add_known(struct df_stamps *stamps, const uint16_t *slot, unsigned n, uint32_t sum)
+{
+    if (stamps->n + n > DF_STAMPS_MAX) {
+        stamps->n = DF_STAMPS_MAX + 1;
+        return;
+    }
+    memcpy(stamps->slot + stamps->n, slot, n * sizeof(slot[0]));
+    stamps->n = (uint16_t)(stamps->n + n);
+    stamps->sum += sum;
+}
+
+/** The sum of those slots now. */
+static inline uint32_t df_stamps_sum(const uint16_t *slot, unsigned n)
+{
+    uint32_t sum = 0;
+    for (unsigned i = 0; i < n; i++)
+        sum += atomic_load_explicit(&df_stamp_array[slot[i]].value, memory_order_acquire);
+    return sum;
 }
 
 /** Does a decision that held at this counter, and whose slots have not moved since, still hold? */

@@ -297,9 +297,15 @@ int df_conn_begin(unsigned worker, const struct df_conn_key *key, uint64_t hash,
         *conn = rc == 0 ? fresh : NULL;
     }
     df_conn_index_unlock(hash);
-    if (*conn != fresh)
-        df_conn_pool_untake(self, fresh);
-    return rc;
+    if (*conn == fresh)
+        return 0;
+    df_conn_pool_untake(self, fresh);
+    return rc != 0 ? rc : 1;
+}
+
+void df_conn_take_back(unsigned worker, struct df_conn *conn)
+{
+    df_conn_take_down(conn, &df_conn_table.worker[worker].counts, CONN_REPLACED);
 }
 
 /* ---- moving on */

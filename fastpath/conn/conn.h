@@ -241,15 +241,21 @@ bool df_conn_is_lasting(const struct df_conn *conn, bool reply);
 /* ---- Changing: workers, for a packet that is delivered. */
 
 /**
- * Begins a connection with this packet as the first of its original direction. If another worker was faster, that one's
- * is taken instead (*conn, whose direction may differ: ask df_conn_find() again).
+ * Begins a connection with this packet as the first of its original direction.
  *
  * @param worker below n_workers; only that worker passes it
  * @param anew   a connection to be taken down first, or NULL
- * @return 0, -ENOSPC (table is full), -EDQUOT (the port's limit), -EINVAL (it can begin none: df_conn_can_begin())
+ * @return 0; 1: another worker was faster, and *conn is the one that it began, perhaps the other way round;
+ *         -ENOSPC (table is full), -EDQUOT (the port's limit), -EINVAL (it can begin none: df_conn_can_begin())
  */
 int df_conn_begin(unsigned worker, const struct df_conn_key *key, uint64_t hash, const struct df_packet *packet,
                   uint32_t now_ms, struct df_conn *anew, struct df_conn **conn);
+
+/**
+ * Takes down a connection that began for a packet which is not delivered after all. It counts as replaced: until its
+ * entry is to be had again it is the port's.
+ */
+void df_conn_take_back(unsigned worker, struct df_conn *conn);
 
 /**
  * Moves the connection on by a packet that df_conn_judge() passed, and touches it. Other workers may do so at the same

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/tables/conntrack.h"
+
 #include <errno.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -149,16 +151,13 @@ static void find_connection(struct df_walk *walk, struct df_track *track, uint16
 
 /* ---- the tables */
 
-static uint16_t decide(void *state, struct df_walk *walk, enum df_track_side side, uint32_t lport)
+uint16_t df_conntrack_follow(struct df_walk *walk, enum df_track_side side, const struct df_conntrack_value *value)
 {
-    struct df_conntrack_key key = {.lport = lport};
     const struct df_packet *packet = &walk->packet;
+    walk->conntrack = value;
     walk->track[side].tracked = false;
     walk->rule[side] = 0;
-    walk->conntrack = df_exact_find(state, walk, &key, NULL);
-    if (walk->conntrack == NULL)
-        return df_walk_drop(walk, DF_DROP_SG_NOT_PROGRAMMED);
-    if (!walk->conntrack->enabled || (packet->bits & DF_PACKET_ARP))
+    if (!value->enabled || (packet->bits & DF_PACKET_ARP))
         return past[side];
     if (!(packet->bits & (DF_PACKET_IP4 | DF_PACKET_IP6)))
         return df_walk_drop(walk, side == DF_TRACK_EGRESS ? DF_DROP_SG_EGRESS : DF_DROP_SG_INGRESS);
@@ -167,8 +166,17 @@ static uint16_t decide(void *state, struct df_walk *walk, enum df_track_side sid
     if (always_passes(walk, side))
         return past[side];
     if (is_tracked(walk, side))
-        find_connection(walk, &walk->track[side], (uint16_t)walk->conntrack->port);
+        find_connection(walk, &walk->track[side], (uint16_t)value->port);
     return judge[side];
+}
+
+static uint16_t decide(void *state, struct df_walk *walk, enum df_track_side side, uint32_t lport)
+{
+    struct df_conntrack_key key = {.lport = lport};
+    const struct df_conntrack_value *value = df_exact_find(state, walk, &key, NULL);
+    if (value == NULL)
+        return df_walk_drop(walk, DF_DROP_SG_NOT_PROGRAMMED);
+    return df_conntrack_follow(walk, side, value);
 }
 
 static uint16_t decide_egress(void *state, struct df_walk *walk)

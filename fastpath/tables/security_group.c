@@ -275,6 +275,61 @@ static unsigned kind_of(const struct policy *policy)
     return value->stateful ? STATEFUL : STATELESS;
 }
 
+/* ---- rulings: what was found, for the next packet that goes the same way (cache/ways.h) */
+
+static struct df_ruling *ruling_of(const struct df_walk *walk, enum df_track_side direction)
+{
+    return walk->way != NULL ? &walk->way->ruling[direction] : NULL;
+}
+
+/* Addresses are the way's. */
+static bool is_ruled(const struct df_ruling *ruling, const struct df_walk *walk,
+                     const struct df_rules_question *question, unsigned kind)
+{
+    return ruling->by == walk->conntrack && ruling->kind == kind && ruling->ip_proto == question->ip_proto &&
+           (!ruling->read_l4 || ruling->l4 == question->l4);
+}
+
+static bool ruling_holds(struct df_ruling *ruling, uint32_t changes)
+{
+    if (ruling->changes == changes)
+        return true;
+    if (!df_stamps_remembered(ruling->changes) || df_stamps_sum(ruling->stamp, ruling->n_stamps) != ruling->sum)
+        return false;
+    ruling->changes = changes;
+    return true;
+}
+
+/* The rule that was found for such a question before, or 0. */
+static uint32_t ruling_recall(struct df_walk *walk, struct df_ruling *ruling, const struct df_rules_question *question,
+                              unsigned kind)
+{
+    if (!is_ruled(ruling, walk, question, kind) || !ruling_holds(ruling, walk->stamps.counter))
+        return 0;
+    df_stamps_add_known(&walk->stamps, ruling->stamp, ruling->n_stamps, ruling->sum);
+    walk->read_l4 |= ruling->read_l4;
+    return ruling->rule;
+}
+
+/* before: of the stamps, those behind are the ruling's. */
+static void ruling_keep(struct df_ruling *ruling, const struct df_walk *walk, const struct df_rules_question *question,
+                        unsigned kind, uint32_t rule, const struct df_stamps_mark *before)
+{
+    unsigned n = walk->stamps.n - before->n;
+    if (n > DF_RULING_STAMPS_MAX || walk->stamps.n > DF_STAMPS_MAX)
+        return;
+    *ruling = (struct df_ruling){.by = walk->conntrack,
+                                 .changes = walk->stamps.counter,
+                                 .sum = walk->stamps.sum - before->sum,
+                                 .rule = rule,
+                                 .l4 = question->l4,
+                                 .ip_proto = question->ip_proto,
+                                 .kind = kind & BOTH,
+                                 .read_l4 = walk->read_l4,
+                                 .n_stamps = n & 0x1f};
+    memcpy(ruling->stamp, walk->stamps.slot + before->n, n * sizeof(ruling->stamp[0]));
+}
+
 /*
  * The number of a rule that matches, or 0, as ask() below finds it; but the decision then depends on that rule alone.
  * Rules only allow, so what one allows stays allowed, whatever becomes of the others. Only after the rule was found its
@@ -286,8 +341,8 @@ static uint32_t ask_one(struct df_walk *walk, enum df_track_side direction, cons
 {
     const struct df_table *table = df_table(rules_of[direction]);
     const struct df_conntrack_value *port = walk->conntrack;
-    const struct df_stamps before = walk->stamps;
-    for (uint32_t i = 0; i < port->n_groups && walk->trace == NULL; i++) {
+    const struct df_stamps_mark before = df_stamps_mark_now(&walk->stamps);
+    for (uint32_t i = 0; i < port->n_groups; i++) {
         uint32_t number = port->group[i].group;
         uint64_t hash = df_id_hash(number);
         const struct policy *policy = policy_read(table, number, hash);
@@ -296,15 +351,33 @@ static uint32_t ask_one(struct df_walk *walk, enum df_track_side direction, cons
         struct df_rules_answer answer = df_rules_match(policy->rules, walk, question);
         if (answer.rule == 0)
             continue;
-        walk->stamps = before;
+        df_stamps_back_to(&walk->stamps, &before);
         df_stamps_add(&walk->stamps, rule_mark(table->ops, answer.rule));
         if (policy_read(table, number, hash) == policy &&
             (answer.set == 0 || df_address_set_has(walk, answer.set, answer.domain, &question->remote)))
             return answer.rule;
         break;
     }
-    walk->stamps = before;
+    df_stamps_back_to(&walk->stamps, &before);
     return 0;
+}
+
+/* The same, from memory if it can be. */
+static uint32_t ask_short(struct df_walk *walk, enum df_track_side direction, const struct df_rules_question *question,
+                          unsigned kind)
+{
+    struct df_ruling *ruling = ruling_of(walk, direction);
+    const struct df_stamps_mark before = df_stamps_mark_now(&walk->stamps);
+    bool read_l4 = walk->read_l4;
+    uint32_t rule = ruling != NULL ? ruling_recall(walk, ruling, question, kind) : 0;
+    if (rule != 0)
+        return rule;
+    walk->read_l4 = false;
+    rule = ask_one(walk, direction, question, kind);
+    if (rule != 0 && ruling != NULL)
+        ruling_keep(ruling, walk, question, kind, rule, &before);
+    walk->read_l4 |= read_l4;
+    return rule;
 }
 
 /*
@@ -318,8 +391,8 @@ static uint32_t ask(struct df_walk *walk, enum df_track_side direction, const st
 {
     const struct df_table *table = df_table(rules_of[direction]);
     const struct df_conntrack_value *port = walk->conntrack;
-    uint32_t rule = kind != STATELESS ? ask_one(walk, direction, question, kind) : 0;
-    if (rule != 0)
+    uint32_t rule = walk->trace == NULL ? ask_short(walk, direction, question, kind) : 0;
+    if (rule != 0 && kind != STATELESS)
         return rule;
     for (uint32_t i = 0; i < port->n_groups && (rule == 0 || kind == STATELESS); i++) {
         const struct policy *policy = policy_find(table, walk, port->group[i].group);
@@ -383,16 +456,17 @@ static uint16_t icmp_l4_of_question(const struct df_packet *packet)
 static struct df_rules_question about_original(const struct df_walk *walk, const struct df_track *track,
                                                enum df_track_side direction)
 {
-    struct df_conn_key key;
-    df_conn_key(track->conn, &key);
+    const struct df_conn_key *key = &track->key; /* the connection's or the reverse of it */
+    bool reverse = track->related ? !track->reply : track->reply;
+    const struct df_ip *src = reverse ? &key->dst : &key->src, *dst = reverse ? &key->src : &key->dst;
     struct df_rules_question question = {
-        .remote = direction == DF_TRACK_EGRESS ? key.dst : key.src,
+        .remote = direction == DF_TRACK_EGRESS ? *dst : *src,
         .domain = walk->conntrack->domain,
-        .l4 = key.l4_dst,
-        .ip_proto = key.ip_proto,
-        .ip4 = df_ip_is4(&key.src),
+        .l4 = reverse ? key->l4_src : key->l4_dst,
+        .ip_proto = key->ip_proto,
+        .ip4 = df_ip_is4(&key->src),
     };
-    if (key.ip_proto != (question.ip4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+    if (key->ip_proto != (question.ip4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
         return question;
     uint16_t echo = question.ip4 ? DF_ICMP_ECHO_REQUEST : DF_ICMP6_ECHO_REQUEST;
     question.l4 = track->related ? df_rules_l4_icmp(echo, 0) : icmp_l4_of_question(&walk->packet);
@@ -520,7 +594,7 @@ static uint16_t judge_tracked(struct df_walk *walk, enum df_track_side side)
     return pass(walk, side, rule);
 }
 
-static uint16_t judge(struct df_walk *walk, enum df_track_side side)
+uint16_t df_security_group_judge(struct df_walk *walk, enum df_track_side side)
 {
     return walk->track[side].tracked ? judge_tracked(walk, side) : judge_alone(walk, side);
 }
@@ -528,13 +602,13 @@ static uint16_t judge(struct df_walk *walk, enum df_track_side side)
 static uint16_t decide_egress(void *state, struct df_walk *walk)
 {
     (void)state;
-    return judge(walk, DF_TRACK_EGRESS);
+    return df_security_group_judge(walk, DF_TRACK_EGRESS);
 }
 
 static uint16_t decide_ingress(void *state, struct df_walk *walk)
 {
     (void)state;
-    return judge(walk, DF_TRACK_INGRESS);
+    return df_security_group_judge(walk, DF_TRACK_INGRESS);
 }
 
 /* ---- the tables */

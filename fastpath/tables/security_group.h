@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "fastpath/walk.h"
+
 /*
  * How often each security group rule allowed something: a packet that began a connection, or, of a stateless group, a
  * packet that walked the tables.
@@ -15,3 +17,6 @@
 
 /** The sum over workers. Any thread. */
 uint64_t df_security_group_hits(uint32_t rule);
+
+/** What tables 15 and 110 make of a packet that df_conntrack_follow() sent there. The next table, or DF_TABLE_END. */
+uint16_t df_security_group_judge(struct df_walk *walk, enum df_track_side side);

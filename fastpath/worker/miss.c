@@ -10,25 +10,48 @@
 
 /* ---- connections */
 
-/* The connections of a delivered packet begin or move on. False: there is no room for one, and the verdict says so. */
+/* Another worker was faster: the connection that it began may go the other way, and the packet then is a reply in it. */
+static void join(struct df_worker *worker, struct df_track *track, const struct df_packet *packet)
+{
+    struct df_conn_key key;
+    df_conn_key(track->conn, &key);
+    track->reply = memcmp(&key, &track->key, sizeof(key)) != 0;
+    if (track->reply)
+        df_conn_advance(track->conn, true, packet, worker->now_ms);
+}
+
+/* 0, or a negative errno: there is no room for a connection. */
+static int carry_out_track(struct df_worker *worker, struct df_track *track, const struct df_packet *packet)
+{
+    if (!track->tracked || track->related)
+        return 0;
+    if (!track->begin) {
+        df_conn_advance(track->conn, track->reply, packet, worker->now_ms);
+        return 0;
+    }
+    int rc = df_conn_begin(worker->index, &track->key, track->hash, packet, worker->now_ms, track->conn, &track->conn);
+    track->began = rc == 0;
+    if (rc == 1)
+        join(worker, track, packet);
+    return rc < 0 ? rc : 0;
+}
+
+/*
+ * The connections of a delivered packet begin or move on. False: there is no room for one, and the verdict says so; what
+ * began for the packet is taken back.
+ */
 static bool carry_out_tracks(struct df_worker *worker, struct df_walk *walk)
 {
-    for (unsigned side = 0; side < DF_TRACK_SIDES; side++) {
-        struct df_track *track = &walk->track[side];
-        if (!track->tracked || track->related)
-            continue;
-        if (!track->begin) {
-            df_conn_advance(track->conn, track->reply, &walk->parsed, worker->now_ms);
-            continue;
-        }
-        int rc = df_conn_begin(worker->index, &track->key, track->hash, &walk->parsed, worker->now_ms, track->conn,
-                               &track->conn);
-        if (rc != 0) {
-            df_walk_drop(walk, rc == -EDQUOT ? DF_DROP_CONN_PORT_LIMIT : DF_DROP_CONN_TABLE_FULL);
-            return false;
-        }
+    struct df_track *first = &walk->track[DF_TRACK_EGRESS], *second = &walk->track[DF_TRACK_INGRESS];
+    int rc = carry_out_track(worker, first, &walk->parsed);
+    if (rc == 0) {
+        rc = carry_out_track(worker, second, &walk->parsed);
+        if (rc != 0 && first->tracked && first->began)
+            df_conn_take_back(worker->index, first->conn);
     }
-    return true;
+    if (rc != 0)
+        df_walk_drop(walk, rc == -EDQUOT ? DF_DROP_CONN_PORT_LIMIT : DF_DROP_CONN_TABLE_FULL);
+    return rc == 0;
 }
 
 static void count_in_tracks(const struct df_walk *walk, uint32_t weight, uint32_t bytes)
@@ -56,7 +79,7 @@ static bool tracks_last(const struct df_walk *walk)
 static bool is_cacheable(const struct df_walk *walk, unsigned kind)
 {
     const struct df_verdict *verdict = &walk->verdict;
-    if (kind == DF_FLOW_NONE || walk->uncacheable || walk->stamps.n > DF_FLOW_STAMPS_MAX)
+    if (kind == DF_FLOW_NONE || walk->uncacheable)
         return false;
     if (walk->read_l4 && !(kind & DF_FLOW_BY_L4))
         return false;
@@ -64,6 +87,15 @@ static bool is_cacheable(const struct df_walk *walk, unsigned kind)
         return !walk->track[DF_TRACK_EGRESS].tracked && !walk->track[DF_TRACK_INGRESS].tracked;
     return verdict->kind == DF_VERDICT_OUTPUT && verdict->n_outputs == 1 && walk->outputs[0].vlan == 0 &&
            tracks_last(walk);
+}
+
+/* Then its stamps are whole. */
+static bool may_be_cached(struct df_walk *walk, unsigned kind)
+{
+    if (!is_cacheable(walk, kind))
+        return false;
+    df_ways_add_stamps(walk);
+    return walk->stamps.n <= DF_FLOW_STAMPS_MAX;
 }
 
 /* The connections of the flow, and how it speaks of them: bits of enum df_flow_action. */
@@ -146,10 +178,10 @@ static void fill_flow(struct df_flow *flow, struct df_flow_rest *rest, const str
 
 static void cache_verdict(struct df_worker *worker, const struct df_flow_probe *probe)
 {
-    const struct df_walk *walk = &worker->walk;
+    struct df_walk *walk = &worker->walk;
     if (walk->read_l4)
         worker->by_l4[walk->in_port] = 1; /* from now on the ports are part of this ingress's keys */
-    if (worker->cache.buckets == NULL || !is_cacheable(walk, probe->kind)) {
+    if (worker->cache.buckets == NULL || !may_be_cached(walk, probe->kind)) {
         worker->tally.uncacheable++;
         return;
     }

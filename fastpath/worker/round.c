@@ -5,28 +5,41 @@
 
 /* One round of a worker: each queue's burst is served from the flow cache (serve.c), and what misses walks (miss.c). */
 
+static void hint_ports(struct df_conn_key *key, const uint8_t *l4, uint8_t ip_proto)
+{
+    key->l4_src = rte_be_to_cpu_16(df_load16(l4));
+    key->l4_dst = rte_be_to_cpu_16(df_load16(l4 + 2));
+    key->ip_proto = ip_proto;
+}
+
 /*
- * What the walk of a plain IPv4 packet will look up by its addresses and ports, read without a check: it is a hint.
+ * What the walk of a packet without options will look up by its addresses and ports, read without a check: it is a hint.
  * False: it is no such packet.
  */
 static bool hint(const struct df_flow_probe *probe, const struct rte_mbuf *mbuf, struct df_conn_key *key)
 {
     const uint8_t *ip = probe->frame + RTE_ETHER_HDR_LEN;
     const uint8_t *end = rte_pktmbuf_mtod(mbuf, const uint8_t *) + mbuf->data_len;
-    if (ip + 24 > end || ip[0] != 0x45 || df_load16(ip - 2) != RTE_BE16(RTE_ETHER_TYPE_IPV4))
-        return false;
-    *key = (struct df_conn_key){.src = df_ip_from4(df_load32(ip + 12)),
-                                .dst = df_ip_from4(df_load32(ip + 16)),
-                                .l4_src = rte_be_to_cpu_16(df_load16(ip + 20)),
-                                .l4_dst = rte_be_to_cpu_16(df_load16(ip + 22)),
-                                .ip_proto = ip[9]};
-    return true;
+    *key = (struct df_conn_key){0};
+    if (ip + 24 <= end && ip[0] == 0x45 && df_load16(ip - 2) == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
+        key->src = df_ip_from4(df_load32(ip + 12));
+        key->dst = df_ip_from4(df_load32(ip + 16));
+        hint_ports(key, ip + 20, ip[9]);
+        return true;
+    }
+    if (ip + 44 <= end && ip[0] >> 4 == 6 && df_load16(ip - 2) == RTE_BE16(RTE_ETHER_TYPE_IPV6)) {
+        memcpy(&key->src, ip + 8, 2 * sizeof(key->src));
+        hint_ports(key, ip + 40, ip[6]);
+        return true;
+    }
+    return false;
 }
 
 /* The walks of a batch wait for memory one after the other, unless it is fetched for all of them before. */
 static void fetch_ahead(struct df_worker *worker, const struct df_batch *b)
 {
-    uint64_t hash[DF_BATCH];
+    const struct df_ways *ways = worker->walk.ways;
+    uint64_t hash[DF_BATCH], way[DF_BATCH];
     unsigned n = 0;
     for (unsigned m = 0; m < b->n_misses; m++) {
         struct df_conn_key key;
@@ -34,12 +47,17 @@ static void fetch_ahead(struct df_worker *worker, const struct df_batch *b)
         if (!hint(&b->probe[i], b->mbufs[i], &key))
             continue;
         hash[n] = df_conn_hash(&key);
-        df_conn_prefetch(hash[n++]);
-        if (worker->walk.ways != NULL && b->port != df_underlay.port)
-            df_ways_prefetch(&worker->ways, &key.src, &key.dst);
+        way[n] = df_ways_hash(&key.src, &key.dst);
+        df_conn_prefetch(hash[n]);
+        if (ways != NULL)
+            df_ways_prefetch(ways, way[n]);
+        n++;
     }
-    for (unsigned k = 0; k < n; k++)
+    for (unsigned k = 0; k < n; k++) {
         df_conn_prefetch_entry(hash[k]);
+        if (ways != NULL)
+            df_ways_prefetch_way(ways, way[k]);
+    }
 }
 
 static void walk_misses(struct df_worker *worker, struct df_batch *b)
@@ -158,7 +176,11 @@ static void begin_round(struct df_worker *worker, uint64_t now)
 {
     worker->now_ms = df_workers_now_ms();
     worker->walk.now_ms = worker->now_ms;
-    worker->tick = (uint16_t)(worker->now_ms >> DF_TICK_SHIFT);
+    uint16_t tick = (uint16_t)(worker->now_ms >> DF_TICK_SHIFT);
+    if (unlikely(tick != worker->tick)) {
+        worker->tick = tick;
+        df_flow_cache_age(&worker->cache, tick);
+    }
     worker->window = (uint32_t)(now >> worker->window_shift);
     worker->changes = df_stamps_now();
 }

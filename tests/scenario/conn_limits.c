@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/conn/conn.h"
 #include "tests/scenario/groups.h"
 
 #include <stdio.h>
@@ -93,6 +94,22 @@ Test(conn_limits, a_flood_of_one_port_costs_no_other, .init = per_port, .fini = 
     lab_expect_drop("conn_port_limit", 9 * PER_PORT);
     lab_passes("vm5", "udp,tp_src=4000,tp_dst=53" VM5_VM2, "vm2");
     lab_passes("vm2", "udp,tp_src=53,tp_dst=4000" VM2_VM5, "vm5");
+}
+
+static uint32_t live(void)
+{
+    struct df_conns_tally tally;
+    df_conns_tally(&tally);
+    return tally.live;
+}
+
+Test(conn_limits, the_sender_keeps_nothing_of_what_the_receiver_has_no_room_for, .init = per_port, .fini = lab_down)
+{
+    lab_model(PORTS(VM2_IN("'server'"))); /* it is open else, and counts nothing */
+    cr_assert_eq(open_many(1000, PER_PORT), PER_PORT);
+    uint32_t before = live();
+    lab_refused("vm5", "udp,tp_src=4000,tp_dst=53" VM5_VM2, "conn_port_limit");
+    cr_assert_eq(live(), before);
 }
 
 Test(conn_limits, what_timed_out_makes_room, .init = per_port, .fini = lab_down)

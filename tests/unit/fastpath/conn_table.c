@@ -128,13 +128,28 @@ Test(conn_table, who_comes_second_gets_the_connection_of_the_first)
     struct df_conn *first, *second;
     df_conn_key_of(&packet, lab_zone(), &key);
     cr_assert_eq(df_conn_begin(0, &key, df_conn_hash(&key), &packet, lab_now_ms, NULL, &first), 0);
-    cr_assert_eq(df_conn_begin(1, &key, df_conn_hash(&key), &packet, lab_now_ms, NULL, &second), 0);
+    cr_assert_eq(df_conn_begin(1, &key, df_conn_hash(&key), &packet, lab_now_ms, NULL, &second), 1);
     cr_assert_eq(first, second);
     df_conn_key_of(&reverse, lab_zone(), &key);
-    cr_assert_eq(df_conn_begin(1, &key, df_conn_hash(&key), &reverse, lab_now_ms, NULL, &second), 0);
+    cr_assert_eq(df_conn_begin(1, &key, df_conn_hash(&key), &reverse, lab_now_ms, NULL, &second), 1);
     cr_assert_eq(first, second, "also if it comes the other way");
     cr_assert_eq(lab_tally().begun, 1);
     cr_assert_eq(df_conns_of_port(LAB_PORT), 1);
+}
+
+Test(conn_table, what_is_taken_back_is_gone)
+{
+    struct df_packet packet = lab_udp(false);
+    struct df_conn_key key;
+    struct df_conn *conn;
+    bool reply;
+    df_conn_key_of(&packet, lab_zone(), &key);
+    cr_assert_eq(df_conn_begin(0, &key, df_conn_hash(&key), &packet, lab_now_ms, NULL, &conn), 0);
+    df_conn_take_back(0, conn);
+    cr_assert_null(df_conn_find(&key, df_conn_hash(&key), lab_now_ms, &reply));
+    cr_assert_eq(df_conns_of_port(LAB_PORT), 0);
+    cr_assert_eq(lab_tally().live, 0);
+    cr_assert_eq(lab_tally().replaced, 1);
 }
 
 Test(conn_table, two_replace_one_and_the_second_gets_the_new_one)

@@ -591,6 +591,25 @@ Test(conntrack_tracked, a_stateless_group_matches_each_packet)
     expect_pass(IN);
 }
 
+Test(conntrack_tracked, what_a_stateless_group_allows_depends_on_the_set_that_decided)
+{
+    struct df_security_group_rule rules[30];
+    for (uint32_t i = 0; i < 30; i++)
+        rules[i] = (struct df_security_group_rule){
+            .rule = 1 + i, .ip_version = 4, .ip_proto = 6, TO_PORTS(80, 80), IN_SET(1 + i)};
+    rules_put(OUT, GROUP, 0, 30, rules);
+    member_put(30, ip4(PEER), 128);
+    make_tcp(OUT, PEER, 40000, 80, ACK);
+    expect_pass(OUT);
+    cr_assert_eq(walk.rule[OUT], 30);
+    cr_assert_leq(walk.stamps.n, 8, "%u stamps", walk.stamps.n);
+    struct df_stamps before = walk.stamps;
+    member_put(2, ip4("10.9.9.9"), 128);
+    cr_assert(holds(&before));
+    member_del(30, ip4(PEER), 128);
+    cr_assert_not(holds(&before));
+}
+
 Test(conntrack_tracked, stateful_groups_are_asked_first)
 {
     guest_in(2, (uint32_t[]){OTHER_GROUP, GROUP});

@@ -436,3 +436,18 @@ Test(flow_cache_size, it_grows_with_its_flows_and_no_further_than_was_asked)
     cr_assert_eq(cache.bucket_mask, cache.mask_max);
     df_flow_cache_fini(&cache);
 }
+
+Test(flow_cache, what_is_idle_goes_before_its_tick_comes_round)
+{
+    bool evicted;
+    uint16_t tick = 65530;
+    struct df_flow *flow = place(1, tick, true, &evicted);
+    atomic_store(&flow->action, DF_FLOW_OUTPUT);
+    for (unsigned i = 0; i < DF_FLOW_IDLE_TICKS_MAX; i++)
+        df_flow_cache_age(&cache, ++tick);
+    cr_assert_eq(cache.n_used, 1);
+    cr_assert_eq(flow->action, DF_FLOW_OUTPUT);
+    df_flow_cache_age(&cache, ++tick);
+    cr_assert_eq(cache.n_used, 0);
+    cr_assert_eq(flow->action, DF_FLOW_FREE);
+}

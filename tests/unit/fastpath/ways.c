@@ -3,8 +3,10 @@
 
 #include "tests/unit/fastpath/table_test.h"
 
+#include <stdio.h>
+
 /*
- * The shorter way through the middle of a walk. The guest, lport 11 on network 5 at port 1, sends by router 7 to the
+ * The shorter way of a walk. The guest, lport 11 on network 5 at port 1, sends by router 7 to the
  * peer, lport 12 on network 6 at port 2. Whether a walk took a way is told by its stamps: it finds what the tables have
  * without asking them, so an entry that is taken out behind the back of the stamps is still found.
  */
@@ -92,6 +94,7 @@ static void send_udp(const char *dst, unsigned sport, unsigned dport)
     walk = (struct df_walk){
         .outputs = outputs, .outputs_max = sizeof(outputs) / sizeof(outputs[0]), .ways = &ways, .worker = 0};
     df_walk_frame(&walk, 1, frame.byte, frame.len);
+    df_ways_add_stamps(&walk);
 }
 
 static void expect_delivered(uint16_t port, const char *to)
@@ -107,17 +110,17 @@ static void expect_delivered(uint16_t port, const char *to)
 static unsigned n_ways(void)
 {
     unsigned n = 0;
-    for (uint32_t i = 0; i <= ways.mask; i++)
-        n += ways.way[i].in_lport != 0;
+    for (uint32_t i = 1; i < ways.n; i++)
+        n += ways.way[i].kept;
     return n;
 }
 
 /* The one way there is leads to another port from now on: who takes it goes astray. */
 static void lead_astray(void)
 {
-    for (uint32_t i = 0; i <= ways.mask; i++)
-        if (ways.way[i].in_lport != 0)
-            ways.way[i].out_lport = 11;
+    for (uint32_t i = 1; i < ways.n; i++)
+        if (ways.way[i].kept)
+            ways.way[i].out_port = 1;
 }
 
 static void expect_way_taken(bool taken)
@@ -203,6 +206,95 @@ Test(ways, what_does_not_arrive_leaves_no_way)
     cr_assert_eq(walk.verdict.drop, DF_DROP_L3_NO_NEIGHBOUR);
     cr_assert_eq(n_ways(), 0);
     cr_assert_not(walk.read_l4);
+}
+
+/* The guest's groups are on, and one rule lets it send whatever the rule says. */
+static void guest_may_send(const struct df_security_group_rule *rule)
+{
+    uint8_t bytes[sizeof(struct df_conntrack_value) + sizeof(struct df_conntrack_group)] = {0};
+    struct df_conntrack_value *value = (void *)bytes;
+    struct df_conntrack_key key = {.lport = 11};
+    *value = (struct df_conntrack_value){.enabled = 1, .port = 1, .domain = 5, .n_groups = 1};
+    value->group[0].group = 8;
+    cr_assert_eq(put_len(DF_TABLE_EGRESS_CONNTRACK, &key, sizeof(key), bytes, sizeof(bytes)), 0);
+    uint8_t rules[sizeof(struct df_security_group_value) + sizeof(*rule)] = {0};
+    struct df_security_group_key group = {.group = 8};
+    *(struct df_security_group_value *)(void *)rules = (struct df_security_group_value){.stateful = 1, .n_rules = 1};
+    memcpy(rules + sizeof(struct df_security_group_value), rule, sizeof(*rule));
+    cr_assert_eq(put_len(DF_TABLE_EGRESS_SECURITY_GROUP, &group, sizeof(group), rules, sizeof(rules)), 0);
+}
+
+#define UDP_RULE .ip_version = 4, .ip_proto = 17
+#define PORT_RULE(n) UDP_RULE, .l4 = DF_RULE_L4_PORTS, .first = (n), .last = (n)
+
+static const struct df_ruling *ruling(void)
+{
+    return &ways.way[1].ruling[DF_TRACK_EGRESS];
+}
+
+Test(ways, judges_are_asked_on_the_way_too)
+{
+    guest_may_send(&(struct df_security_group_rule){.rule = 21, PORT_RULE(2000)});
+    send_udp(PEER, 1000, 2000);
+    expect_delivered(2, PEER_MAC);
+    send_udp(PEER, 1000, 2001);
+    cr_assert_eq(walk.verdict.drop, DF_DROP_SG_EGRESS);
+    send_udp(PEER, 1000, 2000);
+    expect_delivered(2, PEER_MAC);
+    cr_assert_eq(n_ways(), 1);
+}
+
+Test(ways, a_ruling_is_remembered_for_what_it_was_about)
+{
+    guest_may_send(&(struct df_security_group_rule){.rule = 21, PORT_RULE(2000)});
+    send_udp(PEER, 1000, 2000);
+    cr_assert_eq(ruling()->rule, 0, "the first walk only finds the way");
+    struct df_stamps first = walk.stamps;
+    for (unsigned i = 0; i < 3; i++) {
+        send_udp(PEER, 1000 + i, 2000);
+        expect_delivered(2, PEER_MAC);
+        cr_assert_eq(walk.rule[DF_TRACK_EGRESS], 21);
+        cr_assert(walk.read_l4);
+        cr_assert_eq(walk.stamps.sum, first.sum);
+        cr_assert_eq(walk.stamps.n, first.n);
+        cr_assert_eq(ruling()->rule, 21);
+    }
+    send_udp(PEER, 1000, 2001);
+    cr_assert_eq(walk.verdict.drop, DF_DROP_SG_EGRESS);
+}
+
+Test(ways, a_ruling_goes_with_its_rule)
+{
+    guest_may_send(&(struct df_security_group_rule){.rule = 21, UDP_RULE});
+    for (unsigned i = 0; i < 3; i++)
+        send_udp(PEER, 1000, 2000);
+    cr_assert_eq(ruling()->rule, 21);
+    guest_may_send(&(struct df_security_group_rule){.rule = 22, PORT_RULE(9)});
+    send_udp(PEER, 1000, 2000);
+    cr_assert_eq(walk.verdict.drop, DF_DROP_SG_EGRESS);
+    guest_may_send(&(struct df_security_group_rule){.rule = 23, UDP_RULE});
+    send_udp(PEER, 1000, 2000);
+    expect_delivered(2, PEER_MAC);
+    cr_assert_eq(walk.rule[DF_TRACK_EGRESS], 23);
+}
+
+Test(ways, the_oldest_go_when_there_are_too_many)
+{
+    char address[16];
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(address, sizeof(address), "10.0.6.%u", 1 + i);
+        neighbour_put(address, 12, PEER_MAC);
+        send_udp(address, 1000, 2000);
+        expect_delivered(2, PEER_MAC);
+    }
+    cr_assert_eq(n_ways(), 64);
+    send_udp(PEER, 1000, 2000);
+    expect_delivered(2, PEER_MAC);
+    lead_astray();
+    send_udp("10.0.6.200", 1000, 2000);
+    expect_way_taken(true);
+    send_udp("10.0.6.100", 1000, 2000);
+    expect_way_taken(false);
 }
 
 Test(ways, a_trace_goes_through_every_table)
