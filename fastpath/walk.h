@@ -158,7 +158,9 @@ struct df_walk {
     struct df_verdict verdict;
 
     bool read_l4;       /* the decision depends on ports, ICMP type or code, */
-    bool uncacheable; /* or on something that the flow cache does not check */
+    bool uncacheable;   /* or on something that the flow cache does not check, */
+    bool unless_conn;   /* or on that there is no connection of the packet's tuple: it is denied */
+    uint64_t conn_hash; /* of that tuple */
 
     struct df_way *way; /* that it goes; NULL: through the tables */
 

@@ -49,7 +49,8 @@ enum df_flow_action {
     DF_FLOW_OUTPUT,
     DF_FLOW_DROP,
     DF_FLOW_ACTION = 3,
-    DF_FLOW_ENCAP = 1 << 2,  /* send it in the outer headers of peer */
+    DF_FLOW_ENCAP = 1 << 2,       /* output: send it in the outer headers of peer; */
+    DF_FLOW_UNLESS_CONN = 1 << 2, /* drop: unless there is a connection of the tuple, whose hash stands in macs */
     DF_FLOW_TCP = 1 << 3,         /* tell the connections what is acknowledged */
     DF_FLOW_REPLY = 1 << 4,       /* is the reply direction of conn */
     DF_FLOW_SECOND = 1 << 5,      /* has a second connection: the receiver's */

@@ -210,6 +210,9 @@ bool df_conn_key_of_quoted(const struct df_packet *packet, uint32_t zone, struct
  */
 struct df_conn *df_conn_find(const struct df_conn_key *key, uint64_t hash, uint32_t now_ms, bool *reply);
 
+/** May there be a connection of that hash, in whatever zone? If it says no there is none. */
+bool df_conn_may_be(uint64_t hash);
+
 /** The tuple of its original direction. */
 void df_conn_key(const struct df_conn *conn, struct df_conn_key *key);
 

@@ -168,6 +168,12 @@ struct df_conn *df_conn_index_find(const struct df_conn_key *key, uint64_t hash,
     return conn;
 }
 
+bool df_conn_may_be(uint64_t hash)
+{
+    const struct conn_bucket *home = bucket_at(hash, 0);
+    return slots_of(home, hash) != 0 || atomic_load_explicit(&home->away, memory_order_acquire) >> 16 != 0;
+}
+
 /* ---- adding and removing */
 
 void df_conn_index_lock(uint64_t hash)

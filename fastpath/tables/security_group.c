@@ -563,18 +563,38 @@ static uint32_t judge_stateful(struct df_walk *walk, enum df_track_side side, un
 }
 
 /*
+ * A packet that no rule lets pass, where a connection would: the flow cache may keep that as long as there is none. Which
+ * packet of SCTP may begin an association says more than its key has.
+ */
+static void note_no_connection(struct df_walk *walk, const struct df_track *track)
+{
+    const struct df_track *other = &walk->track[DF_TRACK_EGRESS];
+    bool none = track->conn == NULL && (other == track || !other->tracked || other->conn == NULL);
+    if (none && !(walk->packet.bits & DF_PACKET_ICMP_ERROR) && walk->packet.ip_proto != IPPROTO_SCTP) {
+        walk->unless_conn = true;
+        walk->conn_hash = track->hash;
+        walk->read_l4 = walk->read_l4 || (walk->packet.bits & DF_PACKET_L4) != 0;
+    } else {
+        walk->uncacheable = true;
+    }
+}
+
+/*
  * By the rules of stateless groups, when no others let it pass. Where there are both, a connection that comes to be
  * may change the outcome, and no stamp would tell; where there are only stateless ones, none can.
  */
 static uint16_t judge_stateless(struct df_walk *walk, enum df_track_side side, unsigned kinds, enum df_drop reason)
 {
     uint32_t rule = 0;
-    walk->track[side].tracked = false;
+    struct df_track *track = &walk->track[side];
+    track->tracked = false;
     if (kinds != STATEFUL) {
         struct df_rules_question question = about_packet(walk, side);
         rule = ask(walk, side, &question, STATELESS, &kinds);
     }
-    if (kinds & STATEFUL)
+    if ((kinds & STATEFUL) && rule == 0)
+        note_no_connection(walk, track);
+    else if (kinds & STATEFUL)
         walk->uncacheable = true;
     if (rule == 0)
         return df_walk_drop(walk, kinds & STATEFUL ? reason : no_rule[side]);

@@ -83,10 +83,12 @@ static bool is_cacheable(const struct df_walk *walk, unsigned kind)
         return false;
     if (walk->read_l4 && !(kind & DF_FLOW_BY_L4))
         return false;
+    if (verdict->kind == DF_VERDICT_DROP && walk->unless_conn)
+        return true;
     if (verdict->kind == DF_VERDICT_DROP) /* where a connection had a say, no stamp tells when that ends */
         return !walk->track[DF_TRACK_EGRESS].tracked && !walk->track[DF_TRACK_INGRESS].tracked;
     return verdict->kind == DF_VERDICT_OUTPUT && verdict->n_outputs == 1 && walk->outputs[0].vlan == 0 &&
-           tracks_last(walk);
+           !walk->unless_conn && tracks_last(walk);
 }
 
 /* Then its stamps are whole. */
@@ -140,7 +142,10 @@ static uint8_t fill_way(struct df_flow *flow, const struct df_walk *walk, const 
     flow->peer = probe->outer_key_high;
     if (walk->verdict.kind == DF_VERDICT_DROP) {
         flow->out_port = walk->verdict.drop;
-        return DF_FLOW_DROP;
+        if (!walk->unless_conn)
+            return DF_FLOW_DROP;
+        memcpy(flow->macs, &walk->conn_hash, sizeof(walk->conn_hash));
+        return DF_FLOW_DROP | DF_FLOW_UNLESS_CONN;
     }
     const struct df_output *output = &walk->outputs[0];
     flow->out_port = output->port;

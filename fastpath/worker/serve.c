@@ -152,17 +152,25 @@ static inline void take_off(struct rte_mbuf *mbuf, const struct df_flow_probe *p
     rte_pktmbuf_adj(mbuf, probe->outer_len);
 }
 
+/* A packet that no rule allowed is dropped as long as no connection does: what began meanwhile is in the index. */
+static __attribute__((noinline)) bool drop_by_flow(struct df_worker *worker, struct df_batch *b, unsigned i,
+                                                   const struct df_flow *flow, uint8_t action)
+{
+    if ((action & DF_FLOW_ACTION) != DF_FLOW_DROP ||
+        ((action & DF_FLOW_UNLESS_CONN) && df_conn_may_be(df_load64(flow->macs))))
+        return false;
+    df_worker_drop(worker, b->port, flow->out_port, b->mbufs[i]);
+    return true;
+}
+
 /* Does what a cached flow says. False: this packet must walk (its TTL runs out on the way, or the flow was ended). */
 static inline bool act_on_flow(struct df_worker *worker, struct df_batch *b, unsigned i, struct df_flow *flow,
                                uint8_t action)
 {
     const struct df_flow_probe *probe = &b->probe[i];
     struct rte_mbuf *mbuf = b->mbufs[i];
-    if (unlikely((action & DF_FLOW_ACTION) != DF_FLOW_OUTPUT)) {
-        if ((action & DF_FLOW_ACTION) == DF_FLOW_DROP)
-            df_worker_drop(worker, b->port, flow->out_port, mbuf);
-        return (action & DF_FLOW_ACTION) == DF_FLOW_DROP;
-    }
+    if (unlikely((action & DF_FLOW_ACTION) != DF_FLOW_OUTPUT))
+        return drop_by_flow(worker, b, i, flow, action);
     uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
     if (probe->kind & DF_FLOW_TUNNEL)
         frame += probe->outer_len;

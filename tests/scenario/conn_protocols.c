@@ -77,6 +77,20 @@ Test(conn_protocols, udp_is_answered)
     lab_expect_cached();
 }
 
+Test(conn_protocols, what_is_refused_is_so_until_a_connection_begins)
+{
+    for (unsigned i = 0; i < 3; i++)
+        lab_refused("vm2", UDP_BACK, "sg_egress");
+    lab_expect_cached();
+    to_server(UDP_TO);
+    to_client(UDP_BACK);
+    lab_turn_ms(121 * 1000);
+    for (unsigned i = 0; i < 3; i++)
+        lab_refused("vm2", UDP_BACK, "sg_egress");
+    to_server(UDP_TO);
+    to_client(UDP_BACK);
+}
+
 Test(conn_protocols, udp_is_answered_to_its_ports_only)
 {
     to_server(UDP_TO);

@@ -97,6 +97,19 @@ static void cut_and_resume(const char *cut, const char *resume, const char *reas
     bystander();
 }
 
+Test(secgroup_change, what_is_refused_passes_as_soon_as_a_rule_allows_it)
+{
+    for (unsigned round = 0; round < 2; round++) {
+        lab_model(GROUPS(GROUP("server", HTTP)));
+        for (unsigned i = 0; i < 3; i++)
+            lab_refused("vm1", UDP_TO, "sg_ingress");
+        if (round == 0)
+            lab_expect_cached();
+        lab_model(GROUPS(GROUP("server", DNS "," HTTP)));
+        bystander();
+    }
+}
+
 Test(secgroup_change, a_rule_of_the_receiver)
 {
     cut_and_resume(GROUPS(GROUP("server", DNS)), GROUPS(GROUP("server", DNS "," HTTP)), "sg_ingress", "sg_egress");
