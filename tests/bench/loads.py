@@ -23,7 +23,7 @@ import setting
 LOAD = 0.8              # of what it can
 PACED_RAMP = 0.02       # seconds
 PACED_SECONDS = 0.2     # of a window: short ones are quiet more often
-# Of a window that says what is lost: 80 us, which the descriptors of the
+# Of a window that says what is lost: 60 us, which the descriptors of the
 # busiest queue bear. Where the worker had no core, a NIC would lose as well.
 PACED_WAITING_MOST = 0.0002
 WINDOWS_IN_ONE = 4      # paced ones for one in pull mode
