@@ -140,6 +140,8 @@ static void compile_chassis(struct df_compile *c, const ProtobufCMessage *object
     unsigned set = end ? shared_types(end, chassis) : 0;
     if (set == 0 || end_point_error(end, chassis->ip, &ip)) /* ports that are there say so */
         return;
+    if (df_compile_is_dead(c, chassis->id)) /* what is sent there is dropped by name, until it lives again */
+        return;
     snprintf(text, sizeof(text), "its ip %s", chassis->ip);
     emit_peer(c, RANK_CHASSIS, &ip, set, text);
 }

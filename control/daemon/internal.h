@@ -49,7 +49,7 @@ struct df_daemon {
 
     uint64_t started_ms;
     bool ready;
-    bool wants_more; /* of the database, before it knows all that its ports need */
+    bool wants_more;    /* of the database, before it knows all that its ports need */
     const char *status; /* what systemd was told last */
     int exit_code;
 };

@@ -259,11 +259,8 @@ static int start_controller(struct df_daemon *daemon)
     Df__Chassis chassis = DF__CHASSIS__INIT;
     char chassis_ip[DF_IP_TEXT];
     describe_chassis(daemon, &chassis, chassis_ip);
-    struct df_self_config self = {.host = config->host,
-                                  .chassis = &chassis,
-                                  .post = df_sync_post,
-                                  .bury = df_sync_bury,
-                                  .arg = &daemon->sync};
+    struct df_self_config self = {
+        .host = config->host, .chassis = &chassis, .post = df_sync_post, .bury = df_sync_bury, .arg = &daemon->sync};
     struct df_controller_config controller = {
         .host = config->host,
         .apps_dir = config->apps_dir,

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "fastpath/cache/map.h"
+#include "fastpath/ports/port.h"
 #include "fastpath/tables/conntrack.h"
 #include "fastpath/tables/security_group.h"
 #include "fastpath/tables/services.h"

@@ -57,7 +57,7 @@ struct df_way {
     uint32_t from_key;  /* tunnel key that they come with, */
     uint32_t from_peer; /* and from whom, network order; 0: from a local port */
     uint16_t from;      /* by which port, and above that enum df_tunnel_type; see way_from() */
-    bool kept; /* there is one */
+    bool kept;          /* there is one */
     uint8_t ttl_less;
     uint32_t changes; /* change counter at which the sum was last good */
     uint32_t sum;

@@ -67,12 +67,13 @@ answers() {
 asked() {
     tcpdump -nn -r wire.pcap 2>/dev/null | grep -c "Request who-has $1 .*tell 192.0.2.3" || true
 }
-all_answered() {
-    [ "$(answers 192.0.2.9)" -ge 3 ]
+each_answered_once() {
+    local n
+    n=$(asked "$1")
+    [ "$n" -ge 3 ] && [ "$(answers "$1")" = "$n" ]
 }
-until_true 5 "tcpdump wrote them" all_answered
 for address in 192.0.2.1 192.0.2.9; do
-    expect_equal "answers for $address" "$(answers $address)" "$(asked $address)"
+    until_true 5 "each question for $address has one answer" each_answered_once $address
 done
 
 note "tunnels work beside it"

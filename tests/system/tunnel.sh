@@ -64,7 +64,11 @@ option[rpc.socket]=/run/df/node2.sock
 option[fastpath.workers]=0
 write_config
 mv switch.ini node2.ini
-ip netns exec node2 "$df_switchd" --config /run/df/node2.ini >node2.err 2>&1 &
+start_far() {
+    ip netns exec node2 "$df_switchd" --config /run/df/node2.ini >>node2.err 2>&1 &
+    far_switchd=$!
+}
+start_far
 until_true 30 "the switch of node2 answers df-ctl" far_ctl version
 for guest in far far-blue; do
     ip netns add $guest
@@ -154,4 +158,25 @@ df_db delete chassis node2
 until_true 10 "near does not reach far any more" sh -c "! ip netns exec near ping -q -c 1 -W 1 ${ip4[far]}"
 put chassis '{"id": "node2", "ip": "192.0.2.2", "tunnel_types": ["vxlan"]}'
 until_true 10 "near reaches far again" ip netns exec near ping -q -c 1 -W 1 "${ip4[far]}"
+
+# status_of PORT FILTER
+status_of() {
+    df_db get port_status "$1" --json | jq -e "$2"
+}
+
+note "a node that is killed is dead within ten seconds, and its ports are marked; no other is taken to be"
+! grep 'is dead' log node2.err || fail "somebody was taken to be dead"
+until_true 5 "the status of far is in the database" status_of far '.attached and .chassis == "node2"'
+kill -KILL "$far_switchd"
+wait "$far_switchd" 2>/dev/null || true
+until_true 10 "node2 is dead" grep -q 'chassis node2 is dead' log
+until_true 10 "far is marked" status_of far '(.attached | not) and .reason == "chassis node2 is dead"'
+before=$(drops tunnel_unreachable)
+ip netns exec near ping -q -c 1 -W 1 "${ip4[far]}" >/dev/null || true
+expect_more "packets dropped as tunnel_unreachable" "$(drops tunnel_unreachable)" "$before"
+start_far
+until_true 20 "node2 lives again" grep -q 'chassis node2 is alive again' log
+until_true 20 "near reaches far again" ip netns exec near ping -q -c 1 -W 1 "${ip4[far]}"
+until_true 10 "far is served again" status_of far '.attached and .applied_version > 0'
+expect_ping near kernel
 stop_switch

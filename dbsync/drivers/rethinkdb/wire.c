@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -42,11 +43,12 @@ static int broken(struct df_wire *wire, int code, struct df_error *error)
 
 static int connect_one(struct df_wire *wire, const struct addrinfo *at, uint64_t end, struct df_error *error)
 {
-    int code = 0;
+    int code = 0, on = 1;
     socklen_t len = sizeof code;
     wire->fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (wire->fd < 0)
         return broken(wire, errno, error);
+    setsockopt(wire->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a question is a head and a body */
     if (connect(wire->fd, at->ai_addr, at->ai_addrlen) && errno != EINPROGRESS)
         code = errno;
     int rc = code ? 0 : wait_for(wire, POLLOUT, end, error);

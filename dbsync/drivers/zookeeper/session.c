@@ -136,6 +136,8 @@ static int begin_session(struct df_zk_session *session, struct df_error *error)
     session->lost_ms = df_zk_now_ms();
     session->zh =
         zookeeper_init2(session->addresses, on_event, (int)session->config.session_ms, NULL, session, 0, NULL);
+    if (session->zh) /* or it looks up its addresses, which are numbers, each time that it polls */
+        zoo_set_servers_resolution_delay(session->zh, -1);
     if (session->zh && session->credentials)
         zoo_add_auth(session->zh, "digest", session->credentials, (int)strlen(session->credentials), NULL, NULL);
     if (session->zh)

@@ -28,6 +28,7 @@ static void set_up(void)
     snprintf(address, sizeof address, "127.0.0.1:%u", store.server->members[0].port);
     zh = zookeeper_init(address, NULL, 10000, NULL, NULL, 0);
     cr_assert_not_null(zh);
+    zoo_set_servers_resolution_delay(zh, -1); /* looking up addresses all the time, it holds locks while others fork */
 }
 
 static void tear_down(void)

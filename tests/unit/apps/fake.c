@@ -33,7 +33,7 @@ static size_t n_entries;
 static char notes[NOTES_MAX][NOTE_MAX];
 static size_t n_notes;
 static char refusal[NOTE_MAX];
-static const char *unneeded;
+static const char *unneeded, *dead;
 static const char *remote;
 static const struct df_underlay_end *underlay;
 
@@ -53,7 +53,7 @@ void fake_reset(void)
         free(entries[i]);
     n_model = n_reads = n_entries = n_notes = n_numbers = fake_logged = 0;
     refusal[0] = 0;
-    unneeded = remote = NULL;
+    unneeded = remote = dead = NULL;
     underlay = NULL;
     fake_sent.n = 0;
     fake_send_error = 0;
@@ -74,6 +74,11 @@ void fake_set_unneeded(const char *lswitch_id)
 void fake_set_remote(const char *lport_id)
 {
     remote = lport_id;
+}
+
+void fake_set_dead(const char *chassis_id)
+{
+    dead = chassis_id;
 }
 
 void fake_set_underlay(const struct df_underlay_end *end)
@@ -301,6 +306,12 @@ enum df_peer_reach df_compile_neighbour(struct df_compile *c, const struct df_ip
         return DF_PEER_UNREACHABLE;
     *mac = (struct df_mac){{2, 0, 0, 0, 1, ip->byte[15]}};
     return DF_PEER_REACHABLE;
+}
+
+bool df_compile_is_dead(struct df_compile *c, const char *chassis_id)
+{
+    (void)c;
+    return dead && strcmp(chassis_id, dead) == 0;
 }
 
 uint16_t df_compile_path_mtu(struct df_compile *c, const struct df_ip *ip)

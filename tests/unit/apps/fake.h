@@ -20,6 +20,7 @@ void fake_add(enum df_nb_table table, const void *object);
 
 void fake_set_unneeded(const char *lswitch_id); /* or id of a secgroup or address_group */
 void fake_set_remote(const char *lport_id);
+void fake_set_dead(const char *chassis_id);
 
 /**
  * The node's end of tunnels; it stays the caller's. Its MAC is FAKE_UNDERLAY_MAC, that of a neighbour 02:00:00:00:01:xx

@@ -399,6 +399,14 @@ Test(tunneling, another_node_is_a_peer_at_its_neighbours_mac)
     cr_assert_eq(fake_problems(), 0);
 }
 
+Test(tunneling, a_dead_node_is_no_peer)
+{
+    fake_set_dead("node2");
+    fake_compile(DF_NB_CHASSIS, &node2);
+    cr_assert_null(peer("192.0.2.2"));
+    cr_assert_eq(fake_problems(), 0);
+}
+
 Test(tunneling, a_node_without_a_mac_is_a_peer_that_cannot_be_reached)
 {
     Df__Chassis chassis = CHASSIS(.id = "node99", .ip = "192.0.2.99", LIST(tunnel_types, "vxlan"));
