@@ -138,17 +138,17 @@ static struct topic *want_topic(struct df_publisher *publisher, const char *name
     return topic;
 }
 
-/* rows NULL: a hello. */
-static int say(struct df_publisher *publisher, struct topic *topic, Df__PublishedRow **rows, size_t n)
+static int send_message(struct df_publisher *publisher, const char *topic, uint64_t sequence, Df__PublishedRow **rows,
+                        size_t n)
 {
     char frame[300];
     void *data;
     size_t len;
     Df__Publication publication = DF__PUBLICATION__INIT;
     publication.publisher = publisher->id;
-    publication.topic = topic->name;
+    publication.topic = (char *)(uintptr_t)topic;
     publication.has_sequence = publication.has_revision = publication.has_total = true;
-    publication.sequence = topic->last += n > 0;
+    publication.sequence = sequence;
     publication.total = publisher->tally.published += n > 0;
     publication.revision = publisher->revision;
     publication.rows = rows;
@@ -156,12 +156,19 @@ static int say(struct df_publisher *publisher, struct topic *topic, Df__Publishe
     int rc = df_publication_write(&publication, &data, &len);
     if (rc)
         return rc;
-    snprintf(frame, sizeof(frame), "%s%s", topic->name, DF_PUBLICATION_END);
+    snprintf(frame, sizeof(frame), "%s%s", topic, DF_PUBLICATION_END);
     publisher->tally.dropped += publisher->send(publisher->arg, frame, data, len) != 0;
-    free(data);
-    topic->said_ms = publisher->now_ms;
     publisher->tally.hellos += n == 0;
+    free(data);
     return 0;
+}
+
+/* rows NULL: a hello. */
+static int say(struct df_publisher *publisher, struct topic *topic, Df__PublishedRow **rows, size_t n)
+{
+    topic->last += n > 0;
+    topic->said_ms = publisher->now_ms;
+    return send_message(publisher, topic->name, topic->last, rows, n);
 }
 
 /* The rows that concern the topic, and those that do not any more. */
@@ -426,14 +433,18 @@ int df_publisher_push(struct df_publisher *publisher, const void *data, size_t l
 
 /* ---- Hellos */
 
+/* A topic of which nothing was said yet is not kept: who listens chooses its name, and may choose as many as it likes. */
 void df_publisher_subscribed(struct df_publisher *publisher, const char *frame, size_t len)
 {
     size_t end = strlen(DF_PUBLICATION_END);
-    if (len <= end || len > 256 || memcmp(frame + len - end, DF_PUBLICATION_END, end) != 0)
+    char name[256];
+    struct topic *topic;
+    if (len <= end || len - end >= sizeof(name) || memcmp(frame + len - end, DF_PUBLICATION_END, end) != 0)
         return; /* to everything: it will hear the hello to everybody */
-    struct topic *topic = want_topic(publisher, frame, len - end);
-    if (topic)
-        say(publisher, topic, NULL, 0);
+    memcpy(name, frame, len - end);
+    name[len - end] = '\0';
+    HASH_FIND_STR(publisher->topics, name, topic);
+    send_message(publisher, name, topic ? topic->last : 0, NULL, 0);
 }
 
 void df_publisher_tick(struct df_publisher *publisher, uint64_t now_ms)
@@ -452,5 +463,6 @@ struct df_publisher_tally df_publisher_tally(const struct df_publisher *publishe
 {
     struct df_publisher_tally tally = publisher->tally;
     tally.rows = HASH_COUNT(publisher->rows);
+    tally.topics = HASH_COUNT(publisher->topics);
     return tally;
 }

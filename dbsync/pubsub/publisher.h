@@ -33,6 +33,7 @@ struct df_publisher_tally {
     uint64_t refused;  /* pushes that could not be read */
     uint64_t dropped;  /* messages that did not fit somebody's queue */
     uint64_t rows;     /* that it knows */
+    uint64_t topics;   /* that it published something of */
 };
 
 /** id: new with each start, at most 255 bytes; copied. NULL: out of memory. */
