@@ -124,7 +124,7 @@ class Paced:
                 sum(window.came for window in counting),
                 statistics.mean(window.mpps for window in counting))
 
-    def figure(self, case, what, name, aim):
+    def figure(self, case, what, name, aim, **details):
         """For the report; `aim` is None beside programs that have none."""
         lost, came, mpps = self.totals()
         text = (f'{lost} of {came} lost ({lost / came:.3%}) in '
@@ -135,7 +135,7 @@ class Paced:
             case.option, what, text, aim or '-', lost == 0 if aim else None,
             {'flows': case.flows, 'peer': None if aim else name,
              'offered_mpps': round(mpps, 3), 'lost': lost, 'came': came,
-             'windows': len(self.counting),
+             'windows': len(self.counting), **details,
              **({'busy': True} if self.disturbed else {})})
 
 
@@ -150,6 +150,10 @@ class MobileCase(cases.CloudCase):
             yield self._paced(session, program)
 
     def _paced(self, session, program):
+        """Its connections are live: each has had a packet just before."""
+        program.wake_for_change()
+        program.settled()
+        program.run_pass(program.passes[-1])
         program.wake()
         paced = Paced(program, session.pace)
         while not paced.complete:
@@ -192,25 +196,33 @@ class CloudChurn(control.Churning, cases.CloudCase):
         program.wake()
         program.settled()
         yield self.dip(session, program, changer, peer)
-        yield self._loss(session, program, changer, peer)
+        yield from self._loss(session, program, changer, peer)
         program.sleep()
 
     def _loss(self, session, program, changer, peer):
-        """At a part of what it can in a window before, without changes."""
-        paced, rates = Paced(program, session.pace), []
+        """At a part of what it can in a window before, without changes.
+
+        What is lost without changes, too, is lost to the machine.
+        """
+        paced, still = (Paced(program, session.pace) for _ in range(2))
+        rates = []
         program.page.resume()
-        while not paced.complete:
+        while not (paced.complete and still.complete):
             time.sleep(session.pace.settle)
             window = rounds.read_window(program, PACED_SECONDS)
+            load = LOAD * 1e9 / window.worked_ns
+            still.measure(load)
             changer.begin(WINDOWS_IN_ONE * PACED_SECONDS)
-            paced.measure(LOAD * 1e9 / window.worked_ns)
+            paced.measure(load)
             changes, spent, _ = changer.end()
             rates.append(changes / spent * 1e9)
-        return paced.figure(
-            self, f'{peer + ": " if peer else ""}'
-            f'{statistics.median(rates):.0f} {self.CHANGES} a second at '
-            f'{LOAD:.0%} load, {paced.totals()[2]:.1f} Mpps; {self.flows} '
-            'flows', peer, None if peer else '0 lost')
+        for windows, rate in ((paced, statistics.median(rates)), (still, 0)):
+            yield windows.figure(
+                self, f'{peer + ": " if peer else ""}{rate:.0f} '
+                f'{self.CHANGES} a second at {LOAD:.0%} load, '
+                f'{windows.totals()[2]:.1f} Mpps; {self.flows} flows', peer,
+                None if peer else '0 lost',
+                changes_per_second=round(rate, 1))
 
 
 @dataclasses.dataclass(frozen=True)
