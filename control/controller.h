@@ -104,8 +104,8 @@ void df_controller_port_changed(void *controller, uint16_t port, const struct df
  *
  * show      {host, apps [name], objects {NB table: count}, networks, routers (that this node needs), ports {open,
  *           refused, waiting, down}, entries {table: count}, work {changes, compiles, puts, dels, refused},
- *           unknown_punts, in_snapshot, held (the database is empty and what was known is kept), underlay (null, or
- *           df_underlay_port_summary() of underlay.h), n_bad, n_waiting,
+ *           unknown_punts, ignored_leases (df_liveness_ignored()), in_snapshot, held (the database is empty and what
+ *           was known is kept), underlay (null, or df_underlay_port_summary() of underlay.h), n_bad, n_waiting,
  *           n_problems, bad [{table, id, error, in_force}], waiting [{table, id, n, for [{table, id, app}]}],
  *           problems [{table, id, app, text}]}; each list is cut at 100 items, its n_ is not
  * ports     [{id, name, number, lswitch, network (its name), unique_key, macs, ips, vif_type, vif_name, status (open,

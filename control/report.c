@@ -163,6 +163,7 @@ static json_t *report_show(struct df_controller *controller)
                   number(df_relevance_count(controller->relevance, DF_NB_LROUTER)), "ports", port_counts(controller),
                   "entries", entry_counts(controller->dp), "work", work_of(controller), "unknown_punts",
                   number(controller->unknown_punts), "in_snapshot", controller->in_snapshot, "held", controller->held);
+    json_object_set_new(report, "ignored_leases", number(df_liveness_ignored(controller->liveness)));
     json_object_set_new(report, "underlay", df_underlay_port_summary(controller->underlay));
     add_findings(controller, report);
     return report;

@@ -13,6 +13,7 @@ struct node {
     char *owner;      /* NULL: nobody holds it */
     uint64_t lost_ms; /* since when, if nobody does */
     bool told;        /* in the snapshot under way */
+    bool stranger;    /* there was no chassis row when it was last looked */
     char host[];
 };
 
@@ -20,6 +21,8 @@ struct df_liveness {
     struct df_store *store;
     char *host;
     struct node *nodes;
+    size_t n_strangers;
+    uint64_t ignored; /* leases of more strangers */
     bool away;
     uint64_t back_ms; /* until then a missing lease means nothing */
     int64_t next_ms;
@@ -33,20 +36,6 @@ struct df_liveness *df_liveness_new(struct df_store *store, const char *host)
     liveness->host = df_strdup(host);
     liveness->next_ms = -1;
     return liveness;
-}
-
-void df_liveness_free(struct df_liveness *liveness)
-{
-    struct node *node, *next;
-    if (!liveness)
-        return;
-    HASH_ITER(hh, liveness->nodes, node, next) {
-        HASH_DEL(liveness->nodes, node);
-        free(node->owner);
-        free(node);
-    }
-    free(liveness->host);
-    free(liveness);
 }
 
 static struct node *find(const struct df_liveness *liveness, const char *host)
@@ -70,6 +59,69 @@ static struct node *want(struct df_liveness *liveness, const char *host, uint64_
     return node;
 }
 
+/* ---- Those of whom there is no chassis row */
+
+static bool has_chassis(const struct df_liveness *liveness, const char *host)
+{
+    const struct df_object *chassis = df_store_find(liveness->store, DF_NB_CHASSIS, host);
+    return chassis && chassis->message;
+}
+
+static void set_stranger(struct df_liveness *liveness, struct node *node, bool stranger)
+{
+    if (stranger != node->stranger)
+        liveness->n_strangers += stranger ? 1 : (size_t)-1;
+    node->stranger = stranger;
+}
+
+static void forget(struct df_liveness *liveness, struct node *node)
+{
+    set_stranger(liveness, node, false);
+    HASH_DEL(liveness->nodes, node);
+    free(node->owner);
+    free(node);
+}
+
+void df_liveness_free(struct df_liveness *liveness)
+{
+    struct node *node, *next;
+    if (!liveness)
+        return;
+    HASH_ITER(hh, liveness->nodes, node, next)
+        forget(liveness, node);
+    free(liveness->host);
+    free(liveness);
+}
+
+/* Lease names are what others wrote: those that no row speaks of must not fill the memory. */
+static void forget_strangers(struct df_liveness *liveness)
+{
+    struct node *node, *next;
+    HASH_ITER(hh, liveness->nodes, node, next) {
+        set_stranger(liveness, node, !has_chassis(liveness, node->host));
+        if (node->stranger && !node->owner)
+            forget(liveness, node);
+    }
+}
+
+static bool is_one_too_many(struct df_liveness *liveness, const char *host)
+{
+    if (liveness->n_strangers < DF_LIVENESS_STRANGERS_MAX || find(liveness, host) || has_chassis(liveness, host))
+        return false;
+    if (liveness->ignored++ == 0)
+        df_log(DF_LOG_WARNING,
+               "lease " DF_LIVENESS_LEASE
+               "%s and others are ignored: %d hosts that are no chassis hold one: who writes "
+               "them?",
+               host, DF_LIVENESS_STRANGERS_MAX);
+    return true;
+}
+
+uint64_t df_liveness_ignored(const struct df_liveness *liveness)
+{
+    return liveness->ignored;
+}
+
 /* ---- What the database tells */
 
 static void lose(struct df_liveness *liveness, struct node *node, uint64_t now_ms)
@@ -87,10 +139,15 @@ static void take_lease(struct df_liveness *liveness, const struct df_nb_change *
     size_t prefix = strlen(DF_LIVENESS_LEASE);
     if (strncmp(change->id, DF_LIVENESS_LEASE, prefix) != 0)
         return;
-    struct node *node = want(liveness, change->id + prefix, now_ms);
-    lose(liveness, node, now_ms);
-    if (change->event != DF_NB_LEASE_HELD)
+    const char *host = change->id + prefix;
+    struct node *node = find(liveness, host);
+    if (node)
+        lose(liveness, node, now_ms);
+    if (change->event != DF_NB_LEASE_HELD || is_one_too_many(liveness, host))
         return;
+    node = want(liveness, host, now_ms);
+    if (!has_chassis(liveness, host))
+        set_stranger(liveness, node, true);
     node->owner = df_strdup(change->owner);
     node->told = true;
     liveness->stale = true;
@@ -196,6 +253,7 @@ bool df_liveness_settle(struct df_liveness *liveness, uint64_t now_ms)
     liveness->stale = false;
     liveness->next_ms = -1;
     df_store_each(liveness->store, DF_NB_CHASSIS, settle_chassis, &settling);
+    forget_strangers(liveness);
     return settling.changed;
 }
 

@@ -16,6 +16,8 @@
  *   holder was not back yet: a restart of the database withdraws no tunnel.
  * - df_object.dead of a chassis is as of the last df_liveness_settle(), and who watches df_object.alive is due when it
  *   changes.
+ * - What is kept is bounded by the model: a host without a chassis row is forgotten with its lease, and only
+ *   DF_LIVENESS_STRANGERS_MAX of those that hold one are noted.
  *
  * Control thread.
  */
@@ -25,6 +27,7 @@
 #define DF_LIVENESS_GRACE_MS 3000    /* so that a node is dead to all others within ten seconds */
 #define DF_LIVENESS_RETURN_MS 20000  /* after the database came back */
 #define DF_LIVENESS_BINARY "df-switchd"
+#define DF_LIVENESS_STRANGERS_MAX 16384 /* leases, when they were told, of hosts without a chassis row */
 
 struct df_liveness;
 
@@ -43,6 +46,9 @@ bool df_liveness_settle(struct df_liveness *liveness, uint64_t now_ms);
 
 /** When somebody may be dead by time alone, in the clock's milliseconds, or -1. */
 int64_t df_liveness_next_ms(const struct df_liveness *liveness);
+
+/** How many leases were told that are not noted, as there were DF_LIVENESS_STRANGERS_MAX already. */
+uint64_t df_liveness_ignored(const struct df_liveness *liveness);
 
 /** Who holds the lease of the node, or NULL. */
 const char *df_liveness_owner(const struct df_liveness *liveness, const char *host);

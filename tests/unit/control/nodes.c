@@ -169,6 +169,68 @@ Test(nodes, a_snapshot_without_its_lease_ends_it)
     node_down(&node);
 }
 
+/* What show says of that name. */
+static json_int_t shown(const char *field)
+{
+    json_t *report = df_controller_report(node.controller, "show", NULL, NULL);
+    json_int_t value = json_integer_value(json_object_get(report, field));
+    json_decref(report);
+    return value;
+}
+
+static void strangers(unsigned from, unsigned n, const char *owner)
+{
+    char host[32];
+    for (unsigned i = from; i < from + n; i++) {
+        snprintf(host, sizeof(host), "stranger-%u", i);
+        lease(host, owner);
+    }
+}
+
+Test(nodes, of_hosts_without_a_chassis_a_limited_number_of_leases_is_noted)
+{
+    strangers(0, DF_LIVENESS_STRANGERS_MAX, "somebody");
+    cr_expect_eq(shown("ignored_leases"), 0);
+    strangers(DF_LIVENESS_STRANGERS_MAX, 3, "somebody");
+    cr_expect_eq(shown("ignored_leases"), 3);
+    strangers(0, 1, "another");
+    cr_expect_eq(shown("ignored_leases"), 3, "it is noted already");
+    chassis("n1", true);
+    lease("n1", "somebody");
+    cr_expect_eq(shown("ignored_leases"), 3, "it is a chassis");
+    node_now += DF_LIVENESS_GRACE_MS;
+    cr_expect(lives("n1"));
+    node_down(&node);
+}
+
+Test(nodes, a_host_without_a_chassis_is_forgotten_with_its_lease)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        strangers(i * DF_LIVENESS_STRANGERS_MAX, DF_LIVENESS_STRANGERS_MAX, "somebody");
+        node_settle(&node);
+        strangers(i * DF_LIVENESS_STRANGERS_MAX, DF_LIVENESS_STRANGERS_MAX, NULL);
+        node_settle(&node);
+    }
+    cr_expect_eq(shown("ignored_leases"), 0);
+    node_down(&node);
+}
+
+Test(nodes, a_chassis_that_holds_a_lease_and_goes_is_a_stranger_then)
+{
+    chassis("n1", true);
+    lease("n1", "somebody");
+    node_settle(&node);
+    node_delete(&node, DF_NB_CHASSIS, "n1");
+    node_settle(&node);
+    strangers(0, DF_LIVENESS_STRANGERS_MAX, "somebody");
+    cr_expect_eq(shown("ignored_leases"), 1);
+    chassis("n1", true);
+    node_settle(&node);
+    strangers(DF_LIVENESS_STRANGERS_MAX, 1, "somebody");
+    cr_expect_eq(shown("ignored_leases"), 1);
+    node_down(&node);
+}
+
 Test(nodes, exactly_one_living_node_buries_a_dead_one)
 {
     static const char *const hosts[] = {"a", "b", "c", "d", "e", "f", "g"};
