@@ -68,15 +68,15 @@ unsigned df_etcd_client_share(const struct df_etcd_client *client, unsigned ms)
 static int begin(struct df_etcd_client *client, bool may_wait, struct df_error *error)
 {
     struct df_etcd_endpoint *endpoint = &client->endpoints.list[client->at];
+    unsigned time = df_etcd_client_share(client, client->timeout_ms);
     int rc = 0;
+    client->attempt_ends = df_etcd_now() + time;
     if (!endpoint->address_len)
-        rc = may_wait ? df_etcd_endpoint_resolve(endpoint, error)
-                      : df_error_set(error, -EHOSTUNREACH, "etcd at %s: its name was not found", endpoint->name);
+        rc = df_etcd_endpoint_resolve(endpoint, may_wait ? time : 0, error);
     if (rc == 0)
         rc = df_etcd_line_open(endpoint, client->tls, &client->line, error);
     if (rc)
         return rc;
-    client->attempt_ends = df_etcd_now() + df_etcd_client_share(client, client->timeout_ms);
     client->state = CONNECTING;
     return 0;
 }

@@ -2,11 +2,12 @@
 #include "dbsync/drivers/etcd/endpoint.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dbsync/net/resolve.h"
 
 #define DEFAULT_PORT "2379"
 
@@ -79,14 +80,14 @@ int df_etcd_endpoints_parse(const char *location, struct df_etcd_endpoints *endp
     }
 }
 
-int df_etcd_endpoint_resolve(struct df_etcd_endpoint *endpoint, struct df_error *error)
+int df_etcd_endpoint_resolve(struct df_etcd_endpoint *endpoint, unsigned timeout_ms, struct df_error *error)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
-    int rc = getaddrinfo(endpoint->host, endpoint->port, &hints, &found);
-    if (rc)
-        return df_error_set(error, -EHOSTUNREACH, "etcd at %s: %s", endpoint->name, gai_strerror(rc));
-    memcpy(&endpoint->address, found->ai_addr, found->ai_addrlen);
-    endpoint->address_len = found->ai_addrlen;
-    freeaddrinfo(found);
+    const char *why;
+    struct df_net_address found;
+    int rc = df_net_resolve(endpoint->host, endpoint->port, timeout_ms, &found, 1, &why);
+    if (rc < 0)
+        return df_error_set(error, rc, "etcd at %s: %s", endpoint->name, why);
+    endpoint->address = found.address;
+    endpoint->address_len = found.len;
     return 0;
 }

@@ -27,5 +27,5 @@ struct df_etcd_endpoints {
 /** -EINVAL: the text says what is wrong with it. */
 int df_etcd_endpoints_parse(const char *location, struct df_etcd_endpoints *endpoints, struct df_error *error);
 
-/** Asks the resolver, which may take its time. -EHOSTUNREACH: the name is not known. */
-int df_etcd_endpoint_resolve(struct df_etcd_endpoint *endpoint, struct df_error *error);
+/** Finds its address, within the time; as df_net_resolve(). */
+int df_etcd_endpoint_resolve(struct df_etcd_endpoint *endpoint, unsigned timeout_ms, struct df_error *error);

@@ -65,8 +65,8 @@ static int tls_result(struct df_ovsdb_line *line, const struct df_ovsdb_endpoint
 int df_ovsdb_line_open(struct df_ovsdb_line *line, struct df_ovsdb_endpoint *endpoint, struct df_ovsdb_tls *tls,
                        struct df_error *error)
 {
-    const struct sockaddr *address = (const struct sockaddr *)&endpoint->addresses[endpoint->next];
-    socklen_t length = endpoint->lengths[endpoint->next++];
+    const struct sockaddr *address = (const struct sockaddr *)&endpoint->addresses[endpoint->next].address;
+    socklen_t length = endpoint->addresses[endpoint->next++].len;
     *line = (struct df_ovsdb_line){.events = POLLOUT};
     line->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (line->fd < 0)

@@ -2,7 +2,6 @@
 #include "dbsync/drivers/ovsdb/location.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,12 +49,12 @@ static bool parse_host(struct df_ovsdb_endpoint *endpoint, const char *text, siz
 
 static bool parse_path(struct df_ovsdb_endpoint *endpoint, const char *text, size_t len)
 {
-    struct sockaddr_un *address = (struct sockaddr_un *)&endpoint->addresses[0];
+    struct sockaddr_un *address = (struct sockaddr_un *)&endpoint->addresses[0].address;
     if (!take(endpoint->host, sizeof address->sun_path, text, len))
         return false;
     address->sun_family = AF_UNIX;
     strcpy(address->sun_path, endpoint->host);
-    endpoint->lengths[0] = sizeof *address;
+    endpoint->addresses[0].len = sizeof *address;
     endpoint->n = 1;
     return true;
 }
@@ -99,25 +98,21 @@ int df_ovsdb_location_parse(const char *location, struct df_ovsdb_endpoint endpo
     }
 }
 
-int df_ovsdb_endpoint_resolve(struct df_ovsdb_endpoint *endpoint, bool may_block, struct df_error *error)
+int df_ovsdb_endpoint_resolve(struct df_ovsdb_endpoint *endpoint, unsigned timeout_ms, struct df_error *error)
 {
+    const char *why;
     if (endpoint->next < endpoint->n)
         return 0;
     endpoint->next = 0;
-    if (endpoint->transport == DF_OVSDB_UNIX || (endpoint->n && !may_block))
+    if (endpoint->transport == DF_OVSDB_UNIX || (endpoint->n && timeout_ms == 0))
         return 0;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-    hints.ai_flags = AI_NUMERICSERV | (may_block ? 0 : AI_NUMERICHOST);
-    int rc = getaddrinfo(endpoint->host, endpoint->port, &hints, &found);
-    if (rc && endpoint->n)
+    struct df_net_address found[DF_OVSDB_ADDRESSES];
+    int n = df_net_resolve(endpoint->host, endpoint->port, timeout_ms, found, DF_OVSDB_ADDRESSES, &why);
+    if (n < 0 && endpoint->n)
         return 0;
-    if (rc)
-        return df_error_set(error, -EHOSTUNREACH, "%s: %s: %s", endpoint->text, endpoint->host, gai_strerror(rc));
-    endpoint->n = 0;
-    for (struct addrinfo *info = found; info && endpoint->n < DF_OVSDB_ADDRESSES; info = info->ai_next) {
-        memcpy(&endpoint->addresses[endpoint->n], info->ai_addr, info->ai_addrlen);
-        endpoint->lengths[endpoint->n++] = info->ai_addrlen;
-    }
-    freeaddrinfo(found);
+    if (n < 0)
+        return df_error_set(error, n, "%s: %s: %s", endpoint->text, endpoint->host, why);
+    memcpy(endpoint->addresses, found, (size_t)n * sizeof found[0]);
+    endpoint->n = (unsigned)n;
     return 0;
 }

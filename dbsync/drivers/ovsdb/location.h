@@ -3,9 +3,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "dbsync/error.h"
+#include "dbsync/net/resolve.h"
 
 /*
  * Where the servers are: `tcp:HOST[:PORT]`, `ssl:HOST[:PORT]` and `unix:PATH`, separated by commas, as Open vSwitch
@@ -26,8 +26,7 @@ struct df_ovsdb_endpoint {
     char host[128]; /* or the path */
     char port[8];
     /* What the name stands for; one after the other is tried. */
-    struct sockaddr_storage addresses[DF_OVSDB_ADDRESSES];
-    socklen_t lengths[DF_OVSDB_ADDRESSES];
+    struct df_net_address addresses[DF_OVSDB_ADDRESSES];
     unsigned n, next;
 };
 
@@ -36,10 +35,9 @@ int df_ovsdb_location_parse(const char *location, struct df_ovsdb_endpoint endpo
                             struct df_error *error);
 
 /**
- * Sees that the end point has an address that was not tried yet. A name is looked up by the C library, which may block
- * for as long as the host's resolver is configured to: only where may_block, otherwise the addresses known from before
- * are tried again.
+ * Sees that the end point has an address that was not tried yet. A name is looked up within the time, if there is any;
+ * where that fails the addresses known from before are tried again.
  *
- * @return 0 or -EHOSTUNREACH with a message
+ * @return 0, or an error of df_net_resolve() with a message
  */
-int df_ovsdb_endpoint_resolve(struct df_ovsdb_endpoint *endpoint, bool may_block, struct df_error *error);
+int df_ovsdb_endpoint_resolve(struct df_ovsdb_endpoint *endpoint, unsigned timeout_ms, struct df_error *error);

@@ -196,10 +196,11 @@ static int begin(struct df_ovsdb_session *session, bool may_block, struct df_err
 {
     struct df_ovsdb_endpoint *endpoint = endpoint_of(session);
     uint64_t now = df_ovsdb_now_ms();
-    session->attempt_ends = now + (session->timeout_ms + session->n - 1) / session->n;
+    unsigned time = (session->timeout_ms + session->n - 1) / session->n;
+    session->attempt_ends = now + time;
     session->heard = now;
     session->state = CONNECTING;
-    int rc = df_ovsdb_endpoint_resolve(endpoint, may_block, error);
+    int rc = df_ovsdb_endpoint_resolve(endpoint, may_block ? time : 0, error);
     return rc ? rc : df_ovsdb_line_open(&session->rpc.line, endpoint, session->tls, error);
 }
 

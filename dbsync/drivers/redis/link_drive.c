@@ -25,23 +25,19 @@ static int send_greeting(struct df_redis_link *link, struct df_error *error)
 static int start(struct df_redis_link *link, struct df_error *error)
 {
     struct df_redis_place *place = link->access.place;
-    if (!link->has_lead) {
-        int rc = df_redis_point_resolve(&place->points[link->point], link->poller < 0, error);
-        if (rc)
-            return rc;
-        link->target = place->points[link->point];
-    } else {
-        int rc = df_redis_point_resolve(&link->target, link->poller < 0, error);
-        if (rc)
-            return rc;
-    }
+    unsigned time = link->access.timeout_ms / (place->n < 3 ? (unsigned)place->n : 3);
+    struct df_redis_point *point = link->has_lead ? &link->target : &place->points[link->point];
+    link->end_ms = df_redis_now_ms() + time;
+    int rc = df_redis_point_resolve(point, link->poller < 0 ? time : 0, error);
+    if (rc)
+        return rc;
+    link->target = *point;
     link->to_sentinel = place->mode == DF_REDIS_SENTINEL && !link->has_lead;
     link->is_proven = false;
-    link->end_ms = df_redis_now_ms() + link->access.timeout_ms / (place->n < 3 ? (unsigned)place->n : 3);
     link->reader = df_redis_reader_new();
     if (!link->reader)
         return df_error_set(error, -ENOMEM, "out of memory");
-    int rc = df_redis_transport_open(&link->target, link->access.tls, &link->transport, error);
+    rc = df_redis_transport_open(&link->target, link->access.tls, &link->transport, error);
     if (rc)
         return rc;
     df_redis_link_poll(link, EPOLL_CTL_ADD);

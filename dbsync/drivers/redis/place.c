@@ -3,11 +3,12 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dbsync/net/resolve.h"
 
 #define SENTINEL "sentinel:"
 #define CLUSTER "cluster:"
@@ -116,20 +117,16 @@ int df_redis_place_parse(const char *location, struct df_redis_place *place, str
     return rc;
 }
 
-int df_redis_point_resolve(struct df_redis_point *point, bool may_wait, struct df_error *error)
+int df_redis_point_resolve(struct df_redis_point *point, unsigned timeout_ms, struct df_error *error)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV}, *found;
-    int rc = getaddrinfo(point->host, point->port, &hints, &found);
-    if (rc && may_wait) {
-        hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
-        rc = getaddrinfo(point->host, point->port, &hints, &found);
-    }
-    if (rc && point->len) /* as it was when we could wait */
+    const char *why;
+    struct df_net_address found;
+    int rc = df_net_resolve(point->host, point->port, timeout_ms, &found, 1, &why);
+    if (rc < 0 && point->len)
         return 0;
-    if (rc)
-        return df_error_set(error, -EHOSTUNREACH, "redis at %s:%s: %s", point->host, point->port, gai_strerror(rc));
-    memcpy(&point->address, found->ai_addr, found->ai_addrlen);
-    point->len = found->ai_addrlen;
-    freeaddrinfo(found);
+    if (rc < 0)
+        return df_error_set(error, rc, "redis at %s:%s: %s", point->host, point->port, why);
+    point->address = found.address;
+    point->len = found.len;
     return 0;
 }

@@ -49,8 +49,8 @@ int df_redis_point_set(struct df_redis_point *point, const char *host, size_t ho
                        size_t port_len);
 
 /**
- * Finds the address of an end point. Only a number is sure not to wait for a name server.
+ * Finds the address of an end point, within the time; where that fails an address that is known already will do.
  *
- * @return 0; -EHOSTUNREACH: the name is unknown, or may_wait is false and it is no number
+ * @return 0, or an error of df_net_resolve()
  */
-int df_redis_point_resolve(struct df_redis_point *point, bool may_wait, struct df_error *error);
+int df_redis_point_resolve(struct df_redis_point *point, unsigned timeout_ms, struct df_error *error);

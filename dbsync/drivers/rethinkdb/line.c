@@ -145,7 +145,8 @@ static int authenticate(struct df_rethinkdb_line *line, uint64_t end, struct df_
 
 static int connect_host(struct df_rethinkdb_line *line, unsigned host, struct df_error *error)
 {
-    uint64_t end = now_ms() + line->timeout_ms;
+    uint64_t end =
+        now_ms() + line->timeout_ms / line->location->n; /* so that a round takes no longer than one call may */
     uint32_t magic = htole32(MAGIC_V1_0);
     json_t *greeting = NULL;
     int rc =

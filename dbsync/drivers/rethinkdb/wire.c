@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -15,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dbsync/net/resolve.h"
+
 struct df_wire {
     int fd;
     const char *host, *port;
@@ -24,13 +25,19 @@ struct df_wire {
     size_t at, len; /* of what came and was not taken */
 };
 
-static int wait_for(struct df_wire *wire, short events, uint64_t end, struct df_error *error)
+static unsigned ms_until(uint64_t end)
 {
-    struct pollfd fd = {.fd = wire->fd, .events = events};
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-    if (ms < end && poll(&fd, 1, (int)(end - ms)) == 1)
+    return ms < end ? (unsigned)(end - ms) : 0;
+}
+
+static int wait_for(struct df_wire *wire, short events, uint64_t end, struct df_error *error)
+{
+    struct pollfd fd = {.fd = wire->fd, .events = events};
+    unsigned ms = ms_until(end);
+    if (ms && poll(&fd, 1, (int)ms) == 1)
         return 0;
     return df_error_set(error, -ETIMEDOUT, "rethinkdb at %s:%s does not answer", wire->host, wire->port);
 }
@@ -41,15 +48,15 @@ static int broken(struct df_wire *wire, int code, struct df_error *error)
                         wire->port, strerror(code));
 }
 
-static int connect_one(struct df_wire *wire, const struct addrinfo *at, uint64_t end, struct df_error *error)
+static int connect_one(struct df_wire *wire, const struct df_net_address *to, uint64_t end, struct df_error *error)
 {
     int code = 0, on = 1;
     socklen_t len = sizeof code;
-    wire->fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    wire->fd = socket(to->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (wire->fd < 0)
         return broken(wire, errno, error);
     setsockopt(wire->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a question is a head and a body */
-    if (connect(wire->fd, at->ai_addr, at->ai_addrlen) && errno != EINPROGRESS)
+    if (connect(wire->fd, (const struct sockaddr *)&to->address, to->len) && errno != EINPROGRESS)
         code = errno;
     int rc = code ? 0 : wait_for(wire, POLLOUT, end, error);
     if (rc == 0 && code == 0)
@@ -65,15 +72,14 @@ static int connect_one(struct df_wire *wire, const struct addrinfo *at, uint64_t
 
 static int connect_any(struct df_wire *wire, uint64_t end, struct df_error *error)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
-    int rc = getaddrinfo(wire->host, wire->port, &hints, &list);
-    if (rc)
-        return df_error_set(error, rc == EAI_AGAIN ? -EHOSTUNREACH : -EINVAL, "rethinkdb at %s:%s: %s", wire->host,
-                            wire->port, gai_strerror(rc));
-    rc = -ECONNREFUSED;
-    for (const struct addrinfo *at = list; at && rc; at = at->ai_next)
-        rc = connect_one(wire, at, end, error);
-    freeaddrinfo(list);
+    const char *why;
+    struct df_net_address found[DF_NET_ADDRESSES_MAX];
+    int n = df_net_resolve(wire->host, wire->port, ms_until(end), found, DF_NET_ADDRESSES_MAX, &why);
+    if (n < 0)
+        return df_error_set(error, n, "rethinkdb at %s:%s: %s", wire->host, wire->port, why);
+    int rc = -ECONNREFUSED;
+    for (int i = 0; i < n && rc; i++)
+        rc = connect_one(wire, &found[i], end, error);
     return rc;
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "dbsync/drivers/zookeeper/session.h"
+#include "dbsync/net/resolve.h"
 
 #define ADDRESSES_MAX 64
 
@@ -23,27 +24,35 @@ struct probe {
     char *addresses;
     size_t used, size;
     int rc;
+    const char *why; /* in words, or NULL */
 };
 
-static void note(struct probe *probe, const struct addrinfo *at)
+static void fail(struct probe *probe, int rc, const char *why)
+{
+    probe->rc = rc;
+    probe->why = why;
+}
+
+static void note(struct probe *probe, const struct df_net_address *at)
 {
     char host[NI_MAXHOST], port[NI_MAXSERV];
-    if (getnameinfo(at->ai_addr, at->ai_addrlen, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
+    if (getnameinfo((const struct sockaddr *)&at->address, at->len, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV))
         return;
-    bool six = at->ai_family == AF_INET6;
+    bool six = at->address.ss_family == AF_INET6;
     int n = snprintf(probe->addresses + probe->used, probe->size - probe->used, "%s%s%s%s:%s", probe->used ? "," : "",
                      six ? "[" : "", host, six ? "]" : "", port);
     probe->used += (size_t)n;
 }
 
-static void begin(struct probe *probe, const struct addrinfo *at)
+static void begin(struct probe *probe, const struct df_net_address *at)
 {
     if (probe->n == ADDRESSES_MAX || probe->size - probe->used < NI_MAXHOST + NI_MAXSERV)
         return;
     note(probe, at);
-    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || (connect(fd, at->ai_addr, at->ai_addrlen) && errno != EINPROGRESS)) {
-        probe->rc = -errno;
+    int fd = socket(at->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || (connect(fd, (const struct sockaddr *)&at->address, at->len) && errno != EINPROGRESS)) {
+        fail(probe, -errno, NULL);
         if (fd >= 0)
             close(fd);
         return;
@@ -52,23 +61,21 @@ static void begin(struct probe *probe, const struct addrinfo *at)
 }
 
 /* HOST:PORT or [HOST]:PORT, which are taken apart in place. */
-static void resolve(struct probe *probe, char *host)
+static void resolve(struct probe *probe, char *host, unsigned timeout_ms)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
+    struct df_net_address found[DF_NET_ADDRESSES_MAX];
+    const char *why;
     char *port = strrchr(host, ':');
     *port++ = '\0';
     if (host[0] == '[') {
         host++;
         port[-2] = '\0';
     }
-    int rc = getaddrinfo(host, port, &hints, &list);
-    if (rc) {
-        probe->rc = rc == EAI_AGAIN ? -EHOSTUNREACH : -EINVAL;
-        return;
-    }
-    for (const struct addrinfo *at = list; at; at = at->ai_next)
-        begin(probe, at);
-    freeaddrinfo(list);
+    int n = df_net_resolve(host, port, timeout_ms, found, DF_NET_ADDRESSES_MAX, &why);
+    if (n < 0)
+        fail(probe, n, why);
+    for (int i = 0; i < n; i++)
+        begin(probe, &found[i]);
 }
 
 /* True when one is connected; those that failed are not asked again. */
@@ -82,7 +89,7 @@ static bool look(struct probe *probe, size_t *left)
         getsockopt(probe->fds[i].fd, SOL_SOCKET, SO_ERROR, &code, &len);
         if (code == 0)
             return true;
-        probe->rc = -code;
+        fail(probe, -code, NULL);
         close(probe->fds[i].fd);
         probe->fds[i].fd = -1;
         --*left;
@@ -90,9 +97,9 @@ static bool look(struct probe *probe, size_t *left)
     return false;
 }
 
-static bool any_connects(struct probe *probe, unsigned timeout_ms)
+static bool any_connects(struct probe *probe, uint64_t end)
 {
-    uint64_t end = df_zk_now_ms() + timeout_ms, now;
+    uint64_t now;
     size_t left = probe->n;
     while (left && (now = df_zk_now_ms()) < end) {
         int n = poll(probe->fds, probe->n, (int)(end - now));
@@ -100,24 +107,30 @@ static bool any_connects(struct probe *probe, unsigned timeout_ms)
             return true;
     }
     if (left)
-        probe->rc = -ETIMEDOUT;
+        fail(probe, -ETIMEDOUT, NULL);
     return false;
 }
 
 int df_zk_probe(const char *hosts, unsigned timeout_ms, char **addresses, struct df_error *error)
 {
-    struct probe probe = {.size = ADDRESSES_MAX * (INET6_ADDRSTRLEN + 16) + NI_MAXHOST + NI_MAXSERV, .rc = -EINVAL};
+    struct probe probe = {.size = ADDRESSES_MAX * (INET6_ADDRSTRLEN + 16) + NI_MAXHOST + NI_MAXSERV,
+                          .rc = -ECONNREFUSED};
+    uint64_t end = df_zk_now_ms() + timeout_ms, now;
     char *copy = strdup(hosts), *rest;
+    unsigned left = 1;
     probe.addresses = calloc(1, probe.size);
     if (!copy || !probe.addresses) {
         free(copy);
         free(probe.addresses);
         return df_error_set(error, -ENOMEM, "out of memory");
     }
+    for (const char *at = hosts; *at; at++)
+        left += *at == ',';
+    /* Each name gets its part of the time that is left, and connections what the names did not take. */
     for (char *host = strtok_r(copy, ",", &rest); host; host = strtok_r(NULL, ",", &rest))
-        resolve(&probe, host);
+        resolve(&probe, host, (now = df_zk_now_ms()) < end ? (unsigned)(end - now) / (left-- + 1) : 0);
     free(copy);
-    bool connects = any_connects(&probe, timeout_ms);
+    bool connects = any_connects(&probe, end);
     for (size_t i = 0; i < probe.n; i++)
         if (probe.fds[i].fd >= 0)
             close(probe.fds[i].fd);
@@ -126,5 +139,5 @@ int df_zk_probe(const char *hosts, unsigned timeout_ms, char **addresses, struct
         return 0;
     free(probe.addresses);
     return df_error_set(error, probe.rc, "zookeeper at %s: %s: check the location and that the server runs", hosts,
-                        probe.rc == -EINVAL ? "nobody knows this host" : strerror(-probe.rc));
+                        probe.why ? probe.why : strerror(-probe.rc));
 }

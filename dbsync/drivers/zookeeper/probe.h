@@ -12,6 +12,6 @@
  * Connects to all of HOST:PORT,HOST:PORT... at once and is content with the first.
  *
  * @param addresses all of them as numbers, in the same form; free() it
- * @return 0, -ECONNREFUSED and other errors of connect(), -ETIMEDOUT, -EINVAL for names that nobody knows, -ENOMEM
+ * @return 0, -ECONNREFUSED and other errors of connect(), -ETIMEDOUT, what df_net_resolve() says, -ENOMEM
  */
 int df_zk_probe(const char *hosts, unsigned timeout_ms, char **addresses, struct df_error *error);
