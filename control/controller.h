@@ -121,6 +121,9 @@ void df_controller_port_changed(void *controller, uint16_t port, const struct df
  * secgroup  one of them, or any other (state: not needed), by params.name, its id or name, with rules [{id, words,
  *           hits, problem}] and problems [text]
  * underlay  null, or what df_underlay_port_report() says (underlay.h)
+ * chassis   [{id, ip, tunnel_types [type], tunnel_type (the best that both nodes speak, or null), path_mtu (learnt from
+ *           routers, or null), state (this node, alive, lost, dead, unregistered), since_ms (that its lease is held, or
+ *           is not; or null), owner (of the lease, or null), ports (that this node knows of there)}] in the model, by id
  * apps      [{id, name, summary, provides [word], state (what the app says, or null)}] in order
  * version   {version, app_abi, backend}
  *

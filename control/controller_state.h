@@ -41,6 +41,7 @@ struct df_controller {
     uint64_t unknown_punts;
 };
 
-/* Reports of secgroups.c. */
+/* The report of chassis.c, and those of secgroups.c. */
+json_t *df_controller_chassis(struct df_controller *controller);
 json_t *df_controller_secgroups(struct df_controller *controller);
 json_t *df_controller_secgroup(struct df_controller *controller, json_t *params, struct df_error *error);

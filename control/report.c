@@ -413,10 +413,9 @@ static const struct {
     const char *name;
     json_t *(*make)(struct df_controller *controller);
 } reports[] = {
-    {"show", report_show},         {"ports", report_ports},
-    {"networks", report_networks}, {"routers", report_routers},
-    {"underlay", report_underlay}, {"apps", report_apps},
-    {"version", report_version},   {"secgroups", df_controller_secgroups},
+    {"show", report_show},       {"ports", report_ports},       {"networks", report_networks},
+    {"routers", report_routers}, {"underlay", report_underlay}, {"chassis", df_controller_chassis},
+    {"apps", report_apps},       {"version", report_version},   {"secgroups", df_controller_secgroups},
 };
 
 json_t *df_controller_report(struct df_controller *controller, const char *what, json_t *params, struct df_error *error)

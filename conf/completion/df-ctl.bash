@@ -8,7 +8,7 @@ _df_ctl_names() {
 
 _df_ctl() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='show ports networks routers underlay secgroup table flows conn workers drops apps trace wait log-level version'
+    local commands='show ports networks routers underlay chassis secgroup table flows conn workers drops apps trace wait log-level version'
     local command='' socket='' i
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do

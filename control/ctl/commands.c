@@ -218,6 +218,15 @@ static const char underlay_help[] = "A neighbour is another node, or the gateway
                                     "  failed     it did not answer; what goes by it is dropped as resolve_failed, and "
                                     "it is asked again now and then\n";
 
+static const char chassis_help[] =
+    "TUNNEL is the type by which packets go there of networks whose own type not both nodes speak. FOR is how long "
+    "the\n"
+    "node has been in that state, as far as this one saw it. PORTS are those that this node knows of. STATE:\n"
+    "  alive         it holds its lease in the database\n"
+    "  lost          it does not, and is dead if that lasts\n"
+    "  dead          tunnels to it are withdrawn, its ports are marked\n"
+    "  unregistered  no df-switchd ever registered for it: it is not judged\n";
+
 static const char trace_help[] =
     "PORT is a port of this node: its name, or its id or the beginning of it. PACKET is in words, separated by blanks "
     "or\n"
@@ -240,6 +249,8 @@ const struct command ctl_commands[] = {
     {"routers", "", "the routers that this node needs", NULL, 0, 0, fetch_routers, print_routers},
     {"underlay", "", "the port that leads to other nodes, and its neighbours", underlay_help, 0, 0, fetch_underlay,
      print_underlay},
+    {"chassis", "", "the nodes: alive or dead, and how tunnels get there", chassis_help, 0, 0, fetch_chassis,
+     print_chassis},
     {"secgroup", "[NAME]", "the security groups of this node's ports, or the rules of one and their hits",
      "NAME is a group's name or id. HITS are packets that a rule let pass by itself: that began a connection, or, "
      "where the\n"

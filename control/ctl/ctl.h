@@ -84,6 +84,8 @@ json_t *fetch_show(struct ctl *ctl, struct df_error *error);
 void print_show(const struct ctl *ctl, json_t *json);
 json_t *fetch_underlay(struct ctl *ctl, struct df_error *error);
 void print_underlay(const struct ctl *ctl, json_t *json);
+json_t *fetch_chassis(struct ctl *ctl, struct df_error *error);
+void print_chassis(const struct ctl *ctl, json_t *json);
 json_t *fetch_workers(struct ctl *ctl, struct df_error *error);
 void print_workers(const struct ctl *ctl, json_t *json);
 json_t *fetch_secgroup(struct ctl *ctl, struct df_error *error);

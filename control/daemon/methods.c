@@ -107,6 +107,11 @@ static void show_underlay(struct df_rpc_call *call, json_t *params, void *arg)
     pass_on(call, params, arg, "underlay");
 }
 
+static void chassis(struct df_rpc_call *call, json_t *params, void *arg)
+{
+    pass_on(call, params, arg, "chassis");
+}
+
 static void networks(struct df_rpc_call *call, json_t *params, void *arg)
 {
     pass_on(call, params, arg, "networks");
@@ -386,6 +391,7 @@ const struct df_rpc_method df_daemon_methods[] = {
     {"secgroups", secgroups},
     {"secgroup", secgroup},
     {"underlay", show_underlay},
+    {"chassis", chassis},
     {"apps", apps},
     {"version", version},
     {"workers", workers},

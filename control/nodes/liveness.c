@@ -10,10 +10,10 @@
 /* A node that holds its lease, or did. */
 struct node {
     UT_hash_handle hh;
-    char *owner;      /* NULL: nobody holds it */
-    uint64_t lost_ms; /* since when, if nobody does */
-    bool told;        /* in the snapshot under way */
-    bool stranger;    /* there was no chassis row when it was last looked */
+    char *owner;       /* NULL: nobody holds it */
+    uint64_t since_ms; /* since when that is so */
+    bool told;         /* in the snapshot under way */
+    bool stranger;     /* there was no chassis row when it was last looked */
     char host[];
 };
 
@@ -54,7 +54,7 @@ static struct node *want(struct df_liveness *liveness, const char *host, uint64_
     size_t len = strlen(host) + 1;
     node = df_alloc(sizeof(*node) + len);
     memcpy(node->host, host, len);
-    node->lost_ms = now_ms;
+    node->since_ms = now_ms;
     HASH_ADD_STR(liveness->nodes, host, node);
     return node;
 }
@@ -130,7 +130,7 @@ static void lose(struct df_liveness *liveness, struct node *node, uint64_t now_m
         return;
     free(node->owner);
     node->owner = NULL;
-    node->lost_ms = now_ms;
+    node->since_ms = now_ms;
     liveness->stale = true;
 }
 
@@ -141,15 +141,21 @@ static void take_lease(struct df_liveness *liveness, const struct df_nb_change *
         return;
     const char *host = change->id + prefix;
     struct node *node = find(liveness, host);
-    if (node)
+    bool held = change->event == DF_NB_LEASE_HELD;
+    if (node) {
+        node->told = node->told || held;
+        if (held && node->owner && strcmp(node->owner, change->owner) == 0)
+            return;
         lose(liveness, node, now_ms);
-    if (change->event != DF_NB_LEASE_HELD || is_one_too_many(liveness, host))
+    }
+    if (!held || is_one_too_many(liveness, host))
         return;
     node = want(liveness, host, now_ms);
     if (!has_chassis(liveness, host))
         set_stranger(liveness, node, true);
     node->owner = df_strdup(change->owner);
     node->told = true;
+    node->since_ms = now_ms;
     liveness->stale = true;
 }
 
@@ -208,7 +214,7 @@ static bool is_dead(struct df_liveness *liveness, const char *host, uint64_t now
     struct node *node = want(liveness, host, now_ms);
     if (node->owner || strcmp(host, liveness->host) == 0)
         return false;
-    uint64_t dies_ms = node->lost_ms + DF_LIVENESS_GRACE_MS;
+    uint64_t dies_ms = node->since_ms + DF_LIVENESS_GRACE_MS;
     if (dies_ms < liveness->back_ms)
         dies_ms = liveness->back_ms;
     if (now_ms < dies_ms)
@@ -262,10 +268,34 @@ int64_t df_liveness_next_ms(const struct df_liveness *liveness)
     return liveness->away ? -1 : liveness->next_ms;
 }
 
-const char *df_liveness_owner(const struct df_liveness *liveness, const char *host)
+/* ---- Asking */
+
+static enum df_liveness_state state_of(const struct df_liveness *liveness, struct df_object *chassis, bool held)
 {
-    const struct node *node = find(liveness, host);
-    return node ? node->owner : NULL;
+    if (strcmp(chassis->id, liveness->host) == 0)
+        return DF_LIVENESS_SELF;
+    if (chassis->dead)
+        return DF_LIVENESS_DEAD;
+    if (held)
+        return DF_LIVENESS_ALIVE;
+    return is_registered(chassis) ? DF_LIVENESS_LOST : DF_LIVENESS_UNREGISTERED;
+}
+
+void df_liveness_describe(const struct df_liveness *liveness, struct df_object *chassis, struct df_liveness_info *info)
+{
+    const struct node *node = find(liveness, chassis->id);
+    *info = (struct df_liveness_info){.state = state_of(liveness, chassis, node && node->owner)};
+    if (!node || info->state == DF_LIVENESS_UNREGISTERED)
+        return;
+    info->owner = node->owner;
+    info->has_since = true;
+    info->since_ms = node->since_ms;
+}
+
+const char *df_liveness_state_name(enum df_liveness_state state)
+{
+    static const char *const names[] = {"this node", "alive", "lost", "dead", "unregistered"};
+    return names[state];
 }
 
 /* ---- Who buries */

@@ -31,6 +31,21 @@
 
 struct df_liveness;
 
+enum df_liveness_state {
+    DF_LIVENESS_SELF,         /* this node */
+    DF_LIVENESS_ALIVE,        /* somebody holds its lease */
+    DF_LIVENESS_LOST,         /* nobody does, and it may be dead soon */
+    DF_LIVENESS_DEAD,         /* tunnels to it are withdrawn */
+    DF_LIVENESS_UNREGISTERED, /* no df-switchd of it registered: not judged */
+};
+
+struct df_liveness_info {
+    enum df_liveness_state state;
+    const char *owner; /* who holds the lease, or NULL; valid until the next event */
+    bool has_since;
+    uint64_t since_ms; /* since when it is held, or is not, as far as this node knows */
+};
+
 /** host: this node, which is never dead to itself. */
 struct df_liveness *df_liveness_new(struct df_store *store, const char *host);
 void df_liveness_free(struct df_liveness *liveness);
@@ -50,8 +65,9 @@ int64_t df_liveness_next_ms(const struct df_liveness *liveness);
 /** How many leases were told that are not noted, as there were DF_LIVENESS_STRANGERS_MAX already. */
 uint64_t df_liveness_ignored(const struct df_liveness *liveness);
 
-/** Who holds the lease of the node, or NULL. */
-const char *df_liveness_owner(const struct df_liveness *liveness, const char *host);
+/** What is known of a chassis, as of the last df_liveness_settle(). */
+void df_liveness_describe(const struct df_liveness *liveness, struct df_object *chassis, struct df_liveness_info *info);
+const char *df_liveness_state_name(enum df_liveness_state state);
 
 /**
  * Is this node the one that marks the ports of a dead node? All nodes that live come to the same answer: the one whose

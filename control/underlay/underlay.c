@@ -384,6 +384,12 @@ uint16_t df_underlay_port_path_mtu(struct df_underlay_port *underlay, const stru
     return remote && remote->path_mtu ? remote->path_mtu : underlay->settings.end.mtu;
 }
 
+uint16_t df_underlay_port_learnt_mtu(const struct df_underlay_port *underlay, const struct df_ip *ip)
+{
+    const struct df_remote *remote = underlay ? df_remotes_find(underlay->remotes, ip) : NULL;
+    return remote ? remote->path_mtu : 0;
+}
+
 bool df_underlay_port_info(const struct df_underlay_port *underlay, struct df_underlay_info *info)
 {
     if (!underlay)

@@ -104,6 +104,9 @@ enum df_peer_reach df_underlay_port_neighbour(struct df_underlay_port *underlay,
 uint16_t df_underlay_port_path_mtu(struct df_underlay_port *underlay, const struct df_ip *ip,
                                    struct df_watcher *watcher);
 
+/** What routers said is the longest outer IP packet that gets there; 0: none said anything. For reports. */
+uint16_t df_underlay_port_learnt_mtu(const struct df_underlay_port *underlay, const struct df_ip *ip);
+
 /** False: there is none. */
 bool df_underlay_port_info(const struct df_underlay_port *underlay, struct df_underlay_info *info);
 

@@ -166,10 +166,16 @@ status_of() {
 
 note "a node that is killed is dead within ten seconds, and its ports are marked; no other is taken to be"
 ! grep 'is dead' log node2.err || fail "somebody was taken to be dead"
+df_ctl chassis >chassis.txt
+expect_text 'node1 +192.0.2.1 +geneve,vxlan,gre +- +- +this node ' chassis.txt
+expect_text 'node2 +192.0.2.2 +vxlan +vxlan +- +alive +[0-9]+ s +2' chassis.txt
+expect_text 'node3 +192.0.2.3 +vxlan +vxlan +- +unregistered ' chassis.txt
 until_true 5 "the status of far is in the database" status_of far '.attached and .chassis == "node2"'
 kill -KILL "$far_switchd"
 wait "$far_switchd" 2>/dev/null || true
 until_true 10 "node2 is dead" grep -q 'chassis node2 is dead' log
+reports chassis '.[] | select(.id == "node2" and .state == "dead" and .since_ms >= 3000 and .owner == null)' >/dev/null ||
+    fail "df-ctl chassis does not know it: $(df_ctl chassis)"
 until_true 10 "far is marked" status_of far '(.attached | not) and .reason == "chassis node2 is dead"'
 before=$(drops tunnel_unreachable)
 ip netns exec near ping -q -c 1 -W 1 "${ip4[far]}" >/dev/null || true

@@ -269,6 +269,69 @@ Test(nodes, a_dead_one_is_buried_once_the_database_is_there)
     node_down(&node);
 }
 
+/* ---- What it knows of them */
+
+/* "STATE SINCE_MS OWNER PORTS", with - for null. */
+static const char *described(const char *host)
+{
+    static char text[256];
+    node_settle(&node);
+    json_t *item, *list = df_controller_report(node.controller, "chassis", NULL, NULL);
+    size_t i;
+    strcpy(text, "not there");
+    json_array_foreach(list, i, item) {
+        const char *owner = json_string_value(json_object_get(item, "owner"));
+        json_t *since = json_object_get(item, "since_ms");
+        if (strcmp(json_string_value(json_object_get(item, "id")), host) == 0)
+            snprintf(text, sizeof(text), "%s %s%lld %s %lld", json_string_value(json_object_get(item, "state")),
+                     json_is_null(since) ? "-" : "", json_integer_value(since), owner ? owner : "-",
+                     json_integer_value(json_object_get(item, "ports")));
+    }
+    json_decref(list);
+    return text;
+}
+
+Test(nodes, each_is_reported_with_its_state_and_since_when)
+{
+    cr_expect_str_eq(described("n1"), "not there");
+    chassis("n2", false);
+    cr_expect_str_eq(described("n2"), "unregistered -0 - 0");
+    chassis("here", true);
+    lease("here", "me");
+    chassis("n1", true);
+    lease("n1", "somebody");
+    node_now += 1000;
+    cr_expect_str_eq(described("n1"), "alive 1000 somebody 0");
+    cr_expect_str_eq(described("here"), "this node 1000 me 0");
+    lease("n1", "somebody");
+    cr_expect_str_eq(described("n1"), "alive 1000 somebody 0", "told again, it is held since then");
+    lease("n1", NULL);
+    node_now += 10;
+    cr_expect_str_eq(described("n1"), "lost 10 - 0");
+    node_now += DF_LIVENESS_GRACE_MS;
+    cr_expect_str_eq(described("n1"), "dead 3010 - 0");
+    lease("n1", "another");
+    cr_expect_str_eq(described("n1"), "alive 0 another 0");
+    node_set(&node, DF_NB_LPORT,
+             "{'id': 'p', 'unique_key': 1, 'lswitch': 'net', 'macs': ['02:00:00:00:00:01'], 'binding': {'type': "
+             "'chassis', 'chassis': 'n1'}}");
+    cr_expect_str_eq(described("n1"), "alive 0 another 1");
+    node_down(&node);
+}
+
+Test(nodes, without_an_underlay_no_tunnel_leads_to_them)
+{
+    node_set(&node, DF_NB_CHASSIS, "{'id': 'n1', 'ip': '192.0.2.1', 'tunnel_types': ['geneve', 'vxlan']}");
+    node_settle(&node);
+    json_t *list = df_controller_report(node.controller, "chassis", NULL, NULL);
+    json_t *item = json_array_get(list, 0);
+    cr_expect_eq(json_array_size(json_object_get(item, "tunnel_types")), 2);
+    cr_expect(json_is_null(json_object_get(item, "tunnel_type")));
+    cr_expect(json_is_null(json_object_get(item, "path_mtu")));
+    json_decref(list);
+    node_down(&node);
+}
+
 /* ---- What a node says of itself */
 
 static void local_port(const char *id, unsigned key, const char *host)

@@ -299,6 +299,12 @@ static uint16_t path_mtu(const char *text)
     return df_underlay_port_path_mtu(underlay, &ip, &watcher);
 }
 
+static uint16_t learnt_mtu(const char *text)
+{
+    struct df_ip ip = ip_of(text);
+    return df_underlay_port_learnt_mtu(underlay, &ip);
+}
+
 static unsigned checksum(const uint8_t *at, uint32_t len)
 {
     uint32_t sum = 0;
@@ -396,8 +402,11 @@ Test(underlay_resolve, a_path_mtu_goes_down_and_is_forgotten_after_ten_minutes)
     cr_assert_eq(path_mtu("192.0.2.2"), 1550);
     too_big(1600);
     cr_assert_not(is_due(), "that is no news");
+    cr_assert_eq(learnt_mtu("192.0.2.2"), 0);
     too_big(1400);
     cr_assert(is_due());
+    cr_assert_eq(learnt_mtu("192.0.2.2"), 1400);
+    cr_assert_eq(learnt_mtu("192.0.2.3"), 0, "nobody watches it");
     cr_assert_eq(path_mtu("192.0.2.2"), 1400);
     pass(300000);
     while (is_due())
