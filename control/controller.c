@@ -358,6 +358,11 @@ void df_controller_port_changed(void *arg, uint16_t port, const struct df_port_s
         df_local_ports_changed(controller->ports, port, state);
 }
 
+bool df_controller_device_came(struct df_controller *controller, const char *name)
+{
+    return df_local_ports_device_came(controller->ports, name);
+}
+
 int df_app_packet_out(uint16_t port, const uint8_t *frame, uint32_t len)
 {
     if (!current || !current->dp->ops->packet_out)

@@ -100,6 +100,12 @@ void df_controller_punt(void *controller, uint32_t app, uint32_t lport, uint32_t
 void df_controller_port_changed(void *controller, uint16_t port, const struct df_port_state *state);
 
 /**
+ * A network device of that name is there now; NULL: any may be. Whether a port waits for it, which the next settle opens
+ * then.
+ */
+bool df_controller_device_came(struct df_controller *controller, const char *name);
+
+/**
  * Reports for RPC, as JSON. The caller owns the result; NULL: there is no report of that name (error says so).
  *
  * show      {host, apps [name], objects {NB table: count}, networks, routers (that this node needs), ports {open,

@@ -14,6 +14,7 @@
 
 #define RETRY_FIRST_MS 1000
 #define RETRY_MOST_MS 30000
+#define RETRY_LEAST_MS 100 /* a device that comes and goes, or does so when it is opened */
 #define VIF_TEXT_MAX 600
 
 struct local_port {
@@ -29,7 +30,7 @@ struct local_port {
     struct df_vif open;             /* type NULL: it is not open */
 
     char *failure; /* why it could not be opened */
-    uint64_t retry_ms;
+    uint64_t tried_ms, retry_ms;
     uint32_t backoff_ms; /* 0: not failing */
     bool gone;           /* the device went while it was open, and is waited for */
     bool attached;
@@ -278,6 +279,7 @@ static void set_failing(struct df_local_ports *ports, struct local_port *port, c
     uint32_t backoff = !why ? 0 : next < RETRY_MOST_MS ? next : RETRY_MOST_MS;
     ports->n_failing += (backoff != 0) - (port->backoff_ms != 0);
     port->backoff_ms = backoff;
+    port->tried_ms = now_ms;
     port->retry_ms = why ? now_ms + backoff : 0;
     copy(&port->failure, why);
 }
@@ -509,6 +511,24 @@ void df_local_ports_changed(struct df_local_ports *ports, uint16_t number, const
         port->gone = true;
         touch(ports, port);
     }
+}
+
+static bool try_sooner(struct local_port *port)
+{
+    uint64_t retry_ms = port->tried_ms + RETRY_LEAST_MS;
+    if (port->backoff_ms == 0 || retry_ms >= port->retry_ms)
+        return false;
+    port->retry_ms = retry_ms;
+    return true;
+}
+
+bool df_local_ports_device_came(struct df_local_ports *ports, const char *name)
+{
+    bool sooner = false;
+    for (struct local_port *port = ports->port; port && ports->n_failing; port = port->hh.next)
+        if (port->want.vif.name && (!name || strcmp(port->want.vif.name, name) == 0))
+            sooner |= try_sooner(port);
+    return sooner;
 }
 
 const char *df_local_port_state_name(enum df_local_port_state state)

@@ -18,8 +18,8 @@
  *   number of a port that went is given out again last.
  * - Of the ports that name one interface (vif_name) the one with the lowest id has it; the others know whose it is.
  * - Status is a level: wanted and open are compared anew at each settle, so a lost event or a failed attempt repairs
- *   itself. An interface that cannot be opened is tried again after 1 s, 2 s, ... 30 s; one whose device is gone is
- *   closed and treated so.
+ *   itself. An interface that cannot be opened is tried again after 1 s, 2 s, ... 30 s, and when its device comes; one
+ *   whose device is gone is closed and treated so.
  *
  * Entries are committed between df_local_ports_close() and df_local_ports_open(): a port opens last and closes first.
  *
@@ -111,5 +111,8 @@ uint16_t df_local_ports_number_of(struct df_local_ports *ports, const char *lpor
 
 /** The backend says that a port came up or went down, or that its device is gone: the next settle closes it then. */
 void df_local_ports_changed(struct df_local_ports *ports, uint16_t number, const struct df_port_state *state);
+
+/** A device of that name is there now; NULL: any may be. Whether a port is tried again sooner for it. */
+bool df_local_ports_device_came(struct df_local_ports *ports, const char *name);
 
 const char *df_local_port_state_name(enum df_local_port_state state);

@@ -7,6 +7,7 @@
 #include "control/daemon/config.h"
 #include "control/daemon/daemon.h"
 #include "control/daemon/dump.h"
+#include "control/daemon/links.h"
 #include "control/daemon/sync.h"
 #include "control/daemon/wait.h"
 #include "control/datapath/fastpath.h"
@@ -37,6 +38,7 @@ struct df_daemon {
     struct df_waits *waits;
     struct df_dumps *dumps;
     struct df_sync *sync;
+    struct df_links *links; /* NULL: the kernel does not tell of devices */
     struct df_subscriber_config subscriber;
     char owner[512]; /* of the lease on the host's name */
 

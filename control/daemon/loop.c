@@ -118,6 +118,13 @@ static void on_port_changed(void *arg, uint16_t port, const struct df_port_state
     settle_soon(daemon);
 }
 
+static void on_device(void *arg, const char *name)
+{
+    struct df_daemon *daemon = arg;
+    if (df_controller_device_came(daemon->controller, name))
+        settle_soon(daemon);
+}
+
 static void on_punt(void *arg, uint32_t app, uint32_t lport, uint32_t network, const uint8_t *frame, uint32_t len)
 {
     struct df_daemon *daemon = arg;
@@ -314,6 +321,15 @@ static int start_fastpath_events(struct df_daemon *daemon)
     return added ? 0 : -ENOMEM;
 }
 
+/* Without them a device is found by trying again. */
+static void start_links(struct df_daemon *daemon)
+{
+    daemon->links = df_links_new(daemon->base, on_device, daemon);
+    if (!daemon->links)
+        df_log(DF_LOG_WARNING, "rtnetlink: %s; a port whose device comes late may open half a minute later",
+               strerror(errno));
+}
+
 static int start_events(struct df_daemon *daemon)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
@@ -325,6 +341,7 @@ static int start_events(struct df_daemon *daemon)
     daemon->settle = evtimer_new(daemon->base, on_settle, daemon);
     if (!daemon->settle || start_watchdog(daemon) != 0)
         return -ENOMEM;
+    start_links(daemon);
     return daemon->is_fastpath ? start_fastpath_events(daemon) : 0;
 }
 
@@ -390,6 +407,7 @@ static void free_event(struct event *event)
 static void stop(struct df_daemon *daemon)
 {
     df_sync_free(daemon->sync);
+    df_links_free(daemon->links);
     for (unsigned i = 0; i < 3; i++)
         free_event(daemon->signals[i]);
     free_event(daemon->settle);

@@ -529,6 +529,35 @@ Test(binding, a_device_that_went_is_closed_and_opened_when_it_is_back)
     node_down(&node);
 }
 
+Test(binding, a_device_that_comes_is_opened_at_once)
+{
+    up_noting();
+    node_now = 10000;
+    port_add_fails = true;
+    port_add_code = -ENODEV;
+    port(PORT("p", "'vif_type': 'veth', 'vif_name': 'veth0'", ""));
+    node_settle(&node);
+    expect_asked("!1:veth0 ");
+    cr_assert_not(df_controller_device_came(node.controller, "veth1"));
+    cr_assert_eq(df_controller_next_due_ms(node.controller), 11000);
+
+    cr_assert(df_controller_device_came(node.controller, "veth0"));
+    cr_assert_eq(df_controller_next_due_ms(node.controller), 10100, "not more often than ten times a second");
+    cr_assert_not(df_controller_device_came(node.controller, "veth0"), "that is no news");
+    node_now = 10100;
+    node_settle(&node);
+    expect_asked("!1:veth0 ");
+    cr_assert_eq(df_controller_next_due_ms(node.controller), 12100);
+
+    node_now = 11000;
+    port_add_fails = false;
+    cr_assert(df_controller_device_came(node.controller, NULL), "it may be any");
+    node_settle(&node);
+    expect_asked("+1:veth0 ");
+    cr_assert_not(df_controller_device_came(node.controller, "veth0"), "it is open");
+    node_down(&node);
+}
+
 Test(binding, another_reason_to_fail_is_told_while_a_device_is_gone)
 {
     up_noting();
