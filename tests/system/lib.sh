@@ -71,7 +71,7 @@ trap 'show_failure $? $LINENO' ERR
 
 show_log() {
     local code=$?
-    if [ $code != 0 ] && [ $code != 77 ] && [ -e log ]; then
+    if [ $code != 0 ] && [ $code != 77 ] && [ -n "$(find . -maxdepth 1 \( -name log -o -name '*.err' \))" ]; then
         echo "---- ends of the logs of the switch and of what else a test started"
         find . -maxdepth 1 \( -name log -o -name '*.err' \) -exec tail -v -n 60 {} +
         echo "---- its ports and drops"

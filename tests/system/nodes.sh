@@ -1,0 +1,353 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Three nodes on one underlay, which share a database and nothing else. Which database is the argument: lmdb, etcd, redis, ovsdb or
+# zookeeper.
+. "${0%/*}/lib.sh"
+# shellcheck source=scripts/nb-server
+. "$scripts/nb-server"
+
+database=$1
+nodes=(node1 node2 node3)
+declare -A switch_of
+
+# ---- Two wires: the underlay, and one to the database.
+
+bridge() {
+    ip link add "$1" type bridge
+    ip link set "$1" up
+}
+
+# wire BRIDGE NODE DEVICE
+wire() {
+    ip link add "$1-$2" type veth peer name "$3" netns "$2"
+    ip link set "$1-$2" master "$1" up
+    ip -n "$2" link set "$3" up
+}
+
+add_node() {
+    ip netns add "$1"
+    ip -n "$1" link set lo up
+    wire under "$1" up0
+    wire mgmt "$1" mgmt0
+    ip -n "$1" addr add "198.51.100.${1#node}/24" dev mgmt0
+}
+
+bridge under
+bridge mgmt
+ip addr add 198.51.100.254/24 dev mgmt
+
+# ---- The database.
+
+start_database() {
+    if [ "$database" = lmdb ]; then
+        [ ! -e nb.hidden ] || mv nb.hidden nb
+    else
+        nb_start "$database" 198.51.100.254 /run/df/server
+    fi
+}
+
+# Without warning. An embedded one goes by its file.
+kill_database() {
+    if [ "$database" = lmdb ]; then
+        mv nb nb.hidden
+    else
+        kill -KILL "$nb_server"
+        wait "$nb_server" 2>/dev/null || true
+    fi
+}
+
+# Where it will be. What lib.sh made in an embedded one goes along.
+choose_database() {
+    df_db dump >made.json
+    [ "$database" != lmdb ] || return 0
+    option[df.nb_db_class]=$database
+    option[df.remote_db_hosts]=$(nb_location "$database" 198.51.100.254) ||
+        fail "usage: nodes.sh lmdb|etcd|redis|ovsdb|zookeeper"
+    export DF_DB=$database:${option[df.remote_db_hosts]}
+}
+
+make_database() {
+    until_true 30 "the database is made" df_db init
+    df_db load made.json >/dev/null
+}
+
+# ---- The nodes. Each has its switch, and what lib.sh says of a guest goes to the node that its port is on.
+
+socket_of() {
+    echo "/run/df/$1.sock"
+}
+
+ctl_at() {
+    local node=$1
+    shift
+    timeout 60 "$df_ctl_program" --socket "$(socket_of "$node")" "$@"
+}
+
+# said_at NODE REPORT FILTER
+said_at() {
+    ctl_at "$1" "$2" --json | jq -e "$3"
+}
+
+answers_at() {
+    kill -0 "${switch_of[$1]}" 2>/dev/null || fail "the switch of $1 ended: $(tail -n 5 "$1.err")"
+    ctl_at "$1" version
+}
+
+# run_switch NAMESPACE HOST
+run_switch() {
+    option[df.host]=$2
+    option[df.local_ip]=192.0.2.${1#node}
+    option[rpc.socket]=$(socket_of "$1")
+    write_config
+    mv switch.ini "$1.ini"
+    ip netns exec "$1" "$df_switchd" --config "/run/df/$1.ini" >>"$1.err" 2>&1 &
+    switch_of[$1]=$!
+}
+
+stop_at() {
+    local code=0
+    kill -TERM "${switch_of[$1]}"
+    wait "${switch_of[$1]}" || code=$?
+    expect_equal "exit code of $1 after SIGTERM" "$code" 0
+}
+
+kill_at() {
+    kill -KILL "${switch_of[$1]}"
+    wait "${switch_of[$1]}" 2>/dev/null || true
+}
+
+# Where the switch of a chassis is, if not in the namespace of that name.
+declare -A at
+
+node_of() {
+    local chassis=${chassis_of[$1]:-node1}
+    echo "${at[$chassis]:-$chassis}"
+}
+
+wire_veth() {
+    ip -n "$(node_of "$1")" link add name "$1" type veth peer name eth0 netns "$1"
+    ip -n "$(node_of "$1")" link set dev "$1" up
+    in_guest "$1" ethtool -K eth0 tx off >/dev/null
+}
+
+wire_tap() {
+    until_true 10 "the switch made the tap device of $1" ip -n "$(node_of "$1")" link show dev "$1"
+    ip -n "$(node_of "$1")" link set dev "$1" netns "$1" name eth0
+}
+
+served() {
+    ctl_at "$(node_of "$1")" wait "$1" --timeout 20 >/dev/null || fail "$1 is not served: $(ctl_at "$(node_of "$1")" ports)"
+}
+
+drops_at() {
+    ctl_at "$1" drops --json | jq --arg reason "$2" '[.. | objects | select(.reason? == $reason) | .packets] | add // 0'
+}
+
+in_sync='.daemon.database.state == "in sync"'
+
+all_in_sync() {
+    local node
+    for node in "${nodes[@]}"; do
+        said_at "$node" show "$in_sync" || return 1
+    done
+}
+
+all_away() {
+    local node
+    for node in "${nodes[@]}"; do
+        said_at "$node" show '.daemon.database.state == "away"' || return 1
+    done
+}
+
+# Entries put and deleted by each so far.
+work() {
+    local node
+    for node in "${nodes[@]}"; do
+        ctl_at "$node" show --json | jq -c '.work | [.puts, .dels]'
+    done
+}
+
+# row TABLE ID FILTER
+row() {
+    df_db get "$1" "$2" --json | jq -e "$3"
+}
+
+can_ping() {
+    in_guest "$1" ping -q -c 1 -W 1 "$(address_of "$2")"
+}
+
+# One each 50 ms, until stop_pings.
+start_pings() {
+    ip netns exec "$1" ping -i 0.05 "${ip4[$2]}" >"pings-$2.txt" 2>&1 &
+    pings=$!
+}
+
+# replies TO [MORE_THAN]
+replies() {
+    [ "$(grep -c 'icmp_seq=.* time=' "pings-$1.txt")" -gt "${2:-0}" ]
+}
+
+# Prints how many were lost. One that was sent a moment ago is not.
+stop_pings() {
+    kill -INT "$pings"
+    wait "$pings" || true
+    awk '/icmp_seq=.* time=/ {n++; sub(/.*icmp_seq=/, ""); last = $1}
+        / packets transmitted/ {late = $1 - last}
+        END {print last - n + (late > 1 ? late : 0)}' "pings-$1.txt"
+}
+
+# ---- What is there: red on three nodes and blue on two, behind one router. Keys and types of tunnels are the networks'.
+
+option[df.underlay_port]=up0
+option[fastpath.ports]=up0=net_af_packet0,iface=up0
+option[fastpath.mbufs]=8192
+chassis_of=([a2]=node2 [b2]=node2 [mover]=node2 [a3]=node3)
+
+note "three nodes start, one of them before its database, guests are plugged, and each node answers DHCP"
+for node in "${nodes[@]}"; do
+    add_node "$node"
+done
+choose_database
+[ "$database" != lmdb ] || kill_database
+run_switch node3 node3
+until_true 30 "node3 waits for its database" said_at node3 show '.daemon.database.state == "away"'
+start_database
+make_database
+network red 10.1.0.0/24
+network blue 10.2.0.0/24
+put lswitch '{"id": "red", "name": "red", "topic": "t", "network_type": "vxlan", "segmentation_id": 5001, "mtu": 1450}' \
+    '{"id": "blue", "name": "blue", "topic": "t", "network_type": "geneve", "segmentation_id": 5002, "mtu": 1450}'
+router r red blue
+run_switch node1 node1
+run_switch node2 node2
+for node in "${nodes[@]}"; do
+    until_true 30 "the switch of $node answers df-ctl" answers_at "$node"
+done
+port a1 red veth
+port b1 blue veth
+port a2 red veth
+port b2 blue veth
+port mover red veth
+port a3 red tap
+until_true 30 "all are in sync" all_in_sync
+plug a1 b1 a2 b2 mover a3
+lease a1 a2 a3 b2 mover
+
+note "between nodes, inside a network and across the router, by each network's own type of tunnel"
+expect_ping a1 a2
+expect_ping a3 a1
+expect_ping a3 mover
+expect_ping a2 10.2.0.1
+expect_ping a1 b2
+said_at node1 chassis '[.[] | [.id, .ip, .state, .tunnel_type, .ports]] == [["node1", "192.0.2.1", "this node", null, 2],
+    ["node2", "192.0.2.2", "alive", "geneve", 3], ["node3", "192.0.2.3", "alive", "geneve", 1]]' >/dev/null ||
+    fail "node1 knows others: $(ctl_at node1 chassis)"
+
+note "a group whose remote is another: only members on other nodes pass, also one that joins"
+put secgroup '{"id": "clients", "name": "clients", "topic": "t"}' '{"id": "web", "name": "web", "topic": "t", "rules": [
+    {"id": "web-out", "direction": "egress", "ethertype": "IPv4"},
+    {"id": "web-in", "direction": "ingress", "ethertype": "IPv4", "remote_group_id": "clients"}]}'
+put_port a1 '"vif_name": "a1"' '"security_groups": ["all", "clients"]'
+put_port b2 '"vif_name": "b2"' '"security_groups": ["web"]'
+served b2
+until_true 5 "a3 reaches b2 no more" sh -c "! ip netns exec a3 ping -q -c 1 -W 1 ${ip4[b2]}"
+expect_ping a1 b2
+before=$(drops_at node2 sg_ingress)
+expect_no_ping a3 b2
+expect_more "packets dropped as sg_ingress" "$(drops_at node2 sg_ingress)" "$before"
+put_port a3 '"vif_name": "a3"' '"security_groups": ["all", "clients"]'
+until_true 5 "a3 reaches b2" can_ping a3 b2
+
+note "a port moves to another node"
+start_pings a1 mover
+until_true 5 "pings come back" replies mover 10
+chassis_of[mover]=node3
+put_port mover '"vif_name": "mover"'
+ip -n node2 link set dev mover netns node3
+ip -n node3 link set dev mover up
+served mover
+so_far=$(grep -c time= pings-mover.txt)
+until_true 5 "they come back again" replies mover $((so_far + 10))
+lost=$(stop_pings mover)
+echo "   $((lost * 50)) ms without"
+expect_less "ms without replies" $((lost * 50)) 1000
+until_true 5 "node3 says that it has it" row port_status mover '.chassis == "node3" and .attached'
+
+note "a node that is killed: its ports are marked and tunnels to it withdrawn within ten seconds"
+for port in a3 mover; do
+    until_true 5 "the status of $port is in the database" row port_status $port '.attached and .chassis == "node3"'
+done
+began=$SECONDS
+kill_at node3
+for port in a3 mover; do
+    until_true 10 "$port is marked" row port_status $port '(.attached | not) and .reason == "chassis node3 is dead"'
+done
+for node in node1 node2; do
+    until_true 10 "$node knows" said_at $node chassis '.[] | select(.id == "node3").state == "dead"'
+done
+expect_less "seconds until node3 was dead" $((SECONDS - began)) 11
+before=$(drops_at node1 tunnel_unreachable)
+expect_no_ping a1 mover
+expect_more "packets dropped as tunnel_unreachable" "$(drops_at node1 tunnel_unreachable)" "$before"
+expect_ping a1 a2
+
+note "it is back, and so are its ports"
+ip netns del a3
+run_switch node3 node3
+until_true 30 "the switch of node3 answers df-ctl" answers_at node3
+plug a3
+lease a3
+until_true 10 "mover is reached" can_ping a1 mover
+until_true 5 "a3 is served again" row port_status a3 '.attached and .chassis == "node3"'
+said_at node1 chassis 'all(.state != "dead")' >/dev/null || fail "somebody is dead: $(ctl_at node1 chassis)"
+
+note "two switches claim what is bound to node2: one has it, and the other says who, until that one leaves"
+add_node node4
+start_pings a1 a2
+until_true 5 "pings come back" replies a2
+run_switch node4 node2
+! wait "${switch_of[node4]}" || fail "two switches are node2"
+expect_text "host node2: .*held by df-switchd of machine .* with socket $(socket_of node2).*: another df-switchd has this name" node4.err
+expect_equal "pings lost meanwhile" "$(stop_pings a2)" 0
+row chassis node2 '.ip == "192.0.2.2"' >/dev/null || fail "the other one is in the model"
+stop_at node2
+run_switch node4 node2
+at[node2]=node4
+nodes=(node1 node4 node3)
+for port in a2 b2; do
+    ip -n node2 link set dev $port netns node4
+    ip -n node4 link set dev $port up
+done
+until_true 30 "the switch of node4 answers df-ctl" answers_at node4
+served a2
+served b2
+until_true 5 "a2 is reached at the other" can_ping a1 a2
+
+note "the database is killed: forwarding, DHCP and ARP go on, and no ping is lost"
+until_true 30 "all are in sync" all_in_sync
+for port in a1 b1 a2 b2 mover a3; do
+    until_true 5 "the status of $port is in the database" row port_status $port ".attached and .chassis == \"${chassis_of[$port]:-node1}\""
+done
+before=$(work)
+start_pings a1 a2
+kill_database
+until_true 30 "all say that it is away" all_away
+lease b1 b2 a3
+for guest in a1 b1 a3; do
+    in_guest $guest ip neigh flush dev eth0
+done
+expect_ping a3 a1
+expect_ping a1 b2
+expect_ping b1 mover
+
+note "it is back: nothing changes, but what is changed then"
+start_database
+until_true 60 "all are in sync again" all_in_sync
+until_true 30 "a write goes through" df_db set lport a2 name=back
+expect_equal "entries put and deleted by the return" "$(work)" "$before"
+until_true 10 "the change arrives" said_at node4 ports '.[] | select(.id == "a2" and .name == "back")'
+expect_equal "pings lost meanwhile" "$(stop_pings a2)" 0
+! grep -E 'chassis node[124] is dead' ./*.err || fail "somebody was taken to be dead"
+for node in "${nodes[@]}"; do
+    stop_at "$node"
+done
