@@ -220,6 +220,13 @@ void df_controller_database(struct df_controller *controller, bool away)
         df_self_repeat(controller->self);
 }
 
+void df_controller_rival(struct df_controller *controller, const char *rival)
+{
+    df_local_ports_set_rival(controller->ports, rival);
+    if (!rival && controller->self)
+        df_self_bury(controller->self, controller->store, controller->liveness);
+}
+
 const char *const *df_controller_interest(struct df_controller *controller, size_t *n, bool *less)
 {
     *less = false;
@@ -267,7 +274,8 @@ size_t df_controller_settle(struct df_controller *controller)
     if (controller->in_snapshot)
         return 0;
     uint64_t now_ms = controller->clock->now_ms(controller->clock);
-    if (df_liveness_settle(controller->liveness, now_ms) && controller->self)
+    bool buries = controller->self && !df_local_ports_rival(controller->ports, NULL);
+    if (df_liveness_settle(controller->liveness, now_ms) && buries)
         df_self_bury(controller->self, controller->store, controller->liveness);
     do {
         df_compiler_run(controller->compiler);

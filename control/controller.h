@@ -58,6 +58,12 @@ void df_controller_change(struct df_controller *controller, struct df_nb_change 
 void df_controller_database(struct df_controller *controller, bool away);
 
 /**
+ * Another df-switchd has this node's name, as text says; NULL: none has. Until then the ports of this node are that
+ * one's: none is opened here. Told before the first change, if it is so from the start.
+ */
+void df_controller_rival(struct df_controller *controller, const char *rival);
+
+/**
  * The topics to follow from now on (df_nb_follow()), if they changed since the last call; else NULL, and so always when
  * the controller is not selective. Call after df_controller_settle(); valid until the next call.
  *

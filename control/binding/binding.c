@@ -76,6 +76,9 @@ static bool find_vif(struct binding *binding)
     const Df__LogicalPort *lport = binding->lport;
     const Df__PortBinding *at = lport->binding;
     struct df_vif *vif = &binding->want.vif;
+    const char *rival = df_local_ports_rival(df_compile_local_ports(binding->c), df_compile_watcher(binding->c));
+    if (rival)
+        return refuse(binding, "%s", rival);
     if (lport->has_enabled && !lport->enabled)
         return refuse(binding, "disabled (enabled is false)");
     if (is_empty(at->vif_type) || strcmp(at->vif_type, "none") == 0)

@@ -54,6 +54,8 @@ struct df_local_ports {
     struct local_port *by_number[DF_LOCAL_PORTS_MAX + 1];
     uint16_t last_number; /* given out */
     struct df_watched number_watched;
+    char *rival; /* NULL: none */
+    struct df_watched rival_watched;
     size_t n_touched, n_failing;
 };
 
@@ -172,6 +174,21 @@ static void release_number(struct df_local_ports *ports, struct local_port *port
     ports->by_number[port->number] = NULL;
     port->number = 0;
     df_watched_fire(&ports->number_watched);
+}
+
+/* ---- A rival for all of them */
+
+const char *df_local_ports_rival(struct df_local_ports *ports, struct df_watcher *watcher)
+{
+    if (watcher)
+        df_watch(&ports->rival_watched, watcher, NULL);
+    return ports->rival;
+}
+
+void df_local_ports_set_rival(struct df_local_ports *ports, const char *rival)
+{
+    copy(&ports->rival, rival);
+    df_watched_fire(&ports->rival_watched);
 }
 
 /* ---- Claims of interfaces */
@@ -431,6 +448,7 @@ void df_local_ports_free(struct df_local_ports *ports)
     HASH_ITER(hh, ports->port, port, next)
         forget(ports, port);
     df_sock_dir_free(ports->sock_dir);
+    free(ports->rival);
     free(ports);
 }
 

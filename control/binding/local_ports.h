@@ -77,6 +77,13 @@ uint16_t df_local_ports_number(struct df_local_ports *ports, const char *lport, 
 const char *df_local_ports_claim(struct df_local_ports *ports, const char *lport, const char *vif_name,
                                  struct df_watcher *watcher);
 
+/**
+ * Who has this node's name beside this df-switchd, and with it the ports, or NULL; the watcher, if not NULL, is due when
+ * that changes.
+ */
+const char *df_local_ports_rival(struct df_local_ports *ports, struct df_watcher *watcher);
+void df_local_ports_set_rival(struct df_local_ports *ports, const char *rival);
+
 /** Says what is wanted of a port that is bound to this node. */
 void df_local_ports_want(struct df_local_ports *ports, const char *lport, const struct df_local_port_want *want);
 

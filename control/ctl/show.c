@@ -57,6 +57,8 @@ static void print_node(json_t *json)
            text_at(json, "daemon.database.location"), text_at(json, "daemon.database.state"));
     if (json_at(json, "daemon.database.error"))
         printf(": %s", text_at(json, "daemon.database.error"));
+    if (json_at(json, "daemon.database.rival"))
+        printf("; no port is opened: %s", text_at(json, "daemon.database.rival"));
     if (json_is_true(json_at(json, "held")))
         fputs("; it is empty, and what was known is kept", stdout);
     putchar('\n');

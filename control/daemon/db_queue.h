@@ -17,7 +17,7 @@ enum df_db_news_kind {
     DF_DB_NEWS_CHANGE,
     DF_DB_NEWS_IN_SYNC, /* all that was put before is what the database holds; first: since it was away */
     DF_DB_NEWS_AWAY,    /* text says why */
-    DF_DB_NEWS_REFUSED, /* somebody else has this host's name: text says who */
+    DF_DB_NEWS_RIVAL,   /* another df-switchd has this host's name: text says who; NULL: none has it any more */
 };
 
 struct df_db_news {

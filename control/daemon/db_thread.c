@@ -44,6 +44,7 @@ struct df_db_thread {
     bool in_sync;
     bool leased;       /* has been held by this process */
     bool lease_lost;   /* and somebody else has it now; logged */
+    bool has_rival;    /* who had it before this process ever did; told */
     bool cannot_write; /* logged */
     uint64_t renew_ms, retry_ms;
     unsigned pause_ms;
@@ -71,34 +72,56 @@ static void put_change(struct df_nb_change *change, void *arg)
     df_db_queue_put_change(((struct df_db_thread *)arg)->queue, change);
 }
 
-/* 0, or a negative errno with thread->error; -EBUSY: this host's name is somebody else's, who is in it. */
-static int take_lease(struct df_db_thread *thread)
+static void lease_taken(struct df_db_thread *thread)
 {
-    const char *host = thread->config.host;
-    int rc = df_nb_lease(thread->nb, thread->lease, thread->config.owner, DF_LIVENESS_TTL_S, &thread->error);
-    if (rc == 0 && thread->lease_lost)
-        df_log(DF_LOG_INFO, "host %s is this process's again", host);
-    if (rc == 0) {
-        thread->leased = true;
-        thread->lease_lost = false;
-        thread->renew_ms = now_ms() + RENEW_MS;
-    }
-    if (rc != -EBUSY || !thread->leased)
-        return rc;
-    if (!thread->lease_lost)
+    if (thread->lease_lost)
+        df_log(DF_LOG_INFO, "host %s is this process's again", thread->config.host);
+    if (thread->has_rival)
+        df_db_queue_put(thread->queue, DF_DB_NEWS_RIVAL, false, NULL);
+    thread->leased = true;
+    thread->lease_lost = thread->has_rival = false;
+}
+
+static void lease_is_anothers(struct df_db_thread *thread)
+{
+    char text[sizeof(thread->error.text) + 100];
+    if (thread->leased && !thread->lease_lost)
         df_log(DF_LOG_ERROR,
                "host %s: another df-switchd took the name while this one could not reach the database "
                "(%s); stop one of them, or set [df] host",
-               host, thread->error.text);
-    thread->lease_lost = true;
+               thread->config.host, thread->error.text);
+    thread->lease_lost = thread->leased;
+    if (thread->leased || thread->has_rival)
+        return;
+    snprintf(text, sizeof(text), "another df-switchd has this name, stop it or set [df] host: %s", thread->error.text);
+    df_db_queue_put(thread->queue, DF_DB_NEWS_RIVAL, false, text);
+    thread->has_rival = true;
+}
+
+/* 0, or a negative errno with thread->error. That another one has this host's name does not keep from reading. */
+static int take_lease(struct df_db_thread *thread)
+{
+    int rc = df_nb_lease(thread->nb, thread->lease, thread->config.owner, DF_LIVENESS_TTL_S, &thread->error);
+    if (rc != 0 && rc != -EBUSY)
+        return rc;
+    if (rc == 0)
+        lease_taken(thread);
+    else
+        lease_is_anothers(thread);
     thread->renew_ms = now_ms() + RENEW_MS;
     return 0;
+}
+
+/* After an absence of the database its holder comes back first (see came_back()). */
+static bool must_not_ask(const struct df_db_thread *thread)
+{
+    return now_ms() < thread->renew_ms && (thread->leased || thread->has_rival);
 }
 
 static int open_database(struct df_db_thread *thread)
 {
     if (thread->nb)
-        return thread->leased && now_ms() < thread->renew_ms ? 0 : take_lease(thread);
+        return must_not_ask(thread) ? 0 : take_lease(thread);
     if (thread->config.subscriber && !thread->feed) {
         int rc = df_subscriber_new(thread->config.subscriber, &thread->feed, &thread->error);
         if (rc != 0)
@@ -108,7 +131,7 @@ static int open_database(struct df_db_thread *thread)
     if (rc != 0)
         return rc;
     df_nb_set_feed(thread->nb, thread->feed);
-    return take_lease(thread);
+    return thread->has_rival && must_not_ask(thread) ? 0 : take_lease(thread);
 }
 
 /* A handle that was opened anew follows nothing yet, so the wish stays. */
@@ -153,8 +176,17 @@ static void went_away(struct df_db_thread *thread)
     if (thread->in_sync || thread->pause_ms == PAUSE_FIRST_MS)
         df_db_queue_put(thread->queue, DF_DB_NEWS_AWAY, false, thread->error.text);
     thread->in_sync = false;
+    if (thread->has_rival)
+        thread->renew_ms = UINT64_MAX;
     thread->retry_ms = now_ms() + thread->pause_ms;
     thread->pause_ms = thread->pause_ms * 2 < PAUSE_MAX_MS ? thread->pause_ms * 2 : PAUSE_MAX_MS;
+}
+
+/* Leases ran out while the database was away. Whose it was has the time that nodes have to come back (liveness.h). */
+static void came_back(struct df_db_thread *thread)
+{
+    if (thread->has_rival && thread->renew_ms == UINT64_MAX)
+        thread->renew_ms = now_ms() + DF_LIVENESS_RETURN_MS;
 }
 
 /*
@@ -174,11 +206,6 @@ static void attempt(struct df_db_thread *thread)
 {
     int events = 0;
     int rc = open_database(thread);
-    if (rc == -EBUSY) {
-        df_db_queue_put(thread->queue, DF_DB_NEWS_REFUSED, false, thread->error.text);
-        atomic_store(&thread->stop, true);
-        return;
-    }
     if (rc == 0)
         rc = follow(thread, &events);
     if (rc == 0) {
@@ -190,7 +217,9 @@ static void attempt(struct df_db_thread *thread)
     if (rc >= 0) {
         thread->in_sync = true;
         thread->pause_ms = PAUSE_FIRST_MS;
-        write_outbox(thread);
+        came_back(thread);
+        if (!thread->has_rival)
+            write_outbox(thread);
     }
     if (rc == -ENODEV)
         abandon(thread);

@@ -10,8 +10,8 @@
  * waiting: not DHCP, not a port that is plugged in, not df-ctl.
  *
  * It opens the database, holds the lease on this node's name, puts all changes into the queue, writes what is in the
- * outbox, and tries everything again with growing pauses. It decides nothing: whether to end, and what to make of the
- * changes, is the control thread's.
+ * outbox, and tries everything again with growing pauses. While another one holds the lease it reads, writes nothing,
+ * and asks for it again. It decides nothing: what to make of the changes is the control thread's.
  */
 
 struct df_db_thread;

@@ -158,22 +158,14 @@ static void on_database(void *arg)
     struct df_daemon *daemon = arg;
     settle(daemon);
     if (!daemon->wants_more)
-        become_ready(daemon, "in sync with the database");
+        become_ready(daemon, df_sync_has_rival(daemon->sync) ? "another df-switchd has this node's name"
+                                                             : "in sync with the database");
 }
 
 /* Ready without it: a node that waits for its database does its work with what it has, and systemd must not kill it. */
 static void on_database_away(void *arg)
 {
     become_ready(arg, "the database is away, trying again");
-}
-
-static void on_refused(void *arg, const struct df_error *error)
-{
-    struct df_daemon *daemon = arg;
-    df_log(DF_LOG_ERROR, "host %s: %s: another df-switchd has this name; stop it, or set [df] host",
-           daemon->config->host, error->text);
-    daemon->exit_code = EXIT_FAILURE;
-    event_base_loopexit(daemon->base, NULL);
 }
 
 /*
@@ -203,7 +195,6 @@ static int start_sync(struct df_daemon *daemon)
         .controller = daemon->controller,
         .changed = on_database,
         .away = on_database_away,
-        .refused = on_refused,
         .arg = daemon,
         .before = begin_work,
         .after = end_work,

@@ -24,6 +24,7 @@ struct df_sync {
     size_t n_topics;
     enum state state;
     struct df_error error; /* why it is away */
+    char *rival;           /* has this host's name; NULL: none */
 };
 
 /* ---- News */
@@ -50,11 +51,23 @@ static void came_into_sync(struct df_sync *sync)
     sync->config.changed(sync->config.arg);
 }
 
-static void refused(struct df_sync *sync, const char *why)
+static void set_rival(struct df_sync *sync, const char *why)
 {
-    struct df_error error;
-    snprintf(error.text, sizeof(error.text), "%s", why);
-    sync->config.refused(sync->config.arg, &error);
+    if (why)
+        df_log(DF_LOG_ERROR, "host %s: %s; no port is opened until that one ends", sync->config.host, why);
+    else
+        df_log(DF_LOG_INFO, "host %s: no other df-switchd has this name any more: opening its ports",
+               sync->config.host);
+    free(sync->rival);
+    sync->rival = why ? strdup(why) : NULL;
+    df_controller_rival(sync->config.controller, why);
+    if (sync->state == IN_SYNC)
+        sync->config.changed(sync->config.arg);
+}
+
+bool df_sync_has_rival(const struct df_sync *sync)
+{
+    return sync->rival != NULL;
 }
 
 static void take(struct df_sync *sync, struct df_db_news *news)
@@ -69,8 +82,8 @@ static void take(struct df_sync *sync, struct df_db_news *news)
     case DF_DB_NEWS_AWAY:
         went_away(sync, news->text);
         break;
-    case DF_DB_NEWS_REFUSED:
-        refused(sync, news->text);
+    case DF_DB_NEWS_RIVAL:
+        set_rival(sync, news->text);
         break;
     }
 }
@@ -197,6 +210,7 @@ void df_sync_free(struct df_sync *sync)
         event_free(sync->forget);
     keep_topics(sync, NULL, 0);
     free(sync->topics);
+    free(sync->rival);
     df_outbox_free(sync->outbox);
     df_db_queue_free(sync->queue);
     free(sync);
@@ -205,6 +219,7 @@ void df_sync_free(struct df_sync *sync)
 json_t *df_sync_report(const struct df_sync *sync)
 {
     static const char *const names[] = {"connecting", "in sync", "away"};
-    return json_pack("{s:s, s:s, s:s, s:s*}", "driver", sync->config.driver, "location", sync->config.database.location,
-                     "state", names[sync->state], "error", sync->state == AWAY ? sync->error.text : NULL);
+    return json_pack("{s:s, s:s, s:s, s:s*, s:s*}", "driver", sync->config.driver, "location",
+                     sync->config.database.location, "state", names[sync->state], "error",
+                     sync->state == AWAY ? sync->error.text : NULL, "rival", sync->rival);
 }

@@ -13,7 +13,8 @@
  *
  * Invariant: a database that is away, empty or broken deletes nothing and stops nothing. It is logged when it goes and
  * when it comes back, not in between. Whoever holds the lease on chassis-HOST is the one df-switchd of that name:
- * another one is refused, unless this process has held it before; then it says so and goes on forwarding.
+ * another one opens no port and writes nothing until the lease is its own, unless this process has held it before; then
+ * it says so and goes on forwarding.
  *
  * Control thread.
  */
@@ -32,8 +33,6 @@ struct df_sync_config {
     void (*changed)(void *arg);
     /** The database went away, or was not there at the first attempt: go on without. */
     void (*away)(void *arg);
-    /** Another process has this host's name: end. error says who. */
-    void (*refused)(void *arg, const struct df_error *error);
     void *arg;
     /* Around all work, as in rpc/server.h. */
     void (*before)(void *arg);
@@ -49,9 +48,13 @@ void df_sync_free(struct df_sync *sync);
 /** After each df_controller_settle(): follows what the node wants to hear of. Returns whether that is more than before. */
 bool df_sync_settled(struct df_sync *sync);
 
+/** Another df-switchd has this host's name. */
+bool df_sync_has_rival(const struct df_sync *sync);
+
 /** For struct df_self_config: arg is a struct df_sync ** that may point to NULL, and then nothing is posted. */
 void df_sync_post(void *sync, enum df_nb_table table, const char *id, const ProtobufCMessage *object);
 void df_sync_bury(void *sync, const char *host);
 
-/** {"driver", "location", "state": "connecting" | "in sync" | "away", "error": why, if away}; the caller's. */
+/** {"driver", "location", "state": "connecting" | "in sync" | "away", "error": why, if away, "rival": another
+ * df-switchd that has this host's name, if one has}; the caller's. */
 json_t *df_sync_report(const struct df_sync *sync);

@@ -332,6 +332,43 @@ Test(nodes, without_an_underlay_no_tunnel_leads_to_them)
     node_down(&node);
 }
 
+/* ---- Another one of its own name */
+
+Test(nodes, no_port_is_open_while_another_has_its_name)
+{
+    node_setf(&node, DF_NB_LSWITCH, "{'id': 'net', 'unique_key': 1}");
+    node_setf(&node, DF_NB_LPORT,
+              "{'id': 'p', 'unique_key': 1, 'version': 1, 'lswitch': 'net', 'macs': ['02:00:00:00:00:01'], 'binding': "
+              "{'type': 'chassis', 'chassis': 'here', 'vif_type': 'tap'}}");
+    df_controller_rival(node.controller, "another has it");
+    node_settle(&node);
+    cr_expect_str_eq(node_reason(&node, "p"), "another has it");
+    cr_expect_eq(node_count(&node, DF_TABLE_CLASSIFICATION), 0, "nothing is let in");
+    df_controller_rival(node.controller, NULL);
+    node_settle(&node);
+    cr_expect_str_eq(node_reason(&node, "p"), "");
+    cr_expect_eq(node_count(&node, DF_TABLE_CLASSIFICATION), 1);
+    node_down(&node);
+}
+
+Test(nodes, a_dead_one_is_not_buried_while_another_has_its_name)
+{
+    chassis("n1", true);
+    lease("n1", "somebody");
+    node_settle(&node);
+    df_controller_database(node.controller, false);
+    df_controller_rival(node.controller, "another has it");
+    node_settle(&node);
+    posts();
+    lease("n1", NULL);
+    node_now += DF_LIVENESS_RETURN_MS;
+    node_settle(&node);
+    cr_expect_str_eq(posts(), "");
+    df_controller_rival(node.controller, NULL);
+    cr_expect_str_eq(posts(), "bury n1 ");
+    node_down(&node);
+}
+
 /* ---- What a node says of itself */
 
 static void local_port(const char *id, unsigned key, const char *host)
