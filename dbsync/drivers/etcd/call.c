@@ -46,7 +46,7 @@ static void wait_for_socket(struct df_etcd_client *client, uint64_t end)
     int fd = df_etcd_client_socket(client);
     if (fd < 0 || now >= end)
         return;
-    struct pollfd socket = {.fd = fd, .events = POLLIN | (df_etcd_client_wanted(client) & EPOLLOUT ? POLLOUT : 0)};
+    struct pollfd socket = {.fd = fd, .events = (short)df_etcd_client_wanted(client)};
     poll(&socket, 1, (int)(end - now));
 }
 

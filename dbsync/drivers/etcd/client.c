@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dbsync/net/tls.h"
+
 uint64_t df_etcd_now(void)
 {
     struct timespec now;
@@ -55,15 +57,15 @@ void df_etcd_client_ring(struct df_etcd_client *client, bool on)
 
 uint32_t df_etcd_client_wanted(const struct df_etcd_client *client)
 {
-    bool out = client->session ? df_etcd_session_wants_out(client->session) : df_etcd_line_wants_out(client->line);
-    return EPOLLIN | (out ? (uint32_t)EPOLLOUT : 0);
+    short events = client->session ? df_etcd_session_events(client->session) : df_line_events(client->line, false);
+    return (uint32_t)events; /* poll's numbers are epoll's */
 }
 
 int df_etcd_client_socket(const struct df_etcd_client *client)
 {
     if (client->session)
         return df_etcd_session_fd(client->session);
-    return client->line ? df_etcd_line_fd(client->line) : -1;
+    return client->line ? df_line_fd(client->line) : -1;
 }
 
 /* A closed socket leaves the set by itself. */
@@ -90,6 +92,7 @@ static char *copy(const char *text, bool *failed)
 
 int df_etcd_client_new(const struct df_db_config *config, struct df_etcd_client **client, struct df_error *error)
 {
+    static const unsigned char h2[] = {2, 'h', '2'};
     bool failed = false;
     struct df_etcd_client *new = calloc(1, sizeof *new);
     if (!new)
@@ -103,7 +106,9 @@ int df_etcd_client_new(const struct df_db_config *config, struct df_etcd_client 
     int rc = failed ? df_error_set(error, -ENOMEM, "out of memory")
                     : df_etcd_endpoints_parse(config->location, &new->endpoints, error);
     if (rc == 0)
-        rc = df_etcd_tls_new(config, &new->tls, error);
+        rc = df_tls_new(config, "etcd", &new->tls, error);
+    if (new->tls)
+        SSL_CTX_set_alpn_protos(new->tls, h2, sizeof h2);
     if (rc == 0) {
         rc = make_descriptors(new);
         if (rc)

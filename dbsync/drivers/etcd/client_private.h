@@ -18,7 +18,7 @@ struct df_etcd_client {
     unsigned timeout_ms;
 
     enum df_etcd_state_of_line state;
-    struct df_etcd_line *line; /* while connecting */
+    struct df_line *line; /* while connecting */
     struct df_etcd_session *session;
     struct df_etcd_call login;
     struct df_etcd_answer login_answer;

@@ -2,6 +2,7 @@
 #include "dbsync/drivers/etcd/client_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
 void df_etcd_client_disconnect(struct df_etcd_client *client)
 {
     df_etcd_session_free(client->session);
-    df_etcd_line_close(client->line);
+    df_line_close(client->line);
     client->session = NULL;
     client->line = NULL;
     client->state = DOWN;
@@ -65,16 +66,23 @@ unsigned df_etcd_client_share(const struct df_etcd_client *client, unsigned ms)
     return ms / (unsigned)n;
 }
 
+static int open_line(struct df_etcd_client *client, const struct df_etcd_endpoint *endpoint, struct df_error *error)
+{
+    char name[sizeof endpoint->name + sizeof "etcd at "];
+    snprintf(name, sizeof name, "etcd at %s", endpoint->name);
+    return df_line_open(name, &endpoint->address, client->tls, endpoint->host, &client->line, error);
+}
+
 static int begin(struct df_etcd_client *client, bool may_wait, struct df_error *error)
 {
     struct df_etcd_endpoint *endpoint = &client->endpoints.list[client->at];
     unsigned time = df_etcd_client_share(client, client->timeout_ms);
     int rc = 0;
     client->attempt_ends = df_etcd_now() + time;
-    if (!endpoint->address_len)
+    if (!endpoint->address.len)
         rc = df_etcd_endpoint_resolve(endpoint, may_wait ? time : 0, error);
     if (rc == 0)
-        rc = df_etcd_line_open(endpoint, client->tls, &client->line, error);
+        rc = open_line(client, endpoint, error);
     if (rc)
         return rc;
     client->state = CONNECTING;
@@ -124,7 +132,7 @@ static int finish_login(struct df_etcd_client *client, struct df_error *error)
 
 static int connected(struct df_etcd_client *client, struct df_error *error)
 {
-    struct df_etcd_line *line = client->line;
+    struct df_line *line = client->line;
     client->line = NULL;
     int rc =
         df_etcd_session_new(line, &client->endpoints.list[client->at], client->tls != NULL, &client->session, error);
@@ -138,10 +146,12 @@ static int connected(struct df_etcd_client *client, struct df_error *error)
 
 static int step_connecting(struct df_etcd_client *client, struct df_error *error)
 {
-    int rc = df_etcd_line_step(client->line, error);
-    if (rc == 1)
+    int rc = df_line_connect(client->line, error);
+    if (rc == 0)
         return connected(client, error);
-    return rc == 0 && df_etcd_now() >= client->attempt_ends ? df_etcd_client_too_late(client, error) : rc;
+    if (rc != -EAGAIN)
+        return rc;
+    return df_etcd_now() >= client->attempt_ends ? df_etcd_client_too_late(client, error) : 0;
 }
 
 static int step_login(struct df_etcd_client *client, struct df_error *error)

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbsync/net/resolve.h"
-
 #define DEFAULT_PORT "2379"
 
 static bool is_port(const char *text, size_t len)
@@ -83,11 +81,6 @@ int df_etcd_endpoints_parse(const char *location, struct df_etcd_endpoints *endp
 int df_etcd_endpoint_resolve(struct df_etcd_endpoint *endpoint, unsigned timeout_ms, struct df_error *error)
 {
     const char *why;
-    struct df_net_address found;
-    int rc = df_net_resolve(endpoint->host, endpoint->port, timeout_ms, &found, 1, &why);
-    if (rc < 0)
-        return df_error_set(error, rc, "etcd at %s: %s", endpoint->name, why);
-    endpoint->address = found.address;
-    endpoint->address_len = found.len;
-    return 0;
+    int rc = df_net_resolve(endpoint->host, endpoint->port, timeout_ms, &endpoint->address, 1, &why);
+    return rc < 0 ? df_error_set(error, rc, "etcd at %s: %s", endpoint->name, why) : 0;
 }

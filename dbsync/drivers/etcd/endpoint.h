@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <sys/socket.h>
-
 #include "dbsync/error.h"
+#include "dbsync/net/resolve.h"
 
 /*
  * The members of a cluster, from a location: `HOST[:PORT],HOST[:PORT]...`, an IPv6 address in brackets. The port is
@@ -14,9 +13,8 @@
 
 struct df_etcd_endpoint {
     char host[256], port[8];
-    char name[272]; /* for messages: host:port */
-    struct sockaddr_storage address;
-    socklen_t address_len; /* 0: not resolved yet */
+    char name[272];                /* for messages: host:port */
+    struct df_net_address address; /* its len is 0: not resolved yet */
 };
 
 struct df_etcd_endpoints {

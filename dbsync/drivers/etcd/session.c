@@ -13,7 +13,7 @@
 
 struct df_etcd_session {
     nghttp2_session *http;
-    struct df_etcd_line *line;
+    struct df_line *line;
     const struct df_etcd_endpoint *to;
     bool tls;
     struct df_etcd_call *calls;
@@ -144,7 +144,7 @@ static int make_http(struct df_etcd_session *session)
     return rc ? -ENOMEM : 0;
 }
 
-int df_etcd_session_new(struct df_etcd_line *line, const struct df_etcd_endpoint *to, bool tls,
+int df_etcd_session_new(struct df_line *line, const struct df_etcd_endpoint *to, bool tls,
                         struct df_etcd_session **session, struct df_error *error)
 {
     struct df_etcd_session *new = calloc(1, sizeof *new);
@@ -160,7 +160,7 @@ int df_etcd_session_new(struct df_etcd_line *line, const struct df_etcd_endpoint
     if (new)
         df_etcd_session_free(new);
     else
-        df_etcd_line_close(line);
+        df_line_close(line);
     return df_error_set(error, -ENOMEM, "out of memory");
 }
 
@@ -173,7 +173,7 @@ void df_etcd_session_free(struct df_etcd_session *session)
         end_call(session->calls);
     }
     nghttp2_session_del(session->http);
-    df_etcd_line_close(session->line);
+    df_line_close(session->line);
     free(session);
 }
 
@@ -256,8 +256,8 @@ static int http_error(const struct df_etcd_session *session, ssize_t code, struc
 
 static int send_all(struct df_etcd_session *session, struct df_error *error)
 {
-    ssize_t n = df_etcd_line_write(session->line, "", 0, error);
-    while (n >= 0) {
+    ssize_t n;
+    for (;;) {
         if (session->out_len == 0) {
             n = nghttp2_session_mem_send(session->http, &session->out);
             if (n < 0)
@@ -266,22 +266,19 @@ static int send_all(struct df_etcd_session *session, struct df_error *error)
                 return 0;
             session->out_len = (size_t)n;
         }
-        n = df_etcd_line_write(session->line, session->out, session->out_len, error);
-        if (n == 0)
-            return 0;
-        if (n > 0) {
-            session->out += n;
-            session->out_len -= (size_t)n;
-        }
+        n = df_line_write(session->line, session->out, session->out_len, error);
+        if (n < 0)
+            return n == -EAGAIN ? 0 : (int)n;
+        session->out += n;
+        session->out_len -= (size_t)n;
     }
-    return (int)n;
 }
 
 static int receive_all(struct df_etcd_session *session, struct df_error *error)
 {
     uint8_t chunk[16384];
     ssize_t n;
-    while ((n = df_etcd_line_read(session->line, chunk, sizeof chunk, error)) > 0) {
+    while ((n = df_line_read(session->line, chunk, sizeof chunk, error)) > 0) {
         session->heard++;
         ssize_t taken = nghttp2_session_mem_recv(session->http, chunk, (size_t)n);
         if (taken < 0)
@@ -291,7 +288,7 @@ static int receive_all(struct df_etcd_session *session, struct df_error *error)
         if (rc)
             return rc;
     }
-    return (int)n;
+    return n == -EAGAIN ? 0 : (int)n;
 }
 
 int df_etcd_session_step(struct df_etcd_session *session, struct df_error *error)
@@ -306,9 +303,9 @@ int df_etcd_session_step(struct df_etcd_session *session, struct df_error *error
     return rc;
 }
 
-bool df_etcd_session_wants_out(struct df_etcd_session *session)
+short df_etcd_session_events(struct df_etcd_session *session)
 {
-    return session->out_len || df_etcd_line_wants_out(session->line) || nghttp2_session_want_write(session->http);
+    return df_line_events(session->line, session->out_len || nghttp2_session_want_write(session->http));
 }
 
 uint64_t df_etcd_session_heard(const struct df_etcd_session *session)
@@ -318,5 +315,5 @@ uint64_t df_etcd_session_heard(const struct df_etcd_session *session)
 
 int df_etcd_session_fd(const struct df_etcd_session *session)
 {
-    return df_etcd_line_fd(session->line);
+    return df_line_fd(session->line);
 }

@@ -4,8 +4,9 @@
 #include <stdbool.h>
 
 #include "dbsync/drivers/etcd/frame.h"
-#include "dbsync/drivers/etcd/line.h"
+#include "dbsync/drivers/etcd/endpoint.h"
 #include "dbsync/drivers/etcd/status.h"
+#include "dbsync/net/line.h"
 
 /*
  * gRPC on one connection: any number of calls at a time, each an HTTP/2 stream (nghttp2). A call sends one message and
@@ -33,7 +34,7 @@ struct df_etcd_call {
 };
 
 /** Takes the line, also when it fails. -ENOMEM. */
-int df_etcd_session_new(struct df_etcd_line *line, const struct df_etcd_endpoint *to, bool tls,
+int df_etcd_session_new(struct df_line *line, const struct df_etcd_endpoint *to, bool tls,
                         struct df_etcd_session **session, struct df_error *error);
 
 /** Ends its calls (answered is false) and closes the line. */
@@ -56,7 +57,8 @@ void df_etcd_call_drop(struct df_etcd_call *call);
 int df_etcd_session_step(struct df_etcd_session *session, struct df_error *error);
 
 int df_etcd_session_fd(const struct df_etcd_session *session);
-bool df_etcd_session_wants_out(struct df_etcd_session *session);
+/** What to poll it for. */
+short df_etcd_session_events(struct df_etcd_session *session);
 
 /** How often something has come: it lives as long as this moves. */
 uint64_t df_etcd_session_heard(const struct df_etcd_session *session);

@@ -77,5 +77,5 @@ void df_ovsdb_session_flush(struct df_ovsdb_session *session)
 {
     struct df_error ignored;
     if (session->state == READY)
-        df_ovsdb_rpc_flush(&session->rpc, &session->endpoints[session->current], &ignored);
+        df_ovsdb_rpc_flush(&session->rpc, &ignored);
 }

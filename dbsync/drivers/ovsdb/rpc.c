@@ -91,12 +91,12 @@ bool df_ovsdb_rpc_is_sent(const struct df_ovsdb_rpc *rpc, const void *arg)
     return true;
 }
 
-int df_ovsdb_rpc_flush(struct df_ovsdb_rpc *rpc, const struct df_ovsdb_endpoint *endpoint, struct df_error *error)
+int df_ovsdb_rpc_flush(struct df_ovsdb_rpc *rpc, struct df_error *error)
 {
     size_t done = 0;
     ssize_t n = 0;
     while (done < rpc->out.len) {
-        n = df_ovsdb_line_write(&rpc->line, endpoint, rpc->out.data + done, rpc->out.len - done, error);
+        n = df_line_write(rpc->line, rpc->out.data + done, rpc->out.len - done, error);
         if (n < 0)
             break;
         done += (size_t)n;
@@ -168,19 +168,15 @@ static int take_messages(struct df_ovsdb_rpc *rpc, df_ovsdb_notify_cb notify, vo
     return rc;
 }
 
-ssize_t df_ovsdb_rpc_receive(struct df_ovsdb_rpc *rpc, const struct df_ovsdb_endpoint *endpoint,
-                             df_ovsdb_notify_cb notify, void *arg, struct df_error *error)
+ssize_t df_ovsdb_rpc_receive(struct df_ovsdb_rpc *rpc, df_ovsdb_notify_cb notify, void *arg, struct df_error *error)
 {
     ssize_t got = 0;
     for (;;) {
         if (!reserve(&rpc->in, READ_SIZE))
             return out_of_memory(error);
-        ssize_t n =
-            df_ovsdb_line_read(&rpc->line, endpoint, rpc->in.data + rpc->in.len, rpc->in.size - rpc->in.len, error);
+        ssize_t n = df_line_read(rpc->line, rpc->in.data + rpc->in.len, rpc->in.size - rpc->in.len, error);
         if (n == -EAGAIN)
             return got;
-        if (n == 0)
-            return df_error_set(error, -ECONNRESET, "the server ended the connection");
         if (n < 0)
             return n;
         got += n;
@@ -188,19 +184,24 @@ ssize_t df_ovsdb_rpc_receive(struct df_ovsdb_rpc *rpc, const struct df_ovsdb_end
         int rc = take_messages(rpc, notify, arg, error);
         if (rc)
             return rc;
-        if (got >= AT_ONCE && !(rpc->line.ssl && SSL_has_pending(rpc->line.ssl)))
+        if (got >= AT_ONCE && !df_line_has_more(rpc->line))
             return got;
     }
+}
+
+short df_ovsdb_rpc_events(const struct df_ovsdb_rpc *rpc)
+{
+    return df_line_events(rpc->line, rpc->out.len > 0);
 }
 
 void df_ovsdb_rpc_close(struct df_ovsdb_rpc *rpc)
 {
     struct df_ovsdb_request lost[DF_OVSDB_REQUESTS];
     memcpy(lost, rpc->requests, sizeof lost);
-    df_ovsdb_line_close(&rpc->line);
+    df_line_close(rpc->line);
     free(rpc->in.data);
     free(rpc->out.data);
-    *rpc = (struct df_ovsdb_rpc){.line.fd = -1, .last_id = rpc->last_id};
+    *rpc = (struct df_ovsdb_rpc){.last_id = rpc->last_id};
     for (size_t i = 0; i < DF_OVSDB_REQUESTS; i++)
         if (lost[i].id)
             lost[i].cb(lost[i].arg, NULL, NULL, NULL);

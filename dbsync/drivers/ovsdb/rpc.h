@@ -4,7 +4,7 @@
 #include <jansson.h>
 
 #include "dbsync/drivers/ovsdb/frame.h"
-#include "dbsync/drivers/ovsdb/line.h"
+#include "dbsync/net/line.h"
 
 /*
  * JSON-RPC 1.0 on one connection (RFC 7047, 4): requests that wait for their replies, and what the server says by
@@ -40,7 +40,7 @@ struct df_ovsdb_request {
 };
 
 struct df_ovsdb_rpc {
-    struct df_ovsdb_line line;
+    struct df_line *line; /* NULL: closed */
     struct df_ovsdb_bytes in, out;
     struct df_ovsdb_frame frame;
     uint64_t queued, sent; /* bytes, since the connection began */
@@ -59,14 +59,16 @@ int df_ovsdb_rpc_ask(struct df_ovsdb_rpc *rpc, const char *method, json_t *param
 bool df_ovsdb_rpc_is_sent(const struct df_ovsdb_rpc *rpc, const void *arg);
 
 /** Sends what can be sent at once. */
-int df_ovsdb_rpc_flush(struct df_ovsdb_rpc *rpc, const struct df_ovsdb_endpoint *endpoint, struct df_error *error);
+int df_ovsdb_rpc_flush(struct df_ovsdb_rpc *rpc, struct df_error *error);
 
 /**
  * Reads what there is and hands it on.
  * @return how many bytes, or a negative errno with a message: the connection is of no use any more
  */
-ssize_t df_ovsdb_rpc_receive(struct df_ovsdb_rpc *rpc, const struct df_ovsdb_endpoint *endpoint,
-                             df_ovsdb_notify_cb notify, void *arg, struct df_error *error);
+ssize_t df_ovsdb_rpc_receive(struct df_ovsdb_rpc *rpc, df_ovsdb_notify_cb notify, void *arg, struct df_error *error);
+
+/** What to poll its line for. */
+short df_ovsdb_rpc_events(const struct df_ovsdb_rpc *rpc);
 
 /** Ends the connection, and tells who waits for a reply. */
 void df_ovsdb_rpc_close(struct df_ovsdb_rpc *rpc);

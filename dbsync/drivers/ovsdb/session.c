@@ -2,6 +2,7 @@
 #include "dbsync/drivers/ovsdb/session_private.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "dbsync/drivers/ovsdb/answer.h"
+#include "dbsync/net/tls.h"
 
 #define SHORT_MS 1000 /* a connection that lasted no longer was none */
 #define BEHIND_MS 10000
@@ -68,6 +70,9 @@ static int check_config(struct df_ovsdb_session *session, bool *wants_tls, struc
             return df_error_set(error, -EINVAL,
                                 "%s: certificates are configured, but this is no TLS: write ssl:", endpoint->text);
     }
+    if (*wants_tls && !(config->ca && *config->ca))
+        return df_error_set(error, -EINVAL, "%s: ssl: needs the certificate of the CA that signed the server's",
+                            config->location);
     if ((config->user && *config->user) || (config->password && *config->password))
         return df_error_set(error, -EINVAL, "%s: OVSDB knows no passwords: use ssl: with a certificate and a key",
                             config->location);
@@ -91,7 +96,6 @@ int df_ovsdb_session_new(const struct df_db_config *config, const struct df_ovsd
     if (!new)
         return df_error_set(error, -ENOMEM, "out of memory");
     *new = (struct df_ovsdb_session){.config = config, .handler = handler, .arg = arg, .epoll = -1, .timer = -1};
-    new->rpc.line.fd = -1;
     new->timeout_ms = config->timeout_ms ? config->timeout_ms : DF_DB_TIMEOUT_MS;
     bool wants_tls;
     int rc = df_ovsdb_location_parse(config->location, new->endpoints, error);
@@ -100,7 +104,7 @@ int df_ovsdb_session_new(const struct df_db_config *config, const struct df_ovsd
     new->n = (unsigned)rc;
     rc = check_config(new, &wants_tls, error);
     if (rc == 0 && wants_tls)
-        rc = df_ovsdb_tls_new(config, &new->tls, error);
+        rc = df_tls_new(config, config->location, &new->tls, error);
     if (rc == 0)
         rc = make_descriptors(new, error);
     if (rc)
@@ -115,7 +119,7 @@ err:
 void df_ovsdb_session_free(struct df_ovsdb_session *session)
 {
     df_ovsdb_rpc_close(&session->rpc);
-    df_ovsdb_tls_free(session->tls);
+    SSL_CTX_free(session->tls);
     if (session->epoll >= 0)
         close(session->epoll);
     if (session->timer >= 0)
@@ -201,7 +205,12 @@ static int begin(struct df_ovsdb_session *session, bool may_block, struct df_err
     session->heard = now;
     session->state = CONNECTING;
     int rc = df_ovsdb_endpoint_resolve(endpoint, may_block ? time : 0, error);
-    return rc ? rc : df_ovsdb_line_open(&session->rpc.line, endpoint, session->tls, error);
+    if (rc)
+        return rc;
+    const struct df_net_address *to = &endpoint->addresses[endpoint->next++];
+    /* Certificates of ovs-pki name no host (session.h). */
+    return df_line_open(endpoint->text, to, endpoint->transport == DF_OVSDB_SSL ? session->tls : NULL, NULL,
+                        &session->rpc.line, error);
 }
 
 static int become_ready(struct df_ovsdb_session *session, const json_t *updates, struct df_error *error)
@@ -287,35 +296,37 @@ static int check_silence(struct df_ovsdb_session *session, struct df_error *erro
 
 int df_ovsdb_session_talk(struct df_ovsdb_session *session, struct df_error *error)
 {
-    struct df_ovsdb_endpoint *endpoint = endpoint_of(session);
     ssize_t rc = 0;
     if (session->state == CONNECTING) {
-        rc = df_ovsdb_line_connect(&session->rpc.line, endpoint, error);
+        rc = df_line_connect(session->rpc.line, error);
         if (rc == 0)
             rc = greet(session, error);
         else if (rc == -EAGAIN)
             return check_silence(session, error);
     }
     if (rc == 0)
-        rc = df_ovsdb_rpc_flush(&session->rpc, endpoint, error);
+        rc = df_ovsdb_rpc_flush(&session->rpc, error);
     if (rc == 0)
-        rc = df_ovsdb_rpc_receive(&session->rpc, endpoint, notified, session, error);
+        rc = df_ovsdb_rpc_receive(&session->rpc, notified, session, error);
     if (rc > 0) {
         session->heard = df_ovsdb_now_ms();
         session->asked = 0;
     }
     if (rc >= 0)
         rc = check_silence(session, error);
-    return rc < 0 ? (int)rc : df_ovsdb_rpc_flush(&session->rpc, endpoint, error);
+    return rc < 0 ? (int)rc : df_ovsdb_rpc_flush(&session->rpc, error);
 }
 
 void df_ovsdb_session_poll_for(struct df_ovsdb_session *session)
 {
-    struct epoll_event event = {.events = (uint32_t)session->rpc.line.events}; /* poll's numbers are epoll's */
-    if (session->state == IDLE || session->rpc.line.events == session->polled)
+    if (session->state == IDLE)
         return;
-    epoll_ctl(session->epoll, session->polled ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, session->rpc.line.fd, &event);
-    session->polled = session->rpc.line.events;
+    short events = df_ovsdb_rpc_events(&session->rpc);
+    struct epoll_event event = {.events = (uint32_t)events}; /* poll's numbers are epoll's */
+    if (events == session->polled)
+        return;
+    epoll_ctl(session->epoll, session->polled ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, df_line_fd(session->rpc.line), &event);
+    session->polled = events;
 }
 
 static int run(struct df_ovsdb_session *session, bool may_block, struct df_error *error)
@@ -348,7 +359,7 @@ void df_ovsdb_session_wait_for_line(struct df_ovsdb_session *session, uint64_t d
 {
     uint64_t now = df_ovsdb_now_ms();
     uint64_t end = session->state == READY || deadline < session->attempt_ends ? deadline : session->attempt_ends;
-    struct pollfd fd = {.fd = session->rpc.line.fd, .events = session->rpc.line.events};
+    struct pollfd fd = {.fd = df_line_fd(session->rpc.line), .events = df_ovsdb_rpc_events(&session->rpc)};
     poll(&fd, 1, end > now ? (int)(end - now) : 0);
 }
 

@@ -16,6 +16,10 @@
  * then twice as long and so on up to 5 s, more or less a quarter, and says at once what went wrong until that is over.
  * A server that says nothing for the time-out is asked (echo), and given up when it says nothing for as long again.
  *
+ * As with every program that speaks OVSDB by TLS, a server is one when its certificate is signed by the CA; its name is
+ * not compared, since certificates made by ovs-pki name no host. So that CA should sign nothing else, and certificates
+ * of clients should say that they are for clients (extended key usage), which makes them useless for a server.
+ *
  * A session belongs to one thread. df_ovsdb_session_run() never waits; what waits has a deadline. Times are
  * milliseconds of the monotonic clock.
  */

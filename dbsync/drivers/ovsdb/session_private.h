@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "dbsync/drivers/ovsdb/location.h"
 #include "dbsync/drivers/ovsdb/session.h"
 
 /* What session.c and call.c share. */
@@ -11,7 +12,7 @@ struct df_ovsdb_session {
     const struct df_db_config *config;
     const struct df_ovsdb_handler *handler;
     void *arg;
-    struct df_ovsdb_tls *tls;
+    SSL_CTX *tls; /* NULL: no end point wants it */
     struct df_ovsdb_endpoint endpoints[DF_OVSDB_ENDPOINTS];
     unsigned n, current, tried; /* tried: of this round */
     unsigned timeout_ms;

@@ -41,17 +41,17 @@ void df_redis_link_poll(const struct df_redis_link *link, int operation)
     if (link->poller < 0)
         return;
     bool has_output = link->out_done < link->out_len;
-    struct epoll_event event = {.events = (uint32_t)df_redis_transport_events(link->transport, has_output)};
-    epoll_ctl(link->poller, operation, df_redis_transport_fd(link->transport), &event);
+    struct epoll_event event = {.events = (uint32_t)df_line_events(link->line, has_output)};
+    epoll_ctl(link->poller, operation, df_line_fd(link->line), &event);
 }
 
 void df_redis_link_drop(struct df_redis_link *link)
 {
-    if (link->transport)
+    if (link->line)
         df_redis_link_poll(link, EPOLL_CTL_DEL);
-    df_redis_transport_close(link->transport);
+    df_line_close(link->line);
     df_redis_reader_free(link->reader);
-    link->transport = NULL;
+    link->line = NULL;
     link->reader = NULL;
     link->out_len = link->out_done = 0;
     link->state = DOWN;
@@ -128,8 +128,7 @@ int df_redis_link_send(struct df_redis_link *link, const struct df_redis_command
 static int write_queued(struct df_redis_link *link, struct df_error *error)
 {
     while (link->out_done < link->out_len) {
-        ssize_t n = df_redis_transport_write(link->transport, link->out + link->out_done,
-                                             link->out_len - link->out_done, error);
+        ssize_t n = df_line_write(link->line, link->out + link->out_done, link->out_len - link->out_done, error);
         if (n < 0)
             return n == -EAGAIN ? 0 : (int)n;
         link->out_done += (size_t)n;
@@ -154,7 +153,7 @@ int df_redis_link_pass_on(struct df_redis_link *link, redisReply **reply, struct
         rc = df_redis_reader_next(link->reader, reply, error);
         if (rc != -EAGAIN)
             break;
-        ssize_t n = df_redis_transport_read(link->transport, chunk, sizeof chunk, error);
+        ssize_t n = df_line_read(link->line, chunk, sizeof chunk, error);
         rc = n < 0 ? (int)n : df_redis_reader_feed(link->reader, chunk, (size_t)n, error);
     }
     if (rc == -EAGAIN && written)
@@ -185,7 +184,7 @@ int df_redis_link_receive(struct df_redis_link *link, redisReply **reply, struct
 bool df_redis_link_is_dead(struct df_redis_link *link)
 {
     char byte;
-    ssize_t n = df_redis_transport_read(link->transport, &byte, 1, NULL);
+    ssize_t n = df_line_read(link->line, &byte, 1, NULL);
     return n != -EAGAIN;
 }
 
@@ -231,7 +230,7 @@ unsigned df_redis_link_timeout_ms(const struct df_redis_link *link)
 
 const char *df_redis_link_name(const struct df_redis_link *link)
 {
-    return df_redis_transport_name(link->transport);
+    return link->name;
 }
 
 void df_redis_link_wait(const struct df_redis_link *link, uint64_t until_ms)
@@ -240,9 +239,9 @@ void df_redis_link_wait(const struct df_redis_link *link, uint64_t until_ms)
     if (due < until_ms)
         until_ms = due;
     struct pollfd fd = {.fd = -1};
-    if (link->transport) {
-        fd.fd = df_redis_transport_fd(link->transport);
-        fd.events = df_redis_transport_events(link->transport, link->out_done < link->out_len);
+    if (link->line) {
+        fd.fd = df_line_fd(link->line);
+        fd.events = df_line_events(link->line, link->out_done < link->out_len);
     }
     poll(&fd, 1, until_ms > now ? (int)(until_ms - now) : 0);
 }

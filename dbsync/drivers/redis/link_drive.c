@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -22,6 +23,15 @@ static int send_greeting(struct df_redis_link *link, struct df_error *error)
     return rc;
 }
 
+static int open_line(struct df_redis_link *link, struct df_error *error)
+{
+    const struct df_redis_point *to = &link->target;
+    char name[sizeof link->name + sizeof "redis at "];
+    snprintf(link->name, sizeof link->name, strchr(to->host, ':') ? "[%s]:%s" : "%s:%s", to->host, to->port);
+    snprintf(name, sizeof name, "redis at %s", link->name);
+    return df_line_open(name, &to->address, link->access.tls, to->host, &link->line, error);
+}
+
 static int start(struct df_redis_link *link, struct df_error *error)
 {
     struct df_redis_place *place = link->access.place;
@@ -37,7 +47,7 @@ static int start(struct df_redis_link *link, struct df_error *error)
     link->reader = df_redis_reader_new();
     if (!link->reader)
         return df_error_set(error, -ENOMEM, "out of memory");
-    rc = df_redis_transport_open(&link->target, link->access.tls, &link->transport, error);
+    rc = open_line(link, error);
     if (rc)
         return rc;
     df_redis_link_poll(link, EPOLL_CTL_ADD);
@@ -47,7 +57,7 @@ static int start(struct df_redis_link *link, struct df_error *error)
 
 static int connect_on(struct df_redis_link *link, struct df_error *error)
 {
-    int rc = df_redis_transport_connect(link->transport, error);
+    int rc = df_line_connect(link->line, error);
     if (rc == -EAGAIN)
         df_redis_link_poll(link, EPOLL_CTL_MOD);
     if (rc == 0)

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "dbsync/drivers/redis/link.h"
-#include "dbsync/drivers/redis/transport.h"
+#include "dbsync/net/line.h"
 
 /* What the files of link.h share: link.c passes bytes and keeps the pauses, link_drive.c makes connections. */
 
@@ -14,7 +14,8 @@ struct df_redis_link {
     struct df_redis_access access;
     int poller;
     enum df_redis_link_state state;
-    struct df_redis_transport *transport;
+    struct df_line *line;
+    char name[DF_REDIS_HOST_MAX + 8]; /* host:port of whom it leads to */
     struct df_redis_reader *reader;
     char *out; /* queued from out_done to out_len */
     size_t out_len, out_done, out_max;

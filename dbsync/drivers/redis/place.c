@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbsync/net/resolve.h"
-
 #define SENTINEL "sentinel:"
 #define CLUSTER "cluster:"
 #define REPLICAS "?replicas="
@@ -120,13 +118,8 @@ int df_redis_place_parse(const char *location, struct df_redis_place *place, str
 int df_redis_point_resolve(struct df_redis_point *point, unsigned timeout_ms, struct df_error *error)
 {
     const char *why;
-    struct df_net_address found;
-    int rc = df_net_resolve(point->host, point->port, timeout_ms, &found, 1, &why);
-    if (rc < 0 && point->len)
+    int rc = df_net_resolve(point->host, point->port, timeout_ms, &point->address, 1, &why);
+    if (rc >= 0 || point->address.len)
         return 0;
-    if (rc < 0)
-        return df_error_set(error, rc, "redis at %s:%s: %s", point->host, point->port, why);
-    point->address = found.address;
-    point->len = found.len;
-    return 0;
+    return df_error_set(error, rc, "redis at %s:%s: %s", point->host, point->port, why);
 }

@@ -3,9 +3,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/socket.h>
 
 #include "dbsync/error.h"
+#include "dbsync/net/resolve.h"
 
 /*
  * Where a redis database is:
@@ -28,8 +28,7 @@ enum df_redis_mode { DF_REDIS_SERVERS, DF_REDIS_SENTINEL, DF_REDIS_CLUSTER };
 struct df_redis_point {
     char host[DF_REDIS_HOST_MAX];
     char port[6];
-    struct sockaddr_storage address; /* of the host, when len is not 0 */
-    socklen_t len;
+    struct df_net_address address; /* its len is 0: not known yet */
 };
 
 struct df_redis_place {

@@ -11,7 +11,7 @@
 
 #include "dbsync/drivers/drivers.h"
 #include "dbsync/drivers/redis/commit.h"
-#include "dbsync/drivers/redis/tls.h"
+#include "dbsync/net/tls.h"
 #include "dbsync/drivers/redis/watch.h"
 
 /*
@@ -82,7 +82,7 @@ static int connect_db(struct df_db *db, struct df_error *error)
     if (rc == 0 && db->config.user && !db->config.password)
         rc = df_error_set(error, -EINVAL, "redis: user '%s' has no password", db->config.user);
     if (rc == 0)
-        rc = df_redis_tls_new(&db->config, &db->access.tls, error);
+        rc = df_tls_new(&db->config, "redis", &db->access.tls, error);
     if (rc)
         return rc;
     db->access.place = &db->place;

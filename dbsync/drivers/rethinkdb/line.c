@@ -23,6 +23,7 @@ enum { START = 1, CONTINUE = 2 }; /* Query.QueryType */
 struct df_rethinkdb_line {
     const struct df_rethinkdb_location *location;
     const struct df_db_config *config;
+    SSL_CTX *tls;         /* NULL: none */
     struct df_wire *wire; /* NULL: not connected */
     unsigned timeout_ms, host, serial;
     uint64_t token;
@@ -40,12 +41,13 @@ static uint64_t now_ms(void)
 }
 
 struct df_rethinkdb_line *df_rethinkdb_line_new(const struct df_rethinkdb_location *location,
-                                                const struct df_db_config *config)
+                                                const struct df_db_config *config, SSL_CTX *tls)
 {
     struct df_rethinkdb_line *line = calloc(1, sizeof *line);
     if (line) {
         line->location = location;
         line->config = config;
+        line->tls = tls;
         line->timeout_ms = config->timeout_ms ? config->timeout_ms : DF_DB_TIMEOUT_MS;
     }
     return line;
@@ -149,8 +151,7 @@ static int connect_host(struct df_rethinkdb_line *line, unsigned host, struct df
         now_ms() + line->timeout_ms / line->location->n; /* so that a round takes no longer than one call may */
     uint32_t magic = htole32(MAGIC_V1_0);
     json_t *greeting = NULL;
-    int rc =
-        df_wire_open(line->location->hosts[host], line->location->ports[host], line->config, end, &line->wire, error);
+    int rc = df_wire_open(line->location->hosts[host], line->location->ports[host], line->tls, end, &line->wire, error);
     if (rc == 0)
         rc = df_wire_send(line->wire, &magic, sizeof magic, end, error);
     if (rc == 0)

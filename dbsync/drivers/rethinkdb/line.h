@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <openssl/ssl.h>
+
+#include "dbsync/driver.h"
 #include "dbsync/drivers/rethinkdb/answer.h"
 #include "dbsync/drivers/rethinkdb/location.h"
 
@@ -12,9 +15,9 @@
 
 struct df_rethinkdb_line;
 
-/** config and location must live as long as the line. */
+/** All of it must live as long as the line. tls NULL: none. */
 struct df_rethinkdb_line *df_rethinkdb_line_new(const struct df_rethinkdb_location *location,
-                                                const struct df_db_config *config);
+                                                const struct df_db_config *config, SSL_CTX *tls);
 void df_rethinkdb_line_free(struct df_rethinkdb_line *line);
 
 /**

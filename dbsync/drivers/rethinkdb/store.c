@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dbsync/drivers/rethinkdb/line.h"
+#include "dbsync/net/tls.h"
 
 #define TABLE "dragonflow"
 
@@ -39,6 +40,7 @@ enum {
 struct df_kv {
     struct df_rethinkdb_location location;
     const struct df_db_config *config;
+    SSL_CTX *tls;                          /* NULL: none */
     struct df_rethinkdb_line *line, *feed; /* feed: of wait() */
     unsigned fed;                          /* the feed's connection in which it was asked for */
 };
@@ -50,9 +52,11 @@ static int open_kv(const struct df_db_config *config, struct df_kv **result, str
         return df_error_set(error, -ENOMEM, "out of memory");
     kv->config = config;
     int rc = df_rethinkdb_location_parse(&kv->location, config->location, error);
+    if (rc == 0)
+        rc = df_tls_new(config, "rethinkdb", &kv->tls, error);
     if (rc == 0) {
-        kv->line = df_rethinkdb_line_new(&kv->location, config);
-        kv->feed = df_rethinkdb_line_new(&kv->location, config);
+        kv->line = df_rethinkdb_line_new(&kv->location, config, kv->tls);
+        kv->feed = df_rethinkdb_line_new(&kv->location, config, kv->tls);
         if (!kv->line || !kv->feed)
             rc = df_error_set(error, -ENOMEM, "out of memory");
     }
@@ -61,6 +65,7 @@ static int open_kv(const struct df_db_config *config, struct df_kv **result, str
         return 0;
     df_rethinkdb_line_free(kv->line);
     df_rethinkdb_line_free(kv->feed);
+    SSL_CTX_free(kv->tls);
     df_rethinkdb_location_clear(&kv->location);
     free(kv);
     *result = NULL;
@@ -71,6 +76,7 @@ static void close_kv(struct df_kv *kv)
 {
     df_rethinkdb_line_free(kv->line);
     df_rethinkdb_line_free(kv->feed);
+    SSL_CTX_free(kv->tls);
     df_rethinkdb_location_clear(&kv->location);
     free(kv);
 }

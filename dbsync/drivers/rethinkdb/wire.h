@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "dbsync/driver.h"
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dbsync/error.h"
 
 /*
- * A stream of bytes to a host, by TLS when the configuration has certificates. Calls wait until end, which is of the
- * monotonic clock in milliseconds, and return -ETIMEDOUT then. TLS goes through memory, so that every byte is sent by
- * send(), which does not raise SIGPIPE.
+ * A line (dbsync/net/line.h) for who waits: calls go on until end, which is of the monotonic clock in milliseconds, and
+ * return -ETIMEDOUT then.
  */
 
 struct df_wire;
 
-/** @return 0, -ECONNREFUSED and what else connect() says, -ETIMEDOUT, -EACCES: a certificate, -EINVAL, -ENOMEM */
-int df_wire_open(const char *host, const char *port, const struct df_db_config *config, uint64_t end,
-                 struct df_wire **wire, struct df_error *error);
+/** @return 0, or what df_net_resolve(), df_line_open() and df_line_connect() say */
+int df_wire_open(const char *host, const char *port, SSL_CTX *tls, uint64_t end, struct df_wire **wire,
+                 struct df_error *error);
 void df_wire_free(struct df_wire *wire);
 int df_wire_send(struct df_wire *wire, const void *bytes, size_t len, uint64_t end, struct df_error *error);
 /** Exactly len bytes. -ECONNRESET: the other end hung up. */
