@@ -5,6 +5,7 @@
 
 #include "dbsync/drivers/etcd/decode.h"
 #include "dbsync/drivers/etcd/frame.h"
+#include "dbsync/drivers/etcd/note.h"
 #include "dbsync/drivers/etcd/queue.h"
 #include "dbsync/drivers/etcd/status.h"
 
@@ -19,6 +20,10 @@ static int look_at(const struct df_etcd_row *row, void *arg)
 {
     struct df_etcd_key key;
     uint64_t *sum = arg;
+    if (row->is_note) {
+        *sum += df_etcd_note_has(row->data, row->len, *sum);
+        return 0;
+    }
     if (df_etcd_key_make(&key, row->name.place, row->name.topic, row->name.table, row->name.id))
         abort();
     for (size_t i = 0; i < row->len; i++)

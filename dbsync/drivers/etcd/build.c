@@ -79,29 +79,36 @@ void df_etcd_build_reads(struct df_etcd_build *build)
 
 /* Writes. */
 
-static void add_write(struct df_etcd_build *build, const struct df_etcd_key *key)
+static struct df_etcd_write *new_write(struct df_etcd_build *build, const struct df_etcd_key *key)
 {
     if (build->n_writes == build->max_writes) {
         size_t max = build->max_writes ? build->max_writes * 2 : 64;
         struct df_etcd_write *writes = realloc(build->writes, max * sizeof *writes);
         if (!writes) {
             build->rc = -ENOMEM;
-            return;
+            return NULL;
         }
         build->writes = writes;
         build->max_writes = max;
     }
-    const struct df_db_op *op = &build->ops[build->at];
     struct df_etcd_write *write = &build->writes[build->n_writes++];
     write->key = *key;
     df_etcd__request_op__init(&write->op);
     df_etcd__put_request__init(&write->put);
     df_etcd__delete_range_request__init(&write->delete);
-    write->op.request_case =
-        op->data ? DF_ETCD__REQUEST_OP__REQUEST_REQUEST_PUT : DF_ETCD__REQUEST_OP__REQUEST_REQUEST_DELETE_RANGE;
-    if (op->data) {
+    write->op.request_case = DF_ETCD__REQUEST_OP__REQUEST_REQUEST_PUT;
+    return write;
+}
+
+static void add_write(struct df_etcd_build *build, const struct df_etcd_key *key)
+{
+    const struct df_db_op *op = &build->ops[build->at];
+    struct df_etcd_write *write = new_write(build, key);
+    if (write && op->data) {
         size_t header = DF_ETCD_VALUE_HEADER + strlen(build->next[build->at].places.topics);
         write->put.value = (ProtobufCBinaryData){header + op->len, build->values[build->at]};
+    } else if (write) {
+        write->op.request_case = DF_ETCD__REQUEST_OP__REQUEST_REQUEST_DELETE_RANGE;
     }
 }
 
@@ -159,12 +166,68 @@ static int write_row(struct df_etcd_build *build, size_t i)
     return build->rc;
 }
 
+/* Notes: one in each range that has rows, unless all rows are in the same ones. */
+
+static bool is_nowhere(const struct df_etcd_places *places)
+{
+    return !places->shared && !places->topics[0];
+}
+
+static bool need_notes(const struct df_etcd_build *build)
+{
+    const struct df_etcd_places *first = NULL;
+    for (size_t i = 0; i < build->n; i++) {
+        const struct df_etcd_places *places = &build->next[i].places;
+        if (is_nowhere(places))
+            continue;
+        if (first && (first->shared != places->shared || strcmp(first->topics, places->topics) != 0))
+            return true;
+        first = places;
+    }
+    return false;
+}
+
+static int add_note(const char *topic, void *arg)
+{
+    struct df_etcd_build *build = arg;
+    struct df_etcd_key key;
+    int rc = df_etcd_note_add(&build->note, topic);
+    if (rc <= 0)
+        return rc;
+    df_etcd_key_first(&key, *topic ? DF_ETCD_COPY : DF_ETCD_SHARED, topic);
+    struct df_etcd_write *write = new_write(build, &key);
+    if (write)
+        write->put.value.data = build->note_bytes;
+    return build->rc;
+}
+
+static int add_notes(struct df_etcd_build *build)
+{
+    int rc = 0;
+    build->note.n = 0;
+    if (!need_notes(build))
+        return 0;
+    size_t first = build->n_writes;
+    for (size_t i = 0; i < build->n && rc == 0; i++) {
+        const struct df_etcd_places *places = &build->next[i].places;
+        rc = df_etcd_places_each(places->topics, add_note, build);
+        if (rc == 0 && places->shared)
+            rc = add_note("", build);
+    }
+    size_t len = df_etcd_note_write(&build->note, build->note_bytes);
+    for (size_t i = first; i < build->n_writes; i++)
+        build->writes[i].put.value.len = len;
+    return rc;
+}
+
 int df_etcd_build_writes(struct df_etcd_build *build)
 {
     int rc = 0;
     build->n_writes = 0;
     for (size_t i = 0; i < build->n && rc == 0; i++)
         rc = write_row(build, i);
+    if (rc == 0)
+        rc = add_notes(build);
     for (size_t i = 0; i < build->n_writes; i++) { /* here, as the array moves while it grows */
         struct df_etcd_write *write = &build->writes[i];
         write->put.key = write->delete.key = key_bytes(&write->key);

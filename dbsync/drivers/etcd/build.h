@@ -3,6 +3,7 @@
 
 #include "dbsync/drivers/etcd/etcd.h"
 #include "dbsync/drivers/etcd/etcd.pb-c.h"
+#include "dbsync/drivers/etcd/note.h"
 #include "dbsync/drivers/etcd/seen.h"
 
 /*
@@ -33,6 +34,8 @@ struct df_etcd_build {
     struct df_etcd_write *writes;
     size_t n_writes, max_writes;
     size_t at; /* the operation whose writes are being made */
+    struct df_etcd_note note;
+    uint8_t note_bytes[DF_ETCD_NOTE_BYTES];
     int rc;
 };
 
@@ -55,7 +58,7 @@ int df_etcd_build_keys(struct df_etcd_build *build, size_t *failed);
 void df_etcd_build_reads(struct df_etcd_build *build);
 /** That the rows are as `states` says. */
 void df_etcd_build_compares(struct df_etcd_build *build);
-/** What makes `next` of `states`. -ENOMEM. */
+/** What makes `next` of `states`. -ENOMEM; -E2BIG: more topics than DF_ETCD_NOTE_RANGES. */
 int df_etcd_build_writes(struct df_etcd_build *build);
 /** Packs the writes into inner transactions. -E2BIG. */
 int df_etcd_build_nest(const struct df_etcd_build *build, struct df_etcd_shelf *shelf, DfEtcd__TxnRequest *request);

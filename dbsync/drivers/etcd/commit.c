@@ -141,6 +141,9 @@ static int attempt(struct df_etcd_build *build, struct df_etcd_shelf *shelf, uin
     struct df_etcd_verdict verdict;
     df_etcd_build_compares(build);
     int rc = df_etcd_build_writes(build);
+    if (rc == -E2BIG)
+        return df_error_set(error, rc, "etcd: the rows of one transaction have more than %d topics",
+                            DF_ETCD_NOTE_RANGES);
     if (rc)
         return df_error_set(error, rc, "out of memory");
     rc = send_txn(build, shelf, &answer, error);

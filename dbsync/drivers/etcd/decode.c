@@ -25,6 +25,7 @@ static int tell(const DfEtcd__KeyValue *kv, bool deleted, df_etcd_row_cb cb, voi
         return -EPROTO;
     row.revision = (uint64_t)kv->mod_revision;
     row.deleted = deleted;
+    row.is_note = false;
     row.lease = kv->lease;
     if (row.name.place == DF_ETCD_LEASE)
         row.places = (struct df_etcd_places){.shared = true};
@@ -33,6 +34,23 @@ static int tell(const DfEtcd__KeyValue *kv, bool deleted, df_etcd_row_cb cb, voi
     row.data = kv->value.data ? kv->value.data + begin : (const uint8_t *)"";
     row.len = kv->value.len - begin;
     return cb(&row, arg);
+}
+
+/* In what a watch says: a note, or a row. */
+static int tell_event(const DfEtcd__Event *event, df_etcd_row_cb cb, void *arg)
+{
+    const DfEtcd__KeyValue *kv = event->kv;
+    bool deleted = event->type == DF_ETCD__EVENT__TYPE__DELETE;
+    if (!kv)
+        return -EPROTO;
+    if (deleted || kv->mod_revision <= 0 || !df_etcd_key_is_note(kv->key.data, kv->key.len))
+        return tell(kv, deleted, cb, arg);
+    struct df_etcd_row note = {.revision = (uint64_t)kv->mod_revision,
+                               .is_note = true,
+                               .name = {.table = "", .id = "", .topic = ""},
+                               .data = kv->value.data ? kv->value.data : (const uint8_t *)"",
+                               .len = kv->value.len};
+    return cb(&note, arg);
 }
 
 static int tell_all(const DfEtcd__RangeResponse *range, df_etcd_row_cb cb, void *arg)
@@ -124,10 +142,8 @@ int df_etcd_decode_news(const uint8_t *bytes, size_t len, struct df_etcd_news *n
         read_news(response, news);
         rc = begin(news, arg);
     }
-    for (size_t i = 0; i < response->n_events && rc == 0; i++) {
-        const DfEtcd__Event *event = response->events[i];
-        rc = event->kv ? tell(event->kv, event->type == DF_ETCD__EVENT__TYPE__DELETE, cb, arg) : -EPROTO;
-    }
+    for (size_t i = 0; i < response->n_events && rc == 0; i++)
+        rc = tell_event(response->events[i], cb, arg);
     df_etcd__watch_response__free_unpacked(response, NULL);
     return rc;
 }

@@ -16,6 +16,7 @@ struct df_etcd_row {
     const uint8_t *data;
     size_t len;
     struct df_etcd_places places;
+    bool is_note; /* and no row: it has no name, and data is the note. Only news has some */
 };
 
 /* Return other than 0 to stop; the function returns it. Pointers in row die with the call. */

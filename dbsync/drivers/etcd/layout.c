@@ -55,6 +55,16 @@ void df_etcd_key_end(struct df_etcd_key *key, enum df_etcd_place place, const ch
     key->bytes[key->len - 1]++; /* '/' or the 0 behind the topic */
 }
 
+bool df_etcd_key_is_note(const uint8_t *key, size_t len)
+{
+    size_t prefix = sizeof DF_ETCD_PREFIX - 1, begin = prefix + 2;
+    if (len < begin || memcmp(key, DF_ETCD_PREFIX, prefix) != 0 || key[prefix + 1] != '/')
+        return false;
+    if (key[prefix] == DF_ETCD_SHARED)
+        return len == begin;
+    return key[prefix] == DF_ETCD_COPY && len > begin + 1 && memchr(key + begin, '\0', len - begin) == key + len - 1;
+}
+
 bool df_etcd_key_parse(const uint8_t *key, size_t len, struct df_etcd_name *name)
 {
     size_t prefix = sizeof DF_ETCD_PREFIX - 1;

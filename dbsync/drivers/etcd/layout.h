@@ -10,8 +10,10 @@
  * name has, so nothing needs to be escaped):
  *
  *   database            "1": this is a Dragonflow database, and the version of this layout
+ *   c/TOPIC 0           a note (note.h) of the last transaction that concerned the topic and others
  *   c/TOPIC 0 TABLE 0 ID  copy of a row, for those who follow the topic
  *   l/NAME              a lease: the owner; goes with its holder, as etcd's leases do
+ *   n/                  a note of the last transaction that concerned everybody and topics
  *   n/TABLE 0 ID        a row that everybody is told of
  *   t/TABLE 0 ID        a row with topics
  *
@@ -48,6 +50,9 @@ int df_etcd_key_make(struct df_etcd_key *key, enum df_etcd_place place, const ch
 /** The first key of a place (and topic), and the first one behind it. */
 void df_etcd_key_first(struct df_etcd_key *key, enum df_etcd_place place, const char *topic);
 void df_etcd_key_end(struct df_etcd_key *key, enum df_etcd_place place, const char *topic);
+
+/** Whether it is where a note is: the first key of a place, df_etcd_key_first(), of copies or of what is everybody's. */
+bool df_etcd_key_is_note(const uint8_t *key, size_t len);
 
 /* A key taken apart; the texts point into text. */
 struct df_etcd_name {

@@ -46,6 +46,7 @@ static struct df_etcd_event *event_new(const struct df_etcd_row *row)
     event->len = row->len;
     event->revision = row->revision;
     event->deleted = row->deleted;
+    event->is_note = row->is_note;
     return event;
 }
 
@@ -134,7 +135,7 @@ int df_etcd_queue_tell(struct df_etcd_queue *queue, df_etcd_told_cb told, void *
     struct df_etcd_event *first = TAILQ_FIRST(&queue->whole), *event;
     uint64_t revision = first->revision;
     for (event = first; event && event->revision == revision; event = TAILQ_NEXT(event, link)) {
-        int rc = was_told(queue, event) ? 0 : tell(event, cb, arg);
+        int rc = event->is_note || was_told(queue, event) ? 0 : tell(event, cb, arg);
         if (rc)
             return rc;
     }
@@ -142,6 +143,15 @@ int df_etcd_queue_tell(struct df_etcd_queue *queue, df_etcd_told_cb told, void *
         told(event->watch, revision, told_arg);
     retire(queue, revision);
     return 0;
+}
+
+const struct df_etcd_event *df_etcd_queue_note(const struct df_etcd_queue *queue)
+{
+    const struct df_etcd_event *first = TAILQ_FIRST(&queue->whole), *event;
+    for (event = first; event && event->revision == first->revision; event = TAILQ_NEXT(event, link))
+        if (event->is_note)
+            return event;
+    return NULL;
 }
 
 uint64_t df_etcd_queue_revision(const struct df_etcd_queue *queue)

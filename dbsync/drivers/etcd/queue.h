@@ -7,7 +7,8 @@
 
 /*
  * What etcd told of and the caller was not told yet: events by revision. Those of one revision are one transaction.
- * Invariant: no event of a transaction is told before all that etcd sends of it on its watch have come.
+ * Invariant: no event of a transaction is told before all that etcd sends of it on its watch have come. The caller sees by
+ * the transaction's note whether other watches are to say something of it, too.
  */
 
 #define DF_ETCD_QUEUE_BYTES ((size_t)64 << 20) /* more: it is a gap, a snapshot is cheaper */
@@ -16,7 +17,7 @@ struct df_etcd_event {
     TAILQ_ENTRY(df_etcd_event) link;
     int64_t watch;
     uint64_t revision;
-    bool deleted;
+    bool deleted, is_note;
     const char *table, *id; /* behind the event, in the same piece of memory */
     const void *data;
     size_t len, cost;
@@ -44,6 +45,9 @@ bool df_etcd_queue_is_empty(const struct df_etcd_queue *queue);
 
 /** Of the oldest transaction; there is one. */
 uint64_t df_etcd_queue_revision(const struct df_etcd_queue *queue);
+
+/** The note of the oldest transaction, or NULL. */
+const struct df_etcd_event *df_etcd_queue_note(const struct df_etcd_queue *queue);
 
 typedef void (*df_etcd_told_cb)(int64_t watch, uint64_t revision, void *arg);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dbsync/drivers/etcd/etcd.pb-c.h"
+#include "dbsync/drivers/etcd/note.h"
 
 /*
  * One stream with a watch for each range: one for who is told of everything, else one for what is everybody's and one a
@@ -56,8 +57,10 @@ int df_etcd_watch_set_ranges(struct df_etcd_watch *watch, uint64_t told)
     df_etcd_range_places(&list[0].range, DF_ETCD_LEASE, db->follows ? DF_ETCD_SHARED : DF_ETCD_TOPICAL);
     for (size_t i = 0; i < db->n_topics; i++)
         df_etcd_range_topic(&list[1 + i].range, db->topics[i]);
-    for (size_t i = 0; i < watch->n; i++)
+    for (size_t i = 0; i < watch->n; i++) {
         list[i].told = told;
+        list[i].hash = df_etcd_note_hash(i ? db->topics[i - 1] : "");
+    }
     return 0;
 }
 
@@ -104,10 +107,20 @@ static int hear_row(const struct df_etcd_row *row, void *arg)
     struct df_etcd_watch *watch = hearing->watch;
     if (hearing->id < 1 || (size_t)hearing->id > watch->n || watch->lost)
         return 0;
-    if (row->revision <= watch->list[hearing->id - 1].told)
+    struct watched *watched = &watch->list[hearing->id - 1];
+    watched->coming = row->revision;
+    if (row->revision <= watched->told)
         return 0;
     watch->lost = df_etcd_queue_add(&watch->queue, row, hearing->id) != 0;
     return 0;
+}
+
+static void complete(struct df_etcd_watch *watch, int64_t id)
+{
+    if (id < 1 || (size_t)id > watch->n)
+        return;
+    watch->list[id - 1].heard = watch->list[id - 1].coming;
+    df_etcd_queue_complete(&watch->queue, id);
 }
 
 static int on_message(const uint8_t *data, size_t len, void *arg)
@@ -117,7 +130,7 @@ static int on_message(const uint8_t *data, size_t len, void *arg)
     struct df_etcd_news news;
     int rc = df_etcd_decode_news(data, len, &news, hear, hear_row, &hearing);
     if (rc == 0 && !news.partial)
-        df_etcd_queue_complete(&watch->queue, news.watch);
+        complete(watch, news.watch);
     if (watch->lost)
         df_etcd_queue_clear(&watch->queue);
     if (watch->lost || watch->rc || !df_etcd_queue_is_empty(&watch->queue))
@@ -161,8 +174,10 @@ static int start(struct df_etcd_watch *watch, struct df_error *error)
     int rc = 0;
     df_etcd_watch_stop(watch);
     watch->asked = false;
-    for (size_t i = 0; i < watch->n && rc == 0; i++)
+    for (size_t i = 0; i < watch->n && rc == 0; i++) {
+        watch->list[i].coming = watch->list[i].heard = watch->list[i].told;
         rc = create(watch, i, error);
+    }
     if (rc == 0)
         watch->generation = df_etcd_client_generation(watch->db->client);
     return rc;
@@ -200,10 +215,37 @@ static void note_told(int64_t id, uint64_t revision, void *arg)
     watch->list[id - 1].told = revision;
 }
 
+/* Whether all that is watched of the oldest transaction has come. */
+static bool is_whole(const struct df_etcd_watch *watch)
+{
+    const struct df_etcd_event *note = df_etcd_queue_note(&watch->queue);
+    for (size_t i = 0; note && i < watch->n; i++)
+        if (watch->list[i].heard < note->revision && df_etcd_note_has(note->data, note->len, watch->list[i].hash))
+            return false;
+    return true;
+}
+
+static bool can_tell(const struct df_etcd_watch *watch)
+{
+    return !df_etcd_queue_is_empty(&watch->queue) && is_whole(watch);
+}
+
+/* What a note promises comes, unless it is none of ours: then it is a gap, for who waits too long. */
+static void check_patience(struct df_etcd_watch *watch)
+{
+    bool waits = !df_etcd_queue_is_empty(&watch->queue) && !is_whole(watch);
+    uint64_t waits_for = waits ? df_etcd_queue_revision(&watch->queue) : 0;
+    if (waits_for != watch->waits_for)
+        watch->waits_since = df_etcd_now();
+    watch->waits_for = waits_for;
+    if (waits && df_etcd_now() - watch->waits_since > 2 * df_etcd_client_timeout(watch->db->client))
+        watch->lost = true;
+}
+
 static int tell(struct df_etcd_watch *watch, uint64_t *revision, df_db_row_cb cb, void *arg)
 {
     int rc = 0;
-    while (rc == 0 && !df_etcd_queue_is_empty(&watch->queue)) {
+    while (rc == 0 && can_tell(watch)) {
         uint64_t at = df_etcd_queue_revision(&watch->queue);
         rc = df_etcd_queue_tell(&watch->queue, note_told, watch, cb, arg);
         if (rc == 0 && at > *revision)
@@ -241,8 +283,9 @@ int df_etcd_watch(struct df_db *db, uint64_t *revision, df_db_row_cb cb, void *a
     watch->rc = 0;
     int line = watch->lost ? 0 : go_on(watch, error);
     int rc = tell(watch, revision, cb, arg);
-    if (!df_etcd_queue_is_empty(&watch->queue))
+    if (can_tell(watch))
         df_etcd_client_ring(db->client, true);
+    check_patience(watch);
     if (rc == 0 && watch->lost)
         return -ESTALE;
     if (rc == 0 && watch->rc)

@@ -8,7 +8,10 @@
 
 struct watched {
     struct df_etcd_range range;
-    uint64_t told; /* of this range, up to this revision */
+    uint64_t hash;   /* by which notes name it */
+    uint64_t told;   /* of this range, up to this revision */
+    uint64_t coming; /* up to this etcd has begun to tell of it, */
+    uint64_t heard;  /* and up to this it has told all */
 };
 
 struct df_etcd_watch {
@@ -20,7 +23,9 @@ struct df_etcd_watch {
     bool on;             /* call is under way */
     bool lost;           /* something cannot be told any more */
     bool asked;          /* for a sign of life */
-    int rc;              /* why it does not work; 0: it does */
+    uint64_t waits_for;  /* the transaction of which some ranges have not been heard of yet, or 0 */
+    uint64_t waits_since;
+    int rc; /* why it does not work; 0: it does */
     struct df_error error;
     struct df_etcd_queue queue;
 };

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dbsync/drivers/etcd/etcd.h"
+#include "dbsync/drivers/etcd/note.h"
 #include "tests/system/db/program.h"
 #include "tests/system/db/store.h"
 
@@ -120,6 +122,93 @@ Test(etcd, a_snapshot_of_large_rows_comes_in_pages_that_fit)
     free(blob);
     cr_expect_eq(store.driver->snapshot(db, ignore, &rows, &at, &error), 0, "%s", error.text);
     cr_expect_eq(rows, 30);
+}
+
+enum { WATCHED = 1000, ROWS = 10 }; /* etcd brings watches that are behind up to date 512 at a time */
+
+/* Ten rows, each of a topic of its own, in one transaction. */
+static void commit_whole(const char *text)
+{
+    char ids[ROWS][8], topics[ROWS][8];
+    struct df_db_op ops[ROWS];
+    struct df_error error;
+    size_t failed;
+    uint64_t revision;
+    for (int i = 0; i < ROWS; i++) {
+        snprintf(ids[i], sizeof ids[i], "w%d", i);
+        snprintf(topics[i], sizeof topics[i], "T%d", i * (WATCHED / ROWS));
+        ops[i] = (struct df_db_op){.table = "t",
+                                   .id = ids[i],
+                                   .data = text,
+                                   .len = text ? strlen(text) : 0,
+                                   .topics = text ? topics[i] : NULL};
+    }
+    ops[0].topics = NULL; /* everybody's */
+    cr_assert_eq(store.driver->commit(db, ops, ROWS, &failed, &revision, &error), 0, "%s", error.text);
+}
+
+static struct df_db *follow_many(void)
+{
+    static char list[WATCHED * 8];
+    struct df_db *follower = store_open(&store);
+    list[0] = '\0';
+    for (int i = 0; i < WATCHED; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%sT%d", i ? " " : "", i);
+    store_follow(&store, follower, list);
+    return follower;
+}
+
+Test(etcd, a_transaction_of_many_topics_is_told_whole)
+{
+    uint64_t at;
+    struct df_db *follower = follow_many();
+    struct df_error error;
+    store_snapshot(&store, follower, &at);
+    commit_whole("1");
+    commit_whole("2");
+    commit_whole(NULL);
+    for (int told = 0, rows = 0, tries = 0; told < 3 * ROWS; told += rows) {
+        struct pollfd fd = {.fd = store.driver->watch_fd(follower), .events = POLLIN};
+        poll(&fd, 1, 100);
+        rows = 0;
+        cr_assert_eq(store.driver->watch(follower, &at, ignore, &rows, &error), 0, "%s", error.text);
+        cr_assert_eq(rows % ROWS, 0, "%d rows were told together", rows);
+        cr_assert_lt(++tries, 1000, "%d rows were told", told);
+    }
+    store.driver->close(follower);
+}
+
+/* A note that promises what does not come. */
+static void put_false_note(void)
+{
+    struct df_etcd_note note = {0};
+    uint8_t bytes[DF_ETCD_NOTE_BYTES];
+    char value[128] = "";
+    df_etcd_note_add(&note, "A");
+    df_etcd_note_add(&note, "B");
+    size_t len = df_etcd_note_write(&note, bytes);
+    for (size_t i = 0; i < len; i++)
+        snprintf(value + strlen(value), sizeof value - strlen(value), "\\%03o", bytes[i]);
+    cr_assert_eq(server_command(store.server,
+                                "curl -fsS 127.0.0.1:%u/v3/kv/put -d '{\"key\":\"'$(printf '" DF_ETCD_PREFIX
+                                "c/A\\000' | base64 -w0)'\",\"value\":\"'$(printf '%s' | base64 -w0)'\"}'",
+                                store.server->members[0].port, value),
+                 0);
+}
+
+Test(etcd, who_waits_in_vain_for_a_part_of_a_transaction_has_a_gap)
+{
+    uint64_t at;
+    int rows = 0;
+    store.exists.timeout_ms = 200;
+    struct df_db *follower = store_open(&store);
+    store_follow(&store, follower, "A B");
+    store_snapshot(&store, follower, &at);
+    put_false_note();
+    cr_expect_eq(store_watch_until(&store, follower, &at, ignore, &rows), -ESTALE);
+    store_snapshot(&store, follower, &at);
+    cr_expect_eq(store_idle(&store, follower, &at), 0);
+    store.driver->close(follower);
 }
 
 Test(etcd, what_others_wrote_is_no_harm)

@@ -7,6 +7,7 @@
 #include "dbsync/drivers/etcd/decode.h"
 #include "dbsync/drivers/etcd/endpoint.h"
 #include "dbsync/drivers/etcd/frame.h"
+#include "dbsync/drivers/etcd/note.h"
 #include "dbsync/drivers/etcd/queue.h"
 #include "dbsync/drivers/etcd/status.h"
 
@@ -194,6 +195,78 @@ Test(etcd, events_of_several_watches_are_told_by_revision_and_once)
     cr_expect_str_eq(text, "a=5 c=6 b=7 ");
     df_etcd_queue_clear(&queue);
     cr_expect_eq(queue.bytes, 0);
+}
+
+Test(etcd, a_note_is_found_and_not_told)
+{
+    struct df_etcd_queue queue;
+    struct df_etcd_row note = {.name = {.table = "", .id = ""}, .revision = 6, .is_note = true, .data = (uint8_t *)"x"};
+    char text[64] = "";
+    note.len = 1;
+    df_etcd_queue_init(&queue);
+    add(&queue, "a", 5, 1);
+    add(&queue, "b", 6, 1);
+    cr_assert_eq(df_etcd_queue_add(&queue, &note, 1), 0);
+    df_etcd_queue_complete(&queue, 1);
+    cr_expect_null(df_etcd_queue_note(&queue), "it is of the second transaction");
+    df_etcd_queue_tell(&queue, no_matter, NULL, print, text);
+    cr_assert_not_null(df_etcd_queue_note(&queue));
+    cr_expect_eq(*(const char *)df_etcd_queue_note(&queue)->data, 'x');
+    df_etcd_queue_tell(&queue, no_matter, NULL, print, text);
+    cr_expect_str_eq(text, "a=5 b=6 ");
+    df_etcd_queue_clear(&queue);
+}
+
+Test(etcd, a_note_names_the_ranges_of_a_transaction)
+{
+    static struct df_etcd_note note;
+    uint8_t bytes[DF_ETCD_NOTE_BYTES];
+    char topic[16];
+    cr_expect_eq(df_etcd_note_add(&note, ""), 1);
+    for (int i = 1; i < DF_ETCD_NOTE_RANGES; i++) {
+        snprintf(topic, sizeof topic, "T%d", i);
+        cr_expect_eq(df_etcd_note_add(&note, topic), 1);
+        cr_expect_eq(df_etcd_note_add(&note, topic), 0, "it is in it");
+    }
+    cr_expect_eq(df_etcd_note_add(&note, "one more"), -E2BIG);
+    cr_assert_eq(df_etcd_note_write(&note, bytes), sizeof bytes);
+    for (int i = 1; i < DF_ETCD_NOTE_RANGES; i++) {
+        snprintf(topic, sizeof topic, "T%d", i);
+        cr_expect(df_etcd_note_has(bytes, sizeof bytes, df_etcd_note_hash(topic)), "%s", topic);
+    }
+    cr_expect(df_etcd_note_has(bytes, sizeof bytes, df_etcd_note_hash("")));
+    cr_expect(!df_etcd_note_has(bytes, sizeof bytes, df_etcd_note_hash("one more")));
+}
+
+Test(etcd, bytes_that_are_no_note_name_nothing)
+{
+    struct df_etcd_note note = {0};
+    uint8_t bytes[DF_ETCD_NOTE_BYTES];
+    uint64_t hash = df_etcd_note_hash("A");
+    df_etcd_note_add(&note, "A");
+    size_t len = df_etcd_note_write(&note, bytes);
+    for (size_t cut = 0; cut < len; cut++)
+        cr_expect(!df_etcd_note_has(bytes, cut, hash), "%zu bytes of it", cut);
+    bytes[0]++;
+    cr_expect(!df_etcd_note_has(bytes, len, hash), "another layout");
+}
+
+Test(etcd, notes_are_where_no_rows_are)
+{
+    struct df_etcd_key key;
+    struct df_etcd_name name;
+    df_etcd_key_first(&key, DF_ETCD_COPY, "A");
+    cr_expect(df_etcd_key_is_note(key.bytes, key.len));
+    cr_expect(!df_etcd_key_parse(key.bytes, key.len, &name));
+    for (size_t len = 0; len < key.len; len++)
+        cr_expect(!df_etcd_key_is_note(key.bytes, len), "%zu bytes of it", len);
+    df_etcd_key_first(&key, DF_ETCD_SHARED, NULL);
+    cr_expect(df_etcd_key_is_note(key.bytes, key.len));
+    cr_expect(!df_etcd_key_parse(key.bytes, key.len, &name));
+    df_etcd_key_first(&key, DF_ETCD_TOPICAL, NULL);
+    cr_expect(!df_etcd_key_is_note(key.bytes, key.len), "who is told of everything has one range");
+    df_etcd_key_make(&key, DF_ETCD_COPY, "A", "t", "x");
+    cr_expect(!df_etcd_key_is_note(key.bytes, key.len));
 }
 
 Test(etcd, a_refusal_has_a_remedy)
