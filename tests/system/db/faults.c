@@ -64,7 +64,7 @@ static void swallow(unsigned m)
     server_mend(store.server, m);
 }
 
-/* Databases end, or refuse to write; both are right. */
+/* Databases end, or refuse to write; both are right. One may also end when there is room again, of a write that failed. */
 static void fill(unsigned m)
 {
     server_fill(store.server, m);
@@ -72,7 +72,7 @@ static void fill(unsigned m)
     if (server_kind(store.server)->stays_full)
         server_kill(store.server, m);
     server_free(store.server, m);
-    server_run(store.server, m);
+    server_revive(store.server, m);
 }
 
 static void depose(unsigned m)

@@ -63,6 +63,18 @@ void server_run(struct server *server, unsigned m)
     wait_ready(server, m);
 }
 
+void server_revive(struct server *server, unsigned m)
+{
+    uint64_t end = server_now_ms() + SERVER_READY_MS;
+    while (server_now_ms() < end) {
+        server_begin(server, m);
+        if (is_ready(server, m))
+            return;
+        server_pause_ms(20);
+    }
+    wait_ready(server, m);
+}
+
 void server_kill(struct server *server, unsigned m)
 {
     server_end(&server->members[m].pid);

@@ -85,9 +85,10 @@ void server_heal(struct server *server);
 void server_restore(struct server *server);
 
 /* Members. They wait until it is done; a member that is started is ready when they return. */
-void server_kill(struct server *server, unsigned m);  /* SIGKILL */
-void server_run(struct server *server, unsigned m);   /* unless it runs */
-void server_begin(struct server *server, unsigned m); /* the same, but does not wait for it: a cluster needs others */
+void server_kill(struct server *server, unsigned m);   /* SIGKILL */
+void server_run(struct server *server, unsigned m);    /* unless it runs */
+void server_revive(struct server *server, unsigned m); /* the same, and again when it ends of what was before */
+void server_begin(struct server *server, unsigned m);  /* the same, but does not wait for it: a cluster needs others */
 void server_pause(struct server *server, unsigned m);
 void server_continue(struct server *server, unsigned m);
 bool server_runs(const struct server *server, unsigned m);
