@@ -324,6 +324,9 @@ for port in a2 b2; do
 done
 row chassis node2 '.ip == "192.0.2.4"' >/dev/null || fail "the other one is not in the model"
 until_true 5 "a2 is reached at the other" can_ping a1 a2
+run_switch node2 node2
+until_true 30 "the switch of node2 answers df-ctl" answers_at node2
+until_true 10 "now it is the one that waits" said_at node2 show '.daemon.database.rival | test("socket /run/df/node4.sock")'
 
 note "the database is killed: forwarding, DHCP and ARP go on, and no ping is lost"
 until_true 30 "all are in sync" all_in_sync
@@ -351,6 +354,9 @@ until_true 10 "the change arrives" said_at node4 ports '.[] | select(.id == "a2"
 stop_pings a2
 expect_equal "pings lost meanwhile" "$lost" 0
 ! grep -E 'chassis node[124] is dead' ./*.err || fail "somebody was taken to be dead"
-for node in "${nodes[@]}"; do
+! grep 'took the name' node4.err || fail "the one that waits took the name of the other"
+said_at node2 ports 'map(select(.id == "a2" or .id == "b2")) | length == 2 and all(.status == "refused")' >/dev/null ||
+    fail "the one that waits has a port: $(ctl_at node2 ports)"
+for node in "${nodes[@]}" node2; do
     stop_at "$node"
 done
