@@ -22,6 +22,7 @@ struct df_line {
     int fd;
     SSL *ssl;       /* NULL: plain */
     bool connected; /* the socket is; TLS may not be */
+    bool answered;  /* by TLS: it let us in */
     bool hung_up;   /* a write failed as the server is gone */
     char name[NAME_MAX_LEN];
 };
@@ -40,9 +41,12 @@ static int explain(const struct df_line *line, int code, struct df_error *error)
     return df_error_set(error, -code, "%s: %s%s", line->name, strerror(code), remedy);
 }
 
+/* In TLS 1.3 a server that wants a certificate finds out when the client thinks that all is well; not all say why. */
 static int closed(const struct df_line *line, struct df_error *error)
 {
-    return df_error_set(error, -ECONNRESET, "%s: it closed the connection", line->name);
+    bool may_want_certificate = line->ssl && !line->answered && !SSL_get_certificate(line->ssl);
+    return df_error_set(error, -ECONNRESET, "%s: it closed the connection%s", line->name,
+                        may_want_certificate ? ": if it wants a certificate, give cert and key" : "");
 }
 
 /* Why OpenSSL does not go on. What is about certificates is not mended by trying again with the same ones. */
@@ -181,6 +185,7 @@ ssize_t df_line_read(struct df_line *line, void *to, size_t max, struct df_error
     if (line->ssl) {
         before_tls();
         int result = SSL_read(line->ssl, to, (int)max);
+        line->answered |= result > 0;
         return result > 0 ? result : tls_failed(line, result, error);
     }
     ssize_t n = recv(line->fd, to, max, 0);

@@ -92,7 +92,14 @@ Test(secure, a_client_without_its_certificate_is_refused)
     if (!config.cert)
         cr_skip_test("%s wants no certificate", store.server->kind);
     config.cert = config.key = NULL;
-    expect_refusal(&config, -EACCES, "cert");
+    struct df_error error = {""};
+    struct df_db *db = NULL;
+    int rc = store.driver->open(&config, &db, &error);
+    /* A server may also close the connection without a word. */
+    cr_expect(rc == -EACCES || rc == -ECONNRESET, "%d: %s", rc, error.text);
+    cr_expect_not_null(strstr(error.text, "cert"), "no remedy in: %s", error.text);
+    if (rc == 0)
+        store.driver->close(db);
 }
 
 Test(secure, files_that_cannot_be_used_are_named)
