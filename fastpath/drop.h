@@ -43,6 +43,7 @@
     X(ETHERTYPE, "ethertype", "port security lets only IP and ARP pass")                                               \
     X(L2_UNKNOWN, "l2_unknown", "destination MAC is not on the network")                                               \
     X(L2_NO_MEMBER, "l2_no_member", "broadcast or multicast with nobody to hear it")                                   \
+    X(FLOOD_PEER_LIMIT, "flood_peer_limit", "a broadcast that left nodes out: more have the network than get copies")  \
     X(L2_RESERVED, "l2_reserved", "IEEE 802.1D reserved destination")                                                  \
     X(HAIRPIN, "hairpin", "destination is the port it came from")                                                      \
     X(L3_NOT_IP, "l3_not_ip", "sent to a router, and not IP")                                                          \

@@ -24,7 +24,7 @@
  *                ├─► 45 nd ───┤ (a service may bring a table of its own)
  *                ├─► 30 dhcp ─┤
  *                └────────────┴─► 55 l2 ─► 60 l3 ─► 65 l3_proactive ─► 75 egress ─┬─► 203 peers ─► another node
- *                                                                                 └─► 105
+ *                                    └───► 56 flood ─► 75 or 203 for each copy     └─► 105
  *   202 tunnel (from another node) ─► 100 ingress_lookup ─► 105
  *
  *   105 ingress_conntrack ─► 110 ingress_security_group ─► 115 dispatch ─► a port
@@ -187,13 +187,21 @@ struct df_l2_value {
     struct df_ip ip6;
 };
 
-/* ---- 56 FLOOD (ours): the local ports that hear a network's broadcast, multicast and unknown unicast. */
+/*
+ * ---- 56 FLOOD (ours): who hears a network's broadcast, multicast and unknown unicast: a local port, or a peer, which
+ * gets one copy for all ports that are there. What came by a tunnel goes to local ports alone (split horizon).
+ */
+#define DF_FLOOD_PEERS_MAX 1024 /* of a network; the others, by the order of their addresses, get nothing */
 struct df_flood_key {
     uint32_t network;
-    uint32_t lport;
+    uint32_t lport;    /* 0: a peer */
+    struct df_ip peer; /* key of 203; zero: a local port */
 };
 struct df_flood_value {
-    uint32_t unknown; /* 1: takes unknown unicast too (port security is off, so it may have any MAC) */
+    uint32_t unknown; /* 1: takes unknown unicast too (port security is off, so somebody there may have any MAC) */
+    /* A peer's, else zero; as in 75 */
+    uint32_t tunnel_type;
+    uint32_t tunnel_key;
 };
 
 /* ---- 60 L3_LOOKUP: a router's routes. */

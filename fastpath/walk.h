@@ -10,6 +10,7 @@
 #include "fastpath/drop.h"
 #include "fastpath/packet/packet.h"
 #include "fastpath/pipeline.h"
+#include "fastpath/ports/port.h"
 
 /*
  * A walk: one packet's way through the pipeline tables, and the verdict it ends with.
@@ -44,6 +45,7 @@ struct df_output {
     uint16_t peer;       /* 0: as it is; else in the outer headers of df_peer_headers (tunnel.h), with */
     uint16_t entropy;    /* this entropy (df_tunnel_entropy()), */
     uint32_t tunnel_key; /* and this key */
+    uint16_t lost;       /* of a flood: enum df_drop for which this copy is not made; the rest is zero */
 };
 
 /* What connection tracking has to do with a packet in one zone, the sender's or the receiver's. */
@@ -84,6 +86,7 @@ struct df_verdict {
     struct df_ip answer_ip;
     uint32_t punt_app;
     uint16_t n_outputs;
+    uint16_t n_lost; /* of these, copies that are lost */
 };
 
 struct df_table;
@@ -112,6 +115,9 @@ struct df_trace {
 
 /* Tables on one packet's way, or on the way of one copy of a flood; a longer way is a loop of routers. */
 #define DF_WALK_STEPS_MAX 40
+
+#define DF_OUTPUTS_MAX                                                                                                 \
+    (DF_PORTS_MAX + DF_FLOOD_PEERS_MAX + 1) /* of a flood: ports, peers, and that some are left out */
 
 struct df_walk {
     /* The walker's own, from one walk to the next. */
@@ -205,7 +211,7 @@ static inline uint16_t df_walk_hold(struct df_walk *walk)
     return DF_TABLE_END;
 }
 
-/** Adds a delivery. A flood has many; more than there is room for are left out and counted as NO_MBUF. */
+/** Adds a delivery, or a lost one. A flood has many; more than there is room for are left out, counted as NO_MBUF. */
 static inline uint16_t df_walk_deliver(struct df_walk *walk, struct df_output output)
 {
     struct df_verdict *verdict = &walk->verdict;

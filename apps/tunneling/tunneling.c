@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apps/lport.h"
+#include "apps/tunneling/flood.h"
+#include "apps/tunneling/way.h"
 
 /*
  * tunneling: the way to ports on other nodes, and what comes from there.
@@ -9,8 +11,7 @@
  * INGRESS_LOOKUP, a network its key to 202 TUNNEL, and another node its end point to 203 PEERS. Networks of type local,
  * flat and vlan have no tunnels.
  *
- * A network's packets go to a node by the network's own type where both nodes speak that, and else by the best that
- * both speak. fastpath/tables/tunnel.c has the other end of this rule: change both or none.
+ * Which way that is, way.h says, and who hears a network's broadcast, flood.h.
  */
 
 enum { RANK_OWN, RANK_PAIR };
@@ -18,52 +19,18 @@ enum { RANK_CHASSIS, RANK_VTEP };
 
 #define IP6_OVERHEAD 20 /* of an outer IPv6 header over an IPv4 one */
 
-static const struct {
-    const char *name;
-    uint32_t key_max;
-    uint16_t overhead; /* by which the outer IPv4 packet is longer than the inner one */
-} types[DF_TUNNEL_TYPES] = {
-    [DF_TUNNEL_VXLAN] = {"vxlan", 0xffffff, 50},
-    [DF_TUNNEL_GENEVE] = {"geneve", 0xffffff, 50},
-    [DF_TUNNEL_GRE] = {"gre", UINT32_MAX, 42},
-};
-
 static bool is(const char *text, const char *word)
 {
     return text && strcmp(text, word) == 0;
-}
-
-static enum df_tunnel_type type_of(const char *name)
-{
-    for (enum df_tunnel_type type = 1; type < DF_TUNNEL_TYPES; type++)
-        if (is(name, types[type].name))
-            return type;
-    return 0;
-}
-
-static bool is_tunnelled(const struct df_segment *segment)
-{
-    enum df_tunnel_type type = type_of(segment->network_type);
-    return type != 0 && segment->has_segmentation_id && segment->segmentation_id <= types[type].key_max;
-}
-
-/* The types that this node and the other one speak, as a set. */
-static unsigned shared_types(const struct df_underlay_end *end, const Df__Chassis *chassis)
-{
-    unsigned set = 0;
-    for (size_t i = 0; i < chassis->n_tunnel_types; i++) {
-        enum df_tunnel_type type = type_of(chassis->tunnel_types[i]);
-        set |= type != 0 ? DF_TUNNEL_BIT(type) : 0;
-    }
-    return set & df_underlay_end_types(end);
 }
 
 /* ---- Networks */
 
 static void check_mtu(struct df_compile *c, const Df__LogicalSwitch *lswitch, const struct df_underlay_end *end)
 {
-    enum df_tunnel_type type = type_of(lswitch->network_type);
-    unsigned overhead = types[df_underlay_end_types(end) & DF_TUNNEL_BIT(type) ? type : DF_TUNNEL_VXLAN].overhead;
+    enum df_tunnel_type type = df_way_type_of(lswitch->network_type);
+    unsigned overhead =
+        df_way_types[df_underlay_end_types(end) & DF_TUNNEL_BIT(type) ? type : DF_TUNNEL_VXLAN].overhead;
     overhead += df_ip_is_zero(&end->ip4) ? IP6_OVERHEAD : 0;
     if (lswitch->has_mtu && (uint64_t)lswitch->mtu + overhead > end->mtu)
         df_compile_problem(c,
@@ -76,13 +43,13 @@ static void compile_lswitch(struct df_compile *c, const ProtobufCMessage *object
 {
     const Df__LogicalSwitch *lswitch = (const Df__LogicalSwitch *)object;
     const struct df_underlay_end *end = df_compile_underlay(c);
-    enum df_tunnel_type type = type_of(lswitch->network_type);
+    enum df_tunnel_type type = df_way_type_of(lswitch->network_type);
     struct df_segment segment;
     if (!df_compile_needs_network(c, lswitch->id) || !df_compile_segment(c, lswitch->id, &segment) || type == 0)
         return;
-    if (!is_tunnelled(&segment)) {
-        df_compile_problem(c, "network_type %s needs a segmentation_id of at most %u", types[type].name,
-                           types[type].key_max);
+    if (!df_way_is_tunnelled(&segment)) {
+        df_compile_problem(c, "network_type %s needs a segmentation_id of at most %u", df_way_types[type].name,
+                           df_way_types[type].key_max);
         return;
     }
     if (!end)
@@ -91,6 +58,7 @@ static void compile_lswitch(struct df_compile *c, const ProtobufCMessage *object
     struct df_tunnel_key key = {.tunnel_type = type, .tunnel_key = segment.segmentation_id};
     struct df_tunnel_value value = {.network = segment.network};
     df_compile_emit(c, DF_TABLE_TUNNEL, &key, sizeof(key), &value, sizeof(value));
+    df_flood_compile(c, lswitch, &segment);
 }
 
 /* ---- Nodes */
@@ -120,25 +88,14 @@ static void emit_peer(struct df_compile *c, unsigned rank, const struct df_ip *i
     df_compile_emit_ranked(c, rank, DF_TABLE_PEERS, &key, sizeof(key), &value, sizeof(value));
 }
 
-/* Why no tunnel leads to the address, or NULL. */
-static const char *end_point_error(const struct df_underlay_end *end, const char *text, struct df_ip *ip)
-{
-    if (!text || df_ip_parse(text, ip) < 0 || df_ip_is_never_source(ip))
-        return "is not the address of one station; correct it";
-    struct df_ip local = df_underlay_end_ip(end, ip);
-    if (df_ip_is_zero(&local))
-        return "is of a family in which this node has no address; add one to [df] local_ip, or change it";
-    return df_ip_equal(ip, &local) ? "is this node's own; correct it, or [df] local_ip" : NULL;
-}
-
 static void compile_chassis(struct df_compile *c, const ProtobufCMessage *object)
 {
     const Df__Chassis *chassis = (const Df__Chassis *)object;
     const struct df_underlay_end *end = df_compile_underlay(c);
     struct df_ip ip;
     char text[64];
-    unsigned set = end ? shared_types(end, chassis) : 0;
-    if (set == 0 || end_point_error(end, chassis->ip, &ip)) /* ports that are there say so */
+    unsigned set = end ? df_way_shared_types(end, chassis) : 0;
+    if (set == 0 || df_way_choose_ip(end, chassis, &ip) != DF_WAY_GOOD) /* ports that are there say so */
         return;
     if (df_compile_is_dead(c, chassis->id)) /* what is sent there is dropped by name, until it lives again */
         return;
@@ -167,19 +124,6 @@ static void emit_local(struct df_compile *c, const Df__LogicalPort *lport, uint3
     }
 }
 
-/* The network's own type if both nodes speak it, else the best of those that they do; 0: there is none. */
-static enum df_tunnel_type choose_type(const struct df_underlay_end *end, unsigned set,
-                                       const struct df_segment *segment)
-{
-    enum df_tunnel_type own = type_of(segment->network_type);
-    if (set & DF_TUNNEL_BIT(own))
-        return own;
-    for (const uint8_t *type = end->types; *type != 0; type++)
-        if ((set & DF_TUNNEL_BIT(*type)) && segment->segmentation_id <= types[*type].key_max)
-            return *type;
-    return 0;
-}
-
 static void emit_way(struct df_compile *c, const Df__LogicalPort *lport, enum df_tunnel_type type,
                      const struct df_segment *segment, const struct df_ip *peer)
 {
@@ -197,9 +141,9 @@ static void emit_on_chassis(struct df_compile *c, const Df__LogicalPort *lport, 
     struct df_ip ip;
     if (!chassis)
         return;
-    unsigned set = shared_types(end, chassis);
-    enum df_tunnel_type type = choose_type(end, set, segment);
-    const char *error = end_point_error(end, chassis->ip, &ip);
+    unsigned set = df_way_shared_types(end, chassis);
+    enum df_tunnel_type type = df_way_choose_type(end, set, segment);
+    enum df_way_fault fault = df_way_choose_ip(end, chassis, &ip);
     if (set == 0)
         df_compile_problem(
             c,
@@ -211,8 +155,8 @@ static void emit_on_chassis(struct df_compile *c, const Df__LogicalPort *lport, 
                            "chassis %s: segmentation_id %u of the network fits gre alone, which is not in both its "
                            "tunnel_types and this node's [df] tunnel_types; add it, or lower the segmentation_id",
                            id, segment->segmentation_id);
-    else if (error)
-        df_compile_problem(c, "chassis %s: its ip %s %s", id, chassis->ip ? chassis->ip : "", error);
+    else if (fault != DF_WAY_GOOD)
+        df_compile_problem(c, "chassis %s: its ip %s %s", id, chassis->ip ? chassis->ip : "", df_way_fault_text(fault));
     else
         emit_way(c, lport, type, segment, &ip);
 }
@@ -227,14 +171,14 @@ static void emit_at_vtep(struct df_compile *c, const Df__LogicalPort *lport, con
     struct df_ip ip;
     char text[80];
     const char *address = lport->binding->vtep_address;
-    const char *error = end_point_error(end, address, &ip);
+    enum df_way_fault fault = df_way_check(end, address, &ip);
     snprintf(text, sizeof(text), "its vtep_address %.50s", address);
-    if (type_of(segment->network_type) != DF_TUNNEL_VXLAN)
+    if (df_way_type_of(segment->network_type) != DF_TUNNEL_VXLAN)
         df_compile_problem(c, "%s: a vtep speaks vxlan, and its network is of type %s", text, segment->network_type);
     else if (!(df_underlay_end_types(end) & DF_TUNNEL_BIT(DF_TUNNEL_VXLAN)))
         df_compile_problem(c, "%s: a vtep speaks vxlan, which is not in [df] tunnel_types; add it", text);
-    else if (error)
-        df_compile_problem(c, "%s %s", text, error);
+    else if (fault != DF_WAY_GOOD)
+        df_compile_problem(c, "%s %s", text, df_way_fault_text(fault));
     else {
         emit_way(c, lport, DF_TUNNEL_VXLAN, segment, &ip);
         emit_peer(c, RANK_VTEP, &ip, DF_TUNNEL_ALL, text);
@@ -264,7 +208,7 @@ static void compile_lport(struct df_compile *c, const ProtobufCMessage *object)
     if (!df_lport_is_reachable(lport) || !df_compile_needs_network(c, lport->lswitch))
         return;
     struct df_segment segment;
-    if (!df_compile_segment(c, lport->lswitch, &segment) || !is_tunnelled(&segment))
+    if (!df_compile_segment(c, lport->lswitch, &segment) || !df_way_is_tunnelled(&segment))
         return;
     const struct df_underlay_end *end = df_compile_underlay(c);
     if (!df_compile_is_local(c, lport))

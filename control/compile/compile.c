@@ -8,6 +8,7 @@
 
 #include "control/binding/local_ports.h"
 #include "control/compile/context.h"
+#include "control/compile/places.h"
 #include "control/compile/segment.h"
 #include "control/log.h"
 #include "control/model/alloc.h"
@@ -61,6 +62,21 @@ uint32_t df_compile_domain(struct df_compile *c, const char *lswitch_id)
         return 0;
     df_watch(&network->domain, &c->unit->watcher, network);
     return network->domain_key;
+}
+
+void df_compile_places(struct df_compile *c, const char *lswitch_id,
+                       void (*cb)(struct df_compile *c, const struct df_compile_place *place, void *arg), void *arg)
+{
+    struct df_object *network = thing(c, DF_NB_LSWITCH, lswitch_id);
+    if (!network)
+        return;
+    df_watch(&network->places, &c->unit->watcher, network);
+    for (const struct df_place *at = df_places_sorted(network); at; at = at->hh.next) {
+        struct df_compile_place place = {.chassis = at->is_vtep ? NULL : at->where,
+                                         .vtep_address = at->is_vtep ? at->where : NULL,
+                                         .is_open = at->open_ports != 0};
+        cb(c, &place, arg);
+    }
 }
 
 bool df_compile_is_dead(struct df_compile *c, const char *chassis_id)

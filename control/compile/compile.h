@@ -37,6 +37,20 @@ bool df_compile_needs_network(struct df_compile *c, const char *lswitch_id);
  */
 uint32_t df_compile_domain(struct df_compile *c, const char *lswitch_id);
 
+/* Where ports of a network are, when they are not on this node. The text is the model's. */
+struct df_compile_place {
+    const char *chassis;      /* NULL: at a vtep, of this address */
+    const char *vtep_address; /* NULL: on a node */
+    bool is_open;             /* a port there has no port security, and so may have any MAC */
+};
+
+/**
+ * Calls cb with each place of the network that has an enabled port of it, in an order that depends on their names
+ * alone. None for a network without a local port. Depends on the set of places, not on the ports that are there.
+ */
+void df_compile_places(struct df_compile *c, const char *lswitch_id,
+                       void (*cb)(struct df_compile *c, const struct df_compile_place *place, void *arg), void *arg);
+
 /** Is the node dead (nodes/liveness.h), so that nothing is to be sent to it? Depends on that alone. */
 bool df_compile_is_dead(struct df_compile *c, const char *chassis_id);
 

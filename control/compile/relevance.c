@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/compile/groups.h"
+#include "control/compile/places.h"
 #include "control/model/alloc.h"
 
 struct found {
@@ -32,6 +33,8 @@ void df_relevance_free(struct df_relevance *relevance)
 {
     if (!relevance)
         return;
+    for (size_t i = 0; i < relevance->needed.n; i++)
+        df_places_keep(relevance->needed.object[i], relevance->host, false);
     free(relevance->needed.object);
     free(relevance->host);
     free(relevance);
@@ -105,6 +108,7 @@ static void lport_changes(struct df_relevance *relevance, const Df__LogicalPort 
 {
     df_groups_count_port(relevance->store, filtered(relevance, new), 1);
     df_groups_count_port(relevance->store, filtered(relevance, old), -1);
+    df_places_change(relevance->store, relevance->host, old, new);
     const char *from = local_network(relevance, old);
     const char *to = local_network(relevance, new);
     if (same_text(from, to))
@@ -219,6 +223,13 @@ static void set_needed(struct df_object *object, bool needed)
     df_watched_fire(&object->needed_by);
 }
 
+/* Only what a local port sends goes elsewhere by broadcast. */
+static void keep_places(const struct df_relevance *relevance, struct df_object *object)
+{
+    bool has_local_port = object->table == DF_NB_LSWITCH && object->local_ports != 0;
+    df_places_keep(object, relevance->host, has_local_port);
+}
+
 void df_relevance_update(struct df_relevance *relevance)
 {
     struct found found = {0}, before = relevance->needed;
@@ -229,13 +240,16 @@ void df_relevance_update(struct df_relevance *relevance)
     relevance->search++;
     df_store_each(relevance->store, DF_NB_LSWITCH, seed, &seeding);
     relevance->needed = found;
-    for (size_t i = 0; i < found.n; i++)
+    for (size_t i = 0; i < found.n; i++) {
         set_needed(found.object[i], true);
+        keep_places(relevance, found.object[i]);
+    }
     for (size_t i = 0; i < before.n; i++) {
         struct df_object *object = before.object[i];
         if (object->reached == relevance->search)
             continue;
         set_needed(object, false);
+        keep_places(relevance, object);
         set_domain(object, 0);
         df_object_trim(object);
     }
@@ -246,8 +260,9 @@ void df_relevance_update(struct df_relevance *relevance)
 
 static void forget_count(struct df_object *network, void *arg)
 {
-    (void)arg;
+    struct df_relevance *relevance = arg;
     network->local_ports = 0;
+    df_places_keep(network, relevance->host, false);
 }
 
 static void count_again(struct df_object *object, void *arg)
@@ -266,7 +281,7 @@ static void trim(struct df_object *object, void *arg)
 
 void df_relevance_recount(struct df_relevance *relevance)
 {
-    df_store_each(relevance->store, DF_NB_LSWITCH, forget_count, NULL);
+    df_store_each(relevance->store, DF_NB_LSWITCH, forget_count, relevance);
     df_groups_forget(relevance->store);
     df_store_each(relevance->store, DF_NB_LPORT, count_again, relevance);
     df_store_each(relevance->store, DF_NB_LSWITCH, trim, NULL);

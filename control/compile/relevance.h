@@ -6,7 +6,7 @@
 /*
  * What this node needs of the model: networks with a local port, routers that are attached to a needed network, and all
  * networks of those routers, and so on; the rules of the secgroups of local ports, and the members of the groups that
- * these rules name (groups.h).
+ * these rules name (groups.h); and where else the ports of networks with a local port are (places.h).
  *
  * Networks that routers connect, directly or over others, are a domain: within one, an address is one station's. Its
  * number is the smallest unique_key of its networks, so the model alone says what it is. A router's gateway to an

@@ -94,22 +94,30 @@ static void print_step(json_t *step)
         print_fields("sets     ", set, indent);
 }
 
+static void print_output(json_t *output)
+{
+    const char *name = text_at(output, "port_name");
+    long long vlan = json_integer_value(json_object_get(output, "vlan"));
+    if (*text_at(output, "reason")) {
+        printf("verdict: no copy: %s (%s)\n", text_at(output, "reason"), text_at(output, "help"));
+        return;
+    }
+    printf("verdict: deliver to port %lld%s%s", (long long)json_integer_value(json_object_get(output, "port")),
+           *name ? " " : "", name);
+    if (vlan)
+        printf(" in VLAN %lld", vlan);
+    if (json_object_get(output, "tunnel"))
+        print_fields(", by tunnel ", json_object_get(output, "tunnel"), 0);
+    else
+        putchar('\n');
+}
+
 static void print_outputs(json_t *verdict)
 {
     size_t i;
     json_t *output;
-    json_array_foreach(json_object_get(verdict, "outputs"), i, output) {
-        const char *name = text_at(output, "port_name");
-        long long vlan = json_integer_value(json_object_get(output, "vlan"));
-        printf("verdict: deliver to port %lld%s%s", (long long)json_integer_value(json_object_get(output, "port")),
-               *name ? " " : "", name);
-        if (vlan)
-            printf(" in VLAN %lld", vlan);
-        if (json_object_get(output, "tunnel"))
-            print_fields(", by tunnel ", json_object_get(output, "tunnel"), 0);
-        else
-            putchar('\n');
-    }
+    json_array_foreach(json_object_get(verdict, "outputs"), i, output)
+        print_output(output);
     json_t *rewrite = json_object_get(verdict, "rewrite");
     if (json_object_size(rewrite) > 0)
         print_fields("         with ", rewrite, 0);

@@ -17,14 +17,15 @@ static json_t *describe_worker(const struct df_worker *worker, unsigned index)
 {
     struct df_worker_tally t;
     df_worker_tally(worker, &t);
-    return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI}", "worker", (json_int_t)index, "lcore",
-                     (json_int_t)df_worker_lcore(worker), "rounds", (json_int_t)t.rounds, "busy_rounds",
-                     (json_int_t)t.busy_rounds, "packets", (json_int_t)t.packets, "batches", (json_int_t)t.batches,
-                     "cycles_busy", (json_int_t)t.cycles_busy, "cycles_idle", (json_int_t)t.cycles_idle, "hits",
-                     (json_int_t)t.hits, "misses", (json_int_t)t.misses, "stale", (json_int_t)t.stale, "inserts",
-                     (json_int_t)t.inserts, "evictions", (json_int_t)t.evictions, "uncacheable",
-                     (json_int_t)t.uncacheable, "punts", (json_int_t)t.punts, "answers", (json_int_t)t.answers,
-                     "injected", (json_int_t)t.injected, "flows", (json_int_t)df_worker_flows(worker));
+    return json_pack(
+        "{sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI}", "worker", (json_int_t)index, "lcore",
+        (json_int_t)df_worker_lcore(worker), "rounds", (json_int_t)t.rounds, "busy_rounds", (json_int_t)t.busy_rounds,
+        "packets", (json_int_t)t.packets, "batches", (json_int_t)t.batches, "cycles_busy", (json_int_t)t.cycles_busy,
+        "cycles_idle", (json_int_t)t.cycles_idle, "hits", (json_int_t)t.hits, "misses", (json_int_t)t.misses, "stale",
+        (json_int_t)t.stale, "inserts", (json_int_t)t.inserts, "evictions", (json_int_t)t.evictions, "uncacheable",
+        (json_int_t)t.uncacheable, "punts", (json_int_t)t.punts, "answers", (json_int_t)t.answers, "injected",
+        (json_int_t)t.injected, "floods", (json_int_t)t.floods, "flood_copies", (json_int_t)t.flood_copies,
+        "flood_tunnel_copies", (json_int_t)t.flood_tunnel_copies, "flows", (json_int_t)df_worker_flows(worker));
 }
 
 static json_t *report_workers(void)

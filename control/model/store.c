@@ -161,8 +161,8 @@ void df_object_trim(struct df_object *object)
         return;
     df_references_trim(object);
     bool watched = object->read.first || object->key.first || object->needed_by.first ||
-                   object->members_needed_by.first || object->domain.first || object->segment.first ||
-                   object->alive.first;
+                   object->members_needed_by.first || object->domain.first || object->places.first ||
+                   object->segment.first || object->alive.first;
     bool used =
         object->message || object->bad || object->units || object->local_ports || object->remote_of || object->needed;
     if (!watched && !used && !object->referrers)

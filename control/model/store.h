@@ -26,6 +26,7 @@
  *     members_needed_by  this node began or ceased to need the members of the secgroup or address_group
  *     domain     the network came to another domain, or its domain got another number
  *     alive      the chassis died, or lives again (fired by nodes/liveness)
+ *     places     the network's ports are at other places (fired by compile/places)
  *     segment    it appeared, went, or what the network is on the wire changed (fired by compile/segment)
  *     referrers  one of the objects that refer to it by a field appeared, went, or changed
  *
@@ -58,15 +59,17 @@ struct df_object {
 
     struct df_reference *refers; /* what it refers to */
     struct df_referrers *referrers;
-    struct df_watched read, key, needed_by, members_needed_by, domain, segment, alive;
+    struct df_watched read, key, needed_by, members_needed_by, domain, places, segment, alive;
 
     struct df_units *units; /* compile/: what the apps made of it */
 
     /* compile/relevance, of networks and routers; of a secgroup local_ports, of a group that is a remote remote_of. */
     uint32_t local_ports;
-    uint32_t remote_of;  /* rules in force that name it */
-    uint32_t reached;    /* number of the search that found it last */
-    uint32_t domain_key; /* the smallest unique_key of a network in its domain; 0: none, or not needed */
+    uint32_t remote_of;      /* rules in force that name it */
+    uint32_t reached;        /* number of the search that found it last */
+    uint32_t domain_key;     /* the smallest unique_key of a network in its domain; 0: none, or not needed */
+    struct df_place *placed; /* compile/places: where else a network's ports are */
+    bool keeps_places;
     bool needed;
     bool dead; /* nodes/liveness, of a chassis */
 

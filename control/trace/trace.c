@@ -10,7 +10,6 @@
 #include "fastpath/tunnel/tunnel.h"
 #include "fastpath/walk.h"
 
-#define OUTPUTS_MAX 1024
 #define DEPTH_MAX 8
 
 /* What a table can change in a walk: compared before and after it. */
@@ -139,24 +138,29 @@ static json_t *way_json(const struct df_output *output)
     return tunnel_json(header->type, output->tunnel_key, &header->peer);
 }
 
-static json_t *outputs_json(const struct df_names *names, const struct df_walk *walk)
-{
-    json_t *list = json_array();
-    for (uint16_t i = 0; i < walk->verdict.n_outputs; i++) {
-        json_t *json = json_object();
-        df_names_add(names, json, "port", "port", walk->outputs[i].port);
-        json_object_set_new(json, "vlan", json_integer(walk->outputs[i].vlan));
-        if (walk->outputs[i].peer)
-            json_object_set_new(json, "tunnel", way_json(&walk->outputs[i]));
-        json_array_append_new(list, json);
-    }
-    return list;
-}
-
 static void add_reason(json_t *json, enum df_drop reason)
 {
     json_object_set_new(json, "reason", json_string(df_drop_name(reason)));
     json_object_set_new(json, "help", json_string(df_drop_help(reason)));
+}
+
+static json_t *outputs_json(const struct df_names *names, const struct df_walk *walk)
+{
+    json_t *list = json_array();
+    for (uint16_t i = 0; i < walk->verdict.n_outputs; i++) {
+        const struct df_output *output = &walk->outputs[i];
+        json_t *json = json_object();
+        json_array_append_new(list, json);
+        if (output->lost) {
+            add_reason(json, output->lost);
+            continue;
+        }
+        df_names_add(names, json, "port", "port", output->port);
+        json_object_set_new(json, "vlan", json_integer(output->vlan));
+        if (output->peer)
+            json_object_set_new(json, "tunnel", way_json(output));
+    }
+    return list;
 }
 
 static json_t *answer_json(const struct df_verdict *verdict)
@@ -249,11 +253,11 @@ static json_t *packet_json(const struct df_packet *packet)
 json_t *df_trace_frame(const struct df_names *names, uint16_t in_port, const uint8_t *frame, uint32_t len,
                        uint32_t now_ms)
 {
-    struct df_output outputs[OUTPUTS_MAX];
+    struct df_output outputs[DF_OUTPUTS_MAX];
     struct recorder recorder = {
         .hooks = {.enter = enter, .lookup = lookup, .leave = leave}, .names = names, .steps = json_array()};
     struct df_walk walk = {.outputs = outputs,
-                           .outputs_max = OUTPUTS_MAX,
+                           .outputs_max = DF_OUTPUTS_MAX,
                            .trace = &recorder.hooks,
                            .worker = DF_WALK_NOBODY,
                            .now_ms = now_ms};

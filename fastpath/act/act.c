@@ -78,19 +78,38 @@ static struct rte_mbuf *dressed_copy(struct df_worker *worker, const struct rte_
  * Plain deliveries share one buffer by its reference count, because no port writes into what it transmits; one with
  * something in front gets a copy of its own.
  */
+static void deliver_copy(struct df_worker *worker, struct rte_mbuf *mbuf, uint16_t in_port,
+                         const struct df_output *output)
+{
+    struct rte_mbuf *copy = mbuf;
+    if (is_plain(output))
+        rte_mbuf_refcnt_update(mbuf, 1);
+    else
+        copy = dressed_copy(worker, mbuf, output);
+    if (copy == NULL) {
+        worker->ports[in_port].drops[DF_DROP_NO_MBUF]++;
+        return;
+    }
+    df_tx_put(worker, output->port, copy);
+}
+
+static void count_copies(struct df_worker *worker, const struct df_walk *walk)
+{
+    worker->tally.floods++;
+    for (unsigned i = 0; i < walk->verdict.n_outputs; i++) {
+        worker->tally.flood_copies += walk->outputs[i].port != 0;
+        worker->tally.flood_tunnel_copies += walk->outputs[i].peer != 0;
+    }
+}
+
 static void deliver(struct df_worker *worker, struct rte_mbuf *mbuf, uint16_t in_port, const struct df_walk *walk)
 {
     for (unsigned i = 0; i < walk->verdict.n_outputs; i++) {
         const struct df_output *output = &walk->outputs[i];
-        struct rte_mbuf *copy = mbuf;
-        if (is_plain(output))
-            rte_mbuf_refcnt_update(mbuf, 1);
+        if (output->lost == DF_DROP_NONE)
+            deliver_copy(worker, mbuf, in_port, output);
         else
-            copy = dressed_copy(worker, mbuf, output);
-        if (copy == NULL)
-            worker->ports[in_port].drops[DF_DROP_NO_MBUF]++;
-        else
-            df_tx_put(worker, output->port, copy);
+            worker->ports[in_port].drops[output->lost]++;
     }
     if (walk->verdict.drop != DF_DROP_NONE) /* copies that a flood had no room for */
         worker->ports[in_port].drops[walk->verdict.drop]++;
@@ -107,6 +126,8 @@ static void output(struct df_worker *worker, struct rte_mbuf *mbuf, const struct
     write_macs(frame, &walk->packet);
     write_ttl(frame, &walk->parsed, &walk->packet);
     strip_tags(mbuf, &walk->parsed, &walk->packet);
+    if (walk->flooded)
+        count_copies(worker, walk);
     if (walk->verdict.n_outputs > 1)
         deliver(worker, mbuf, walk->in_port, walk);
     else if (dress(mbuf, first))

@@ -4,33 +4,34 @@
 
 #include "fastpath/lookup/groups.h"
 #include "fastpath/tables/builtin.h"
+#include "fastpath/tables/flood_list.h"
+#include "fastpath/tunnel/tunnel.h"
 
 /*
- * The ports that hear a network's broadcast, multicast and unknown unicast.
+ * Who hears a network's broadcast, multicast and unknown unicast: local ports, and peers (ingress replication: the node
+ * of the sender makes a copy for each node that has a port of the network).
  *
- * Invariant: workers iterate over an immutable array of a network's members. put and del change the network's list and
- * note that it is due; flush publishes one new array per network, bumps the network's stamp, and retires the old array.
- * The entries themselves are read by dumps and traces only.
+ * Invariants:
+ * - Workers iterate over an immutable array of a network's members, local ports first. put and del change the network's
+ *   list and note that it is due; flush publishes one new array per network, bumps the network's stamp, and retires the
+ *   old array. The entries themselves are read by dumps and traces only.
+ * - What came by a tunnel goes to local ports alone: its sender made the copies for the other peers. So no copy is ever
+ *   copied again, whatever the nodes take each other for.
  */
-
-struct member {
-    uint32_t lport;
-    uint32_t unknown; /* takes unknown unicast too */
-};
 
 struct members {
     struct rcu_head rcu;
     uint32_t n;
-    struct member member[];
+    uint32_t n_local; /* of these, local ports */
+    uint32_t n_over;  /* peers that are left out: DF_FLOOD_PEERS_MAX */
+    struct df_flood_member member[];
 };
 
 struct network {
     struct df_group group;
     struct members *members; /* RCU; NULL: nobody */
 
-    /* The writer's. */
-    struct member *list; /* sorted by lport */
-    uint32_t n, room;
+    struct df_flood_list list; /* the writer's */
 };
 
 /* ---- control thread */
@@ -49,7 +50,7 @@ static void members_free(struct rcu_head *head)
 static void network_free(struct rcu_head *head)
 {
     struct network *network = caa_container_of(head, struct network, group.rcu);
-    free(network->list);
+    free(network->list.member);
     free(network);
 }
 
@@ -73,77 +74,43 @@ static void fini(void *state)
     df_groups_free(state, network_del);
 }
 
-/* Where lport is in the list, or belongs. */
-static uint32_t list_place(const struct network *network, uint32_t lport)
+static struct df_flood_member member_of(const struct df_flood_key *key)
 {
-    uint32_t low = 0, high = network->n;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (network->list[middle].lport < lport)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return (struct df_flood_member){.peer = key->peer, .lport = key->lport};
 }
 
-static bool list_has_at(const struct network *network, uint32_t place, uint32_t lport)
+/* A local port or a peer; and a peer by a tunnel, which a port has not. */
+static bool is_good(const struct df_flood_key *key, const struct df_flood_value *value)
 {
-    return place < network->n && network->list[place].lport == lport;
-}
-
-static int list_reserve(struct network *network)
-{
-    if (network->n < network->room)
-        return 0;
-    uint32_t room = network->room * 2 + 4;
-    struct member *list = realloc(network->list, room * sizeof(*list));
-    if (list == NULL)
-        return -ENOMEM;
-    network->list = list;
-    network->room = room;
-    return 0;
-}
-
-static void list_put(struct network *network, struct member member)
-{
-    uint32_t place = list_place(network, member.lport);
-    struct member *at = &network->list[place];
-    if (!list_has_at(network, place, member.lport)) {
-        memmove(at + 1, at, (network->n - place) * sizeof(*at));
-        network->n++;
-    }
-    *at = member;
-}
-
-static void list_del(struct network *network, uint32_t lport)
-{
-    uint32_t place = list_place(network, lport);
-    if (!list_has_at(network, place, lport))
-        return;
-    network->n--;
-    memmove(&network->list[place], &network->list[place + 1], (network->n - place) * sizeof(network->list[0]));
+    if (key->lport != 0)
+        return df_ip_is_zero(&key->peer) && value->tunnel_type == 0 && value->tunnel_key == 0;
+    return !df_ip_is_zero(&key->peer) && value->tunnel_type != 0 && value->tunnel_type < DF_TUNNEL_TYPES &&
+           value->tunnel_key <= df_tunnel_key_max(value->tunnel_type);
 }
 
 static int put(void *state, const struct df_entry *entry)
 {
     struct df_groups *networks = state;
     struct df_entry_node *old;
-    if (!df_table_entry_fits(&df_table_flood.desc, entry))
-        return -EINVAL;
     const struct df_flood_key *key = (const void *)entry->key;
     const struct df_flood_value *value = entry->value;
+    if (!df_table_entry_fits(&df_table_flood.desc, entry) || !is_good(key, value))
+        return -EINVAL;
     /* It is due also if the entry is refused: a network without members goes at the next flush. */
     struct network *network = df_group_get(networks, key->network, sizeof(*network));
     if (network == NULL)
         return -ENOMEM;
-    int rc = list_reserve(network);
+    int rc = df_flood_list_reserve(&network->list);
     if (rc == 0)
         rc = df_entry_map_put(&networks->entries, entry, df_hash_bytes(key, sizeof(*key)), NULL, &old);
     if (rc != 0)
         return rc;
     df_entry_node_retire(old);
-    list_put(network, (struct member){key->lport, value->unknown});
+    struct df_flood_member member = member_of(key);
+    member.unknown = value->unknown != 0;
+    member.tunnel_type = (uint8_t)value->tunnel_type;
+    member.tunnel_key = value->tunnel_key;
+    df_flood_list_put(&network->list, &member);
     return 0;
 }
 
@@ -157,7 +124,8 @@ static int del(void *state, const struct df_entry *entry)
         return rc;
     df_entry_node_retire(old);
     struct network *network = df_group_find(networks, key->network, df_id_hash(key->network));
-    list_del(network, key->lport);
+    struct df_flood_member member = member_of(key);
+    df_flood_list_del(&network->list, &member);
     df_group_due(networks, &network->group);
     return 0;
 }
@@ -165,16 +133,22 @@ static int del(void *state, const struct df_entry *entry)
 static int network_flush(struct df_groups *networks, struct df_group *group)
 {
     struct network *network = (struct network *)group;
-    if (network->n == 0) {
+    const struct df_flood_list *list = &network->list;
+    if (list->n == 0) {
         network_del(networks, group);
         return 0;
     }
-    size_t size = network->n * sizeof(network->list[0]);
+    uint32_t n_local = df_flood_list_local(list);
+    uint32_t n_peers = list->n - n_local;
+    uint32_t n_over = n_peers > DF_FLOOD_PEERS_MAX ? n_peers - DF_FLOOD_PEERS_MAX : 0;
+    size_t size = (list->n - n_over) * sizeof(list->member[0]);
     struct members *members = malloc(sizeof(*members) + size);
     if (members == NULL)
         return -ENOMEM;
-    members->n = network->n;
-    memcpy(members->member, network->list, size);
+    members->n = list->n - n_over;
+    members->n_local = n_local;
+    members->n_over = n_over;
+    memcpy(members->member, list->member, size);
     members_replace(network, members);
     return 0;
 }
@@ -194,18 +168,44 @@ static const struct members *members_find(struct df_groups *networks, struct df_
     return network != NULL ? df_rcu_read(network->members) : NULL;
 }
 
-static void trace_member(struct df_groups *networks, struct df_walk *walk, const struct member *member)
+static void trace_member(struct df_groups *networks, struct df_walk *walk, const struct df_flood_member *member)
 {
-    struct df_flood_key key = {.network = walk->network, .lport = member->lport};
+    struct df_flood_key key = {.network = walk->network, .lport = member->lport, .peer = member->peer};
     const struct df_entry_node *node = df_entry_map_find(&networks->entries, &key, df_hash_bytes(&key, sizeof(key)));
     df_walk_trace_entry(walk, &key, node != NULL ? &node->entry : NULL);
 }
 
+/* A copy that a node does not get, though ports are there, is counted beside the others. */
+static void lose(struct df_walk *walk, enum df_drop reason)
+{
+    uint16_t n_outputs = walk->verdict.n_outputs;
+    df_walk_deliver(walk, (struct df_output){.lost = (uint16_t)reason});
+    if (walk->verdict.n_outputs != n_outputs)
+        walk->verdict.n_lost++;
+}
+
+static void to_peer(struct df_walk *walk, const struct df_flood_member *member)
+{
+    const struct df_verdict *verdict = &walk->verdict;
+    uint16_t n_outputs = verdict->n_outputs;
+    walk->out_lport = 0;
+    walk->out_tunnel_type = member->tunnel_type;
+    walk->tunnel_key = member->tunnel_key;
+    walk->tunnel_peer = member->peer;
+    df_walk_from(walk, DF_TABLE_PEERS);
+    if (verdict->n_outputs == n_outputs && verdict->drop != DF_DROP_NONE && verdict->drop != DF_DROP_NO_MBUF)
+        lose(walk, verdict->drop);
+}
+
 /* The copies differ in where they go, and nothing that follows rewrites the packet. */
-static void copy_to(struct df_groups *networks, struct df_walk *walk, const struct member *member)
+static void copy_to(struct df_groups *networks, struct df_walk *walk, const struct df_flood_member *member)
 {
     if (walk->trace != NULL)
         trace_member(networks, walk, member);
+    if (member->lport == 0) {
+        to_peer(walk, member);
+        return;
+    }
     walk->out_lport = member->lport;
     df_walk_from(walk, DF_TABLE_EGRESS);
 }
@@ -217,16 +217,19 @@ static void finish(struct df_walk *walk, enum df_drop nobody)
     walk->out_lport = 0;
     if (verdict->kind == DF_VERDICT_HOLD) { /* all copies: they are made anew when the ports are known */
         verdict->n_outputs = 0;
+        verdict->n_lost = 0;
         return;
     }
-    if (verdict->n_outputs > 0) {
+    if (verdict->n_outputs > verdict->n_lost) {
         verdict->kind = DF_VERDICT_OUTPUT;
         if (verdict->drop != DF_DROP_NO_MBUF)
             verdict->drop = DF_DROP_NONE;
         walk->uncacheable = true;
-    } else if (verdict->drop == DF_DROP_NONE) {
-        df_walk_drop(walk, nobody);
+        return;
     }
+    verdict->n_outputs = 0;
+    verdict->n_lost = 0;
+    df_walk_drop(walk, verdict->drop != DF_DROP_NONE ? verdict->drop : nobody);
 }
 
 static enum df_drop nobody_hears(const struct df_walk *walk, bool unknown)
@@ -240,16 +243,21 @@ static uint16_t decide(void *state, struct df_walk *walk)
 {
     struct df_groups *networks = state;
     bool unknown = !df_mac_is_group(&walk->packet.eth_dst);
+    bool from_peer = walk->tunnel_type != 0;
     const struct members *members = members_find(networks, walk);
+    uint32_t n = members == NULL ? 0 : from_peer ? members->n_local : members->n;
     walk->flooded = true;
-    for (uint32_t i = 0; members != NULL && i < members->n; i++) {
-        const struct member *member = &members->member[i];
-        if (member->lport == walk->in_lport || (unknown && !member->unknown))
+    for (uint32_t i = 0; i < n; i++) {
+        const struct df_flood_member *member = &members->member[i];
+        bool is_sender = member->lport != 0 && member->lport == walk->in_lport;
+        if (is_sender || (unknown && !member->unknown))
             continue;
         copy_to(networks, walk, member);
         if (walk->verdict.drop == DF_DROP_NO_MBUF || walk->verdict.kind == DF_VERDICT_HOLD)
             break;
     }
+    if (n != 0 && !from_peer && !unknown && members->n_over != 0 && walk->verdict.kind != DF_VERDICT_HOLD)
+        lose(walk, DF_DROP_FLOOD_PEER_LIMIT);
     finish(walk, nobody_hears(walk, unknown));
     return DF_TABLE_END;
 }
@@ -257,11 +265,14 @@ static uint16_t decide(void *state, struct df_walk *walk)
 static const struct df_field key_fields[] = {
     DF_FIELD(df_flood_key, network, DF_FIELD_UINT),
     DF_FIELD(df_flood_key, lport, DF_FIELD_UINT),
+    DF_FIELD(df_flood_key, peer, DF_FIELD_IP),
     DF_FIELD_END,
 };
 
 static const struct df_field value_fields[] = {
     DF_FIELD(df_flood_value, unknown, DF_FIELD_UINT),
+    DF_FIELD_NAMES(df_flood_value, tunnel_type, df_tunnel_type_names),
+    DF_FIELD(df_flood_value, tunnel_key, DF_FIELD_UINT),
     DF_FIELD_END,
 };
 
@@ -269,7 +280,7 @@ const struct df_table_ops df_table_flood = {
     .desc = {.number = DF_TABLE_FLOOD,
              .name = "flood",
              .upstream = "FLOOD",
-             .summary = "which ports hear a network's broadcast, multicast and unknown unicast",
+             .summary = "who hears a network's broadcast, multicast and unknown unicast",
              .key_size = sizeof(struct df_flood_key),
              .value_size = sizeof(struct df_flood_value),
              .order = DF_ORDER_FLOOD,

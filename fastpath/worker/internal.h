@@ -84,7 +84,7 @@ struct df_worker {
     struct rte_ring *injected, *punted;
     struct df_fragments *fragments;
     struct df_walk walk; /* scratch of the packet that is walking */
-    struct df_output outputs[DF_PORTS_MAX];
+    struct df_output outputs[DF_OUTPUTS_MAX];
 
     uint32_t held; /* packets received since the transmit buffers were flushed */
     uint16_t n_dirty;

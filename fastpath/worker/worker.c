@@ -137,7 +137,7 @@ static struct df_worker *worker_new(const struct df_worker_config *config, unsig
     worker->wake_arg = config->wake_arg;
     worker->polls = &worker->poll_lists[0];
     worker->walk.outputs = worker->outputs;
-    worker->walk.outputs_max = DF_PORTS_MAX;
+    worker->walk.outputs_max = DF_OUTPUTS_MAX;
     set_clock(worker, config);
     worker->injected = ring_new("injected", index);
     worker->punted = ring_new("punted", index);

@@ -39,6 +39,7 @@ struct df_worker_tally {
     uint64_t hits, misses, stale; /* flow cache: served, walked, walked again because something changed */
     uint64_t inserts, evictions, uncacheable;
     uint64_t punts, answers, injected;
+    uint64_t floods, flood_copies, flood_tunnel_copies; /* packets that were flooded; their copies; those by tunnels */
 };
 
 /* What goes with a packet to the controller. */

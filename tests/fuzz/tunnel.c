@@ -80,6 +80,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     struct df_ingress_lookup_value lport = {.lport = LPORT};
     struct df_flood_key flood = {.network = NETWORK, .lport = LPORT};
     struct df_flood_value flood_value = {.unknown = 0};
+    struct df_flood_key flood_peer = {.network = NETWORK, .peer = peer4.ip}; /* gets nothing that came by a tunnel */
+    struct df_flood_value peer_way = {.unknown = 1, .tunnel_type = DF_TUNNEL_VXLAN, .tunnel_key = KEY};
     struct df_egress_key egress = {.lport = LPORT};
     struct df_egress_value local = {.kind = DF_EGRESS_LOCAL};
     struct df_conntrack_key conntrack = {.lport = LPORT};
@@ -96,6 +98,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         PUT(DF_TABLE_TUNNEL, tunnel, network);
     PUT(DF_TABLE_INGRESS_LOOKUP, mac, lport);
     PUT(DF_TABLE_FLOOD, flood, flood_value);
+    PUT(DF_TABLE_FLOOD, flood_peer, peer_way);
     PUT(DF_TABLE_EGRESS, egress, local);
     PUT(DF_TABLE_INGRESS_CONNTRACK, conntrack, open);
     PUT(DF_TABLE_DISPATCH, dispatch, port);

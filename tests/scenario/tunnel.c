@@ -207,12 +207,13 @@ Test(tunnel, arp_for_a_port_elsewhere_is_answered_here)
     lab_expect_silence();
 }
 
-Test(tunnel, broadcast_stays_on_the_node)
+Test(tunnel, broadcast_reaches_the_other_node_of_the_network)
 {
     const char *words =
         "udp,tp_src=5,tp_dst=9,dl_src=" MAC1 ",dl_dst=ff:ff:ff:ff:ff:ff,nw_src=10.1.0.11,nw_dst=255.255.255.255";
     lab_send("vm1", words);
     lab_expect("vm2", words);
+    lab_expect_tunnel(LAB_PEER2, 5001, words);
     lab_expect_silence();
 }
 

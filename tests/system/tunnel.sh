@@ -102,6 +102,32 @@ expect_text "vni $((vni + 1))" wire.txt
 expect_text "${ip4[near]} > ${ip4[far]}: ICMP echo request" wire.txt
 ! grep -Ei 'bad (ip )?cksum|malformed|truncated' wire.txt || fail "tcpdump finds fault: $(grep -Eim1 'bad|malf|trunc' wire.txt)"
 
+# heard FILE FILTER: frames in a capture.
+heard() {
+    tcpdump -nn -r "$1" "$2" 2>/dev/null | wc -l
+}
+
+note "broadcast and multicast reach the guest of the other node once, and never the sender"
+in_guest far tcpdump -i eth0 -nn -U -w far.pcap icmp or icmp6 2>/dev/null &
+far_tcpdump=$!
+in_guest near tcpdump -i eth0 -Q in -nn -U -w near.pcap icmp or icmp6 2>/dev/null &
+near_tcpdump=$!
+until_true 5 "tcpdump has begun" test -s far.pcap
+until_true 5 "tcpdump has begun" test -s near.pcap
+in_guest near ping -q -b -c 3 -i 0.2 -W 1 10.1.0.255 >/dev/null 2>&1 || true
+in_guest near ping -q -6 -c 3 -i 0.2 -W 1 ff02::1%eth0 >/dev/null 2>&1 || true
+expect_ping near far # what was sent before is there when this is
+kill "$far_tcpdump" "$near_tcpdump"
+wait "$far_tcpdump" "$near_tcpdump" 2>/dev/null || true
+expect_equal "broadcast pings at far" "$(heard far.pcap 'icmp[0] == 8 and dst 10.1.0.255')" 3
+expect_equal "multicast pings at far" "$(heard far.pcap 'ip6[40] == 128 and dst ff02::1')" 3
+expect_equal "its own pings at near" "$(heard near.pcap 'dst 10.1.0.255 or dst ff02::1')" 0
+df_ctl trace near arp,arp_tpa=10.1.0.99 >trace.txt
+expect_text "by tunnel type=vxlan key=$vni peer=192.0.2.2" trace.txt
+expect_text "by tunnel type=vxlan key=$vni peer=192.0.2.3" trace.txt
+df_ctl table flood >flood.txt
+expect_text "192.0.2.2" flood.txt
+
 note "a packet of the network's MTU fits the wire"
 in_guest near ping -q -c 1 -W 2 -M "do" -s 1422 "${ip4[far]}" >ping.txt || fail "1450 bytes: $(cat ping.txt)"
 

@@ -36,6 +36,8 @@ static char refusal[NOTE_MAX];
 static const char *unneeded, *dead;
 static const char *remote;
 static const struct df_underlay_end *underlay;
+static const struct df_compile_place *places;
+static size_t n_places;
 
 static struct {
     enum df_nb_table table;
@@ -55,6 +57,7 @@ void fake_reset(void)
     refusal[0] = 0;
     unneeded = remote = dead = NULL;
     underlay = NULL;
+    n_places = 0;
     fake_sent.n = 0;
     fake_send_error = 0;
 }
@@ -79,6 +82,12 @@ void fake_set_remote(const char *lport_id)
 void fake_set_dead(const char *chassis_id)
 {
     dead = chassis_id;
+}
+
+void fake_set_places(const struct df_compile_place *list, size_t n)
+{
+    places = list;
+    n_places = n;
 }
 
 void fake_set_underlay(const struct df_underlay_end *end)
@@ -306,6 +315,13 @@ enum df_peer_reach df_compile_neighbour(struct df_compile *c, const struct df_ip
         return DF_PEER_UNREACHABLE;
     *mac = (struct df_mac){{2, 0, 0, 0, 1, ip->byte[15]}};
     return DF_PEER_REACHABLE;
+}
+
+void df_compile_places(struct df_compile *c, const char *lswitch_id,
+                       void (*cb)(struct df_compile *c, const struct df_compile_place *place, void *arg), void *arg)
+{
+    for (size_t i = 0; lswitch_id && i < n_places; i++)
+        cb(c, &places[i], arg);
 }
 
 bool df_compile_is_dead(struct df_compile *c, const char *chassis_id)

@@ -22,6 +22,9 @@ void fake_set_unneeded(const char *lswitch_id); /* or id of a secgroup or addres
 void fake_set_remote(const char *lport_id);
 void fake_set_dead(const char *chassis_id);
 
+/** Where else ports of every network are; kept as they are. n 0: nowhere. */
+void fake_set_places(const struct df_compile_place *places, size_t n);
+
 /**
  * The node's end of tunnels; it stays the caller's. Its MAC is FAKE_UNDERLAY_MAC, that of a neighbour 02:00:00:00:01:xx
  * with xx the last byte of its address, and .99 is no neighbour. To

@@ -449,3 +449,67 @@ Test(tunneling, this_node_and_nodes_without_a_common_type_are_no_peers)
         fake_compile(DF_NB_CHASSIS, &chassis[i]);
     cr_assert_eq(fake_count(DF_TABLE_PEERS), 0);
 }
+
+/* ---- Who hears a network's broadcast */
+
+static const struct df_flood_value *flood(const char *ip)
+{
+    return FAKE_VALUE(DF_TABLE_FLOOD, (struct df_flood_key){.network = 7, .peer = fake_ip(ip)});
+}
+
+static void flood_to(const struct df_compile_place *place)
+{
+    fake_set_places(place, 1);
+    fake_compile(DF_NB_LSWITCH, &net);
+}
+
+Test(tunneling, a_node_with_a_port_hears_the_network_by_the_type_of_its_ports)
+{
+    flood_to(&(const struct df_compile_place){.chassis = "node2"});
+    const struct df_flood_value *value = flood("192.0.2.2");
+    cr_assert(value && value->tunnel_type == DF_TUNNEL_VXLAN && value->tunnel_key == VNI && value->unknown == 0);
+    cr_assert(fake_was_read(DF_NB_CHASSIS, "node2"), "when it moves to another address the copy does");
+    cr_assert_eq(fake_problems(), 0);
+}
+
+Test(tunneling, where_a_port_may_have_any_mac_unknown_ones_are_heard)
+{
+    static const struct df_compile_place places[] = {{.chassis = "node2"}, {.chassis = "twin", .is_open = true}};
+    Df__Chassis twin = CHASSIS(.id = "twin", .ip = "192.0.2.2", LIST(tunnel_types, "vxlan"));
+    fake_add(DF_NB_CHASSIS, &twin);
+    fake_set_places(places, 2);
+    fake_compile(DF_NB_LSWITCH, &net);
+    cr_assert_eq(flood("192.0.2.2")->unknown, 1, "of two at one address too");
+}
+
+Test(tunneling, a_vtep_hears_networks_of_its_type)
+{
+    const struct df_compile_place place = {.vtep_address = "192.0.2.50"};
+    flood_to(&place);
+    cr_assert(flood("192.0.2.50") && flood("192.0.2.50")->tunnel_type == DF_TUNNEL_VXLAN);
+    node();
+    net.network_type = "geneve";
+    flood_to(&place);
+    cr_assert_eq(fake_count(DF_TABLE_FLOOD), 0);
+}
+
+Test(tunneling, what_no_tunnel_leads_to_hears_nothing_and_its_ports_say_why)
+{
+    static const struct df_compile_place places[] = {{.chassis = "missing"},
+                                                     {.chassis = "no-type"},
+                                                     {.chassis = "no-way"},
+                                                     {.chassis = "node2"},
+                                                     {.vtep_address = "fe80"}};
+    Df__Chassis no_type = CHASSIS(.id = "no-type", .ip = "192.0.2.3", LIST(tunnel_types, "stt"));
+    Df__Chassis no_way = CHASSIS(.id = "no-way", .ip = "2001:db8::3", LIST(tunnel_types, "vxlan"));
+    fake_add(DF_NB_CHASSIS, &no_type);
+    fake_add(DF_NB_CHASSIS, &no_way);
+    fake_set_dead("node2");
+    fake_set_places(places, 5);
+    fake_compile(DF_NB_LSWITCH, &net);
+    cr_assert_eq(fake_count(DF_TABLE_FLOOD), 0);
+    cr_assert_eq(fake_problems(), 0);
+    fake_set_underlay(NULL);
+    fake_compile(DF_NB_LSWITCH, &net);
+    cr_assert_eq(fake_count(DF_TABLE_FLOOD), 0);
+}

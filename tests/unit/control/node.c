@@ -102,6 +102,7 @@ static const struct df_clock node_clock = {.now_ms = now_ms};
 
 const struct df_self_config *node_self;
 bool node_selective;
+const struct df_underlay_config *node_underlay;
 
 void node_init(void)
 {
@@ -124,6 +125,7 @@ void node_up_on(struct node *node, const struct df_app *const *apps, struct df_d
         .vhost_sock_dir = "/run/df",
         .self = node_self,
         .selective = node_selective,
+        .underlay = node_underlay,
         .dp = node->dp,
         .clock = &node_clock,
     };

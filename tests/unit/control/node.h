@@ -32,6 +32,9 @@ extern const struct df_app *const node_apps[];
 extern const struct df_self_config *node_self;
 extern bool node_selective;
 
+/* Its underlay; NULL: none. */
+extern const struct df_underlay_config *node_underlay;
+
 /* Milliseconds of the clock. */
 extern uint64_t node_now;
 

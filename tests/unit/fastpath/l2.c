@@ -356,6 +356,66 @@ Test(flood, is_full_at_its_limit)
     cr_assert_eq(flush(DF_TABLE_FLOOD), 0);
 }
 
+/* ---- flood to peers */
+
+static void join_peer(void)
+{
+    struct df_flood_key key = {.network = 5, .peer = df_ip_from4(RTE_BE32(0xc0000209))};
+    struct df_flood_value value = {.tunnel_type = DF_TUNNEL_VXLAN, .tunnel_key = 77};
+    must_put(DF_TABLE_FLOOD, &key, &value);
+}
+
+Test(flood, a_copy_for_a_peer_that_is_lost_stands_beside_those_that_are_made)
+{
+    join_peer();
+    make_frame(BROADCAST);
+    cr_assert_eq(visit(DF_TABLE_FLOOD), DF_TABLE_END);
+    cr_assert_eq(walk.verdict.kind, DF_VERDICT_OUTPUT);
+    cr_assert_eq(walk.verdict.n_outputs, 3);
+    cr_assert_eq(walk.verdict.n_lost, 1);
+    cr_assert_eq(outputs[2].lost, DF_DROP_TUNNEL_UNREACHABLE, "local ports come first");
+    cr_assert_eq(walk.verdict.drop, DF_DROP_NONE);
+}
+
+Test(flood, a_packet_whose_only_copy_is_lost_is_dropped_once)
+{
+    leave(12);
+    leave(13);
+    join_peer();
+    make_frame(BROADCAST);
+    expect_drop(DF_TABLE_FLOOD, TUNNEL_UNREACHABLE);
+    cr_assert_eq(walk.verdict.n_outputs, 0);
+}
+
+Test(flood, what_came_by_a_tunnel_sees_no_peers)
+{
+    join_peer();
+    make_frame(BROADCAST);
+    walk.tunnel_type = DF_TUNNEL_GRE;
+    walk.in_lport = 0;
+    cr_assert_eq(visit(DF_TABLE_FLOOD), DF_TABLE_END);
+    cr_assert_eq(walk.verdict.n_outputs, 3);
+    cr_assert_eq(walk.verdict.n_lost, 0);
+}
+
+static void refuse(struct df_flood_key key, struct df_flood_value value)
+{
+    key.network = 5;
+    cr_assert_eq(try_put(DF_TABLE_FLOOD, &key, &value), -EINVAL);
+}
+
+Test(flood, an_entry_is_a_port_or_a_peer_with_its_tunnel)
+{
+    struct df_ip ip = {.byte = {0x20, 1, [15] = 9}};
+    refuse((struct df_flood_key){0}, (struct df_flood_value){0});
+    refuse((struct df_flood_key){.lport = 1, .peer = ip}, (struct df_flood_value){.tunnel_type = DF_TUNNEL_GRE});
+    refuse((struct df_flood_key){.lport = 1}, (struct df_flood_value){.tunnel_type = DF_TUNNEL_GRE});
+    refuse((struct df_flood_key){.peer = ip}, (struct df_flood_value){0});
+    refuse((struct df_flood_key){.peer = ip}, (struct df_flood_value){.tunnel_type = DF_TUNNEL_TYPES});
+    refuse((struct df_flood_key){.peer = ip},
+           (struct df_flood_value){.tunnel_type = DF_TUNNEL_VXLAN, .tunnel_key = 1u << 24});
+}
+
 /* ---- egress and dispatch */
 
 TestSuite(egress, .init = tables_setup, .fini = tables_teardown);
