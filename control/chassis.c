@@ -36,16 +36,41 @@ static const char *best_type(const struct df_underlay_end *end, const Df__Chassi
     return NULL;
 }
 
+/* All that it says, the first as ip too (model.proto). */
+static json_t *ips_json(const Df__Chassis *chassis)
+{
+    json_t *ips = json_array();
+    for (size_t i = 0; i < chassis->n_ips; i++)
+        json_array_append_new(ips, text(chassis->ips[i]));
+    if (chassis->n_ips == 0 && chassis->ip)
+        json_array_append_new(ips, text(chassis->ip));
+    return ips;
+}
+
+/* Of the address that it is sent to at: of others nothing is learnt. */
+static uint16_t learnt_mtu(const struct df_controller *controller, const char *address)
+{
+    struct df_ip ip;
+    return address && df_ip_parse(address, &ip) == 0 ? df_underlay_port_learnt_mtu(controller->underlay, &ip) : 0;
+}
+
+static uint16_t path_mtu(const struct df_controller *controller, const Df__Chassis *chassis)
+{
+    uint16_t mtu = learnt_mtu(controller, chassis->ip);
+    for (size_t i = 0; mtu == 0 && i < chassis->n_ips; i++)
+        mtu = learnt_mtu(controller, chassis->ips[i]);
+    return mtu;
+}
+
 static void add_tunnel(struct df_controller *controller, const Df__Chassis *chassis, bool is_self, json_t *item)
 {
     const struct df_underlay_end *end = df_underlay_port_end(controller->underlay);
-    struct df_ip ip;
     json_t *types = json_array();
-    bool has_ip = chassis->ip && df_ip_parse(chassis->ip, &ip) == 0;
-    uint16_t mtu = has_ip && !is_self ? df_underlay_port_learnt_mtu(controller->underlay, &ip) : 0;
+    uint16_t mtu = is_self ? 0 : path_mtu(controller, chassis);
     for (size_t i = 0; i < chassis->n_tunnel_types; i++)
         json_array_append_new(types, text(chassis->tunnel_types[i]));
     json_object_set_new(item, "ip", text(chassis->ip));
+    json_object_set_new(item, "ips", ips_json(chassis));
     json_object_set_new(item, "tunnel_types", types);
     json_object_set_new(item, "tunnel_type", text(is_self ? NULL : best_type(end, chassis)));
     json_object_set_new(item, "path_mtu", number_or_null(mtu != 0, mtu));

@@ -29,6 +29,7 @@
 /* clang-format off */
 static const struct df_rule rules[] = {
     FIELD(Chassis, chassis, ip, HOST),
+    FIELD(Chassis, chassis, ips, HOST),
     FIELD(Chassis, chassis, external_host_ip, HOST),
     FIELD(Chassis, chassis, tunnel_types, WORD, WORDS("vxlan geneve gre")),
     FIELD(Chassis, chassis, datapath, WORD, WORDS("fastpath openflow")),

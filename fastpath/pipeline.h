@@ -302,6 +302,7 @@ enum df_peer_reach {
     DF_PEER_REACHABLE = 1,
     DF_PEER_RESOLVING = 2, /* the controller asks who has its address, or its gateway's */
     DF_PEER_FAILED = 3,    /* nobody answered */
+    DF_PEER_HEARD = 4,     /* a further address of a node, that packets come from and none are sent to */
 };
 struct df_peer_key {
     struct df_ip ip; /* their tunnel end point */

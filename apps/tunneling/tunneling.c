@@ -15,7 +15,7 @@
  */
 
 enum { RANK_OWN, RANK_PAIR };
-enum { RANK_CHASSIS, RANK_VTEP };
+enum { RANK_CHASSIS, RANK_VTEP, RANK_HEARD };
 
 #define IP6_OVERHEAD 20 /* of an outer IPv6 header over an IPv4 one */
 
@@ -63,20 +63,31 @@ static void compile_lswitch(struct df_compile *c, const ProtobufCMessage *object
 
 /* ---- Nodes */
 
-/* text is how the object calls the address: "its ip". */
-static void emit_peer(struct df_compile *c, unsigned rank, const struct df_ip *ip, unsigned set, const char *text)
+static struct df_peer_value peer_value(struct df_compile *c, const struct df_ip *ip, unsigned set)
 {
     const struct df_underlay_end *end = df_compile_underlay(c);
-    struct df_peer_key key = {.ip = *ip};
-    struct df_peer_value value = {
+    return (struct df_peer_value){
         .local_ip = df_underlay_end_ip(end, ip),
         .src = df_compile_underlay_mac(c),
         .port = end->port,
         .types = (uint16_t)set,
         .vlan = end->vlan,
-        .mtu = df_compile_path_mtu(c, ip),
+        .mtu = end->mtu,
         .udp6_checksum = end->udp6_checksum,
     };
+}
+
+static void put_peer(struct df_compile *c, unsigned rank, const struct df_ip *ip, const struct df_peer_value *value)
+{
+    struct df_peer_key key = {.ip = *ip};
+    df_compile_emit_ranked(c, rank, DF_TABLE_PEERS, &key, sizeof(key), value, sizeof(*value));
+}
+
+/* text is how the object calls the address: "its ip". */
+static void emit_peer(struct df_compile *c, unsigned rank, const struct df_ip *ip, unsigned set, const char *text)
+{
+    struct df_peer_value value = peer_value(c, ip, set);
+    value.mtu = df_compile_path_mtu(c, ip);
     value.reachable = (uint16_t)df_compile_neighbour(c, ip, &value.dst);
     if (value.reachable == DF_PEER_UNREACHABLE)
         df_compile_problem(c,
@@ -85,22 +96,47 @@ static void emit_peer(struct df_compile *c, unsigned rank, const struct df_ip *i
                            text);
     if (value.reachable == DF_PEER_FAILED)
         df_compile_problem(c, "nobody answers for the MAC of %s or of the gateway to it; see df-ctl underlay", text);
-    df_compile_emit_ranked(c, rank, DF_TABLE_PEERS, &key, sizeof(key), &value, sizeof(value));
+    put_peer(c, rank, ip, &value);
+}
+
+/* A further address of a node: it may send from there, and nobody asks who has it. */
+static void emit_heard(struct df_compile *c, const struct df_ip *ip, unsigned set)
+{
+    struct df_peer_value value = peer_value(c, ip, set);
+    value.reachable = DF_PEER_HEARD;
+    put_peer(c, RANK_HEARD, ip, &value);
 }
 
 static void compile_chassis(struct df_compile *c, const ProtobufCMessage *object)
 {
     const Df__Chassis *chassis = (const Df__Chassis *)object;
     const struct df_underlay_end *end = df_compile_underlay(c);
-    struct df_ip ip;
-    char text[64];
+    struct df_ip sent_to = {{{0}}};
+    const char *address;
     unsigned set = end ? df_way_shared_types(end, chassis) : 0;
-    if (set == 0 || df_way_choose_ip(end, chassis, &ip) != DF_WAY_GOOD) /* ports that are there say so */
+    if (set == 0) /* ports that are there say so */
         return;
     if (df_compile_is_dead(c, chassis->id)) /* what is sent there is dropped by name, until it lives again */
         return;
-    snprintf(text, sizeof(text), "its ip %s", chassis->ip);
-    emit_peer(c, RANK_CHASSIS, &ip, set, text);
+    if (chassis->n_ips >= DF_WAY_IPS_MAX)
+        df_compile_problem(c, "ips: the first %u are used, and the others are not", DF_WAY_IPS_MAX - 1);
+    for (size_t i = 0; (address = df_way_ip(chassis, i)); i++) {
+        struct df_ip ip;
+        enum df_way_fault fault = df_way_check(end, address, &ip);
+        const char *field = address == chassis->ip ? "ip" : "ips";
+        if (fault == DF_WAY_NO_STATION)
+            df_compile_problem(c, "%s: %s %s", field, address, df_way_fault_text(fault));
+        if (fault != DF_WAY_GOOD)
+            continue;
+        char text[64];
+        snprintf(text, sizeof(text), "its ip %s", address);
+        if (df_ip_is_zero(&sent_to)) {
+            emit_peer(c, RANK_CHASSIS, &ip, set, text);
+            sent_to = ip;
+        } else if (!df_ip_equal(&ip, &sent_to)) {
+            emit_heard(c, &ip, set);
+        }
+    }
 }
 
 /* ---- Ports */
@@ -144,6 +180,7 @@ static void emit_on_chassis(struct df_compile *c, const Df__LogicalPort *lport, 
     unsigned set = df_way_shared_types(end, chassis);
     enum df_tunnel_type type = df_way_choose_type(end, set, segment);
     enum df_way_fault fault = df_way_choose_ip(end, chassis, &ip);
+    const char *first = df_way_ip(chassis, 0);
     if (set == 0)
         df_compile_problem(
             c,
@@ -156,7 +193,7 @@ static void emit_on_chassis(struct df_compile *c, const Df__LogicalPort *lport, 
                            "tunnel_types and this node's [df] tunnel_types; add it, or lower the segmentation_id",
                            id, segment->segmentation_id);
     else if (fault != DF_WAY_GOOD)
-        df_compile_problem(c, "chassis %s: its ip %s %s", id, chassis->ip ? chassis->ip : "", df_way_fault_text(fault));
+        df_compile_problem(c, "chassis %s: its ip %s %s", id, first ? first : "", df_way_fault_text(fault));
     else
         emit_way(c, lport, type, segment, &ip);
 }

@@ -70,7 +70,23 @@ const char *df_way_fault_text(enum df_way_fault fault)
     return texts[fault];
 }
 
+const char *df_way_ip(const Df__Chassis *chassis, size_t i)
+{
+    if (chassis->ip && i == 0)
+        return chassis->ip;
+    i -= chassis->ip ? 1 : 0;
+    return i < chassis->n_ips && i < DF_WAY_IPS_MAX - 1 ? chassis->ips[i] : NULL;
+}
+
 enum df_way_fault df_way_choose_ip(const struct df_underlay_end *end, const Df__Chassis *chassis, struct df_ip *ip)
 {
-    return df_way_check(end, chassis->ip, ip);
+    enum df_way_fault first = DF_WAY_NO_STATION;
+    const char *text;
+    for (size_t i = 0; (text = df_way_ip(chassis, i)); i++) {
+        enum df_way_fault fault = df_way_check(end, text, ip);
+        if (fault == DF_WAY_GOOD)
+            return fault;
+        first = i == 0 ? fault : first;
+    }
+    return first;
 }

@@ -7,7 +7,9 @@
  * The way to another node or a vtep: at which of its addresses, and by which type of tunnel.
  *
  * A network's packets go to a node by the network's own type where both nodes speak that, and else by the best that
- * both speak. fastpath/tables/tunnel.c has the other end of this rule: change both or none.
+ * both speak. fastpath/tables/tunnel.c has the other end of this rule: change both or none. They go to the first of its
+ * addresses that is of a family in which this node has one; what it sends is taken from all of them, because it may
+ * choose another family.
  */
 
 struct df_way_type {
@@ -39,5 +41,11 @@ enum df_way_fault df_way_check(const struct df_underlay_end *end, const char *te
 /** What stands behind the address in a message. */
 const char *df_way_fault_text(enum df_way_fault fault);
 
-/** The address that the chassis' tunnels lead to; or why there is none. */
+/* Addresses of a chassis that are looked at: its ip, and then its ips. */
+#define DF_WAY_IPS_MAX 9
+
+/** The i-th address of the chassis as text, or NULL: it has no more. One of ips that is ip again is there twice. */
+const char *df_way_ip(const Df__Chassis *chassis, size_t i);
+
+/** The address that the chassis' tunnels lead to; or why there is none, which is said of the first of its addresses. */
 enum df_way_fault df_way_choose_ip(const struct df_underlay_end *end, const Df__Chassis *chassis, struct df_ip *ip);

@@ -20,7 +20,7 @@ void print_chassis(const struct ctl *ctl, json_t *json)
 {
     static const struct column columns[] = {
         {"CHASSIS", "id", false, NULL},
-        {"ADDRESS", "ip", false, NULL},
+        {"ADDRESS", "ips", false, NULL},
         {"SPEAKS", "tunnel_types", false, NULL},
         {"TUNNEL", "tunnel_type", false, NULL},
         {"PATH MTU", "path_mtu", true, NULL},

@@ -232,16 +232,27 @@ static int list_apps(struct df_daemon *daemon)
     return 0;
 }
 
-/* Strings are the configuration's, and ip, which is the first of its addresses without the prefix length. */
-static void describe_chassis(const struct df_daemon *daemon, Df__Chassis *chassis, char ip[DF_IP_TEXT])
+/* The node's addresses without their prefix lengths: one of each family at most (underlay/settings.h). */
+struct own_ips {
+    char text[2][DF_IP_TEXT];
+    char *list[2];
+};
+
+/* Strings are the configuration's, and those of ips. */
+static void describe_chassis(const struct df_daemon *daemon, Df__Chassis *chassis, struct own_ips *ips)
 {
     const struct df_config *config = daemon->config;
     chassis->id = config->host;
     chassis->datapath = "fastpath";
     if (!*config->underlay_port)
         return;
-    snprintf(ip, DF_IP_TEXT, "%.*s", (int)strcspn(config->local_ip[0], "/"), config->local_ip[0]);
-    chassis->ip = ip;
+    for (size_t i = 0; i < 2 && config->local_ip[i]; i++) {
+        snprintf(ips->text[i], DF_IP_TEXT, "%.*s", (int)strcspn(config->local_ip[i], "/"), config->local_ip[i]);
+        ips->list[i] = ips->text[i];
+        chassis->n_ips = i + 1;
+    }
+    chassis->ips = ips->list;
+    chassis->ip = ips->list[0];
     chassis->tunnel_types = config->tunnel_types;
     while (config->tunnel_types[chassis->n_tunnel_types])
         chassis->n_tunnel_types++;
@@ -255,8 +266,8 @@ static int start_controller(struct df_daemon *daemon)
         return -ENOMEM;
     struct df_underlay_config underlay = df_config_underlay(config);
     Df__Chassis chassis = DF__CHASSIS__INIT;
-    char chassis_ip[DF_IP_TEXT];
-    describe_chassis(daemon, &chassis, chassis_ip);
+    struct own_ips ips = {0};
+    describe_chassis(daemon, &chassis, &ips);
     struct df_self_config self = {
         .host = config->host, .chassis = &chassis, .post = df_sync_post, .bury = df_sync_bury, .arg = &daemon->sync};
     struct df_controller_config controller = {

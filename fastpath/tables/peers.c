@@ -13,8 +13,8 @@
 /*
  * The nodes that tunnels lead to and come from.
  *
- * Invariant: an entry that can be found has a line of df_peer_headers to itself for each of its types, filled before the
- * entry was published. The lines are given back a grace period after the entry is gone. Its number was never another's.
+ * Invariant: an entry that can be found and is not only heard has a line of df_peer_headers to itself for each of its
+ * types, filled before the entry was published. The lines are given back a grace period after the entry is gone. Its number was never another's.
  */
 
 #define VLAN_MAX 4094
@@ -98,9 +98,11 @@ static bool is_good(const struct df_entry *entry)
            value->port < DF_PORTS_MAX && value->types <= DF_TUNNEL_ALL && value->vlan <= VLAN_MAX;
 }
 
-/* A line for each type. -ENOSPC: every line is taken, or waits for its grace period. */
+/* A line for each type that is sent. -ENOSPC: every line is taken, or waits for its grace period. */
 static int take_lines(struct peer *peer, const struct df_ip *ip)
 {
+    if (peer->value.reachable == DF_PEER_HEARD)
+        return 0;
     for (enum df_tunnel_type type = 1; type < DF_TUNNEL_TYPES; type++) {
         if (!(peer->value.types & DF_TUNNEL_BIT(type)))
             continue;
@@ -247,11 +249,9 @@ static const struct df_field key_fields[] = {
     DF_FIELD_END,
 };
 
-static const char *const reaches[] = {[DF_PEER_UNREACHABLE] = "no",
-                                      [DF_PEER_REACHABLE] = "yes",
-                                      [DF_PEER_RESOLVING] = "resolving",
-                                      [DF_PEER_FAILED] = "failed",
-                                      NULL};
+static const char *const reaches[] = {
+    [DF_PEER_UNREACHABLE] = "no", [DF_PEER_REACHABLE] = "yes", [DF_PEER_RESOLVING] = "resolving",
+    [DF_PEER_FAILED] = "failed",  [DF_PEER_HEARD] = "heard",   NULL};
 
 static const struct df_field value_fields[] = {
     DF_FIELD(df_peer_value, local_ip, DF_FIELD_IP),

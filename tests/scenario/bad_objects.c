@@ -107,6 +107,24 @@ Test(bad_objects, an_older_version_stays_in_force_and_the_mended_one_is_applied)
     works();
 }
 
+Test(bad_objects, a_chassis_with_a_bad_address_is_named_and_its_older_version_holds)
+{
+    Df__Chassis chassis = DF__CHASSIS__INIT;
+    uint8_t row[256];
+    chassis.id = "node2";
+    chassis.ip = "192.0.2.2";
+    chassis.n_ips = 2;
+    chassis.ips = (char *[]){"192.0.2.2", "2001:db8::nowhere"};
+    lab_model("{'chassis': [{'id': 'node2', 'ip': '192.0.2.2'}, {'id': 'node3', 'ip': '192.0.2.3'}]}");
+    write_row("chassis", "node2", row, df__chassis__pack(&chassis, row));
+    expect_shown("bad", "n_bad", 1, "\"table\":\"chassis\",\"id\":\"node2\"");
+    expect_shown("bad", "n_bad", 1, "ips[1]: '2001:db8::nowhere' is not an IP address");
+    expect_shown("bad", "n_bad", 1, "\"in_force\":true");
+    chassis.ips = (char *[]){"192.0.2.2", "2001:db8::2"};
+    write_row("chassis", "node2", row, df__chassis__pack(&chassis, row));
+    expect_shown("bad", "n_bad", 0, NULL);
+}
+
 /* A row that is well formed and says what cannot be, as an older or a careless program could write it. */
 static void write_lport(const char *id, const char *mac, const char *ip)
 {

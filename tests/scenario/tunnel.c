@@ -383,6 +383,23 @@ Test(tunnel, a_port_on_a_node_that_is_not_known_has_no_path)
     out("vm1", VM1_FAR1, LAB_PEER2, 5001, VM1_FAR1);
 }
 
+/* This node has an IPv4 address alone. */
+Test(tunnel, a_node_of_both_families_is_sent_to_in_ours_and_one_of_the_other_alone_has_no_path)
+{
+    lab_model("{'chassis': [{'id': 'node2', 'ip': '" LAB_PEER2_IP6 "', 'ips': ['" LAB_PEER2_IP6 "', '" LAB_PEER2
+              "'], 'tunnel_types': ['vxlan']}]}");
+    out("vm1", VM1_FAR1, LAB_PEER2, 5001, VM1_FAR1);
+    in(LAB_PEER2, 5001, FAR1_VM1, "vm1");
+    lab_model("{'chassis': [{'id': 'node2', 'ip': '" LAB_PEER2_IP6 "', 'tunnel_types': ['vxlan']}]}");
+    lab_refused("vm1", VM1_FAR1, "egress_no_path");
+    refused_in(LAB_PEER2, 5001, FAR1_VM1, "tunnel_unknown_peer");
+    const char *words =
+        "udp,tp_src=5,tp_dst=9,dl_src=" MAC1 ",dl_dst=ff:ff:ff:ff:ff:ff,nw_src=10.1.0.11,nw_dst=255.255.255.255";
+    lab_send("vm1", words);
+    lab_expect("vm2", words);
+    lab_expect_silence();
+}
+
 /* ---- Changes */
 
 Test(tunnel, a_port_that_moves_to_another_node_is_followed)

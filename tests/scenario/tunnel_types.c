@@ -475,3 +475,33 @@ Test(tunnel_types, a_network_of_another_type_has_no_way_to_a_vtep)
     lab_model(VTEP("near2", "gn", NEAR, "10.1.0.21", LAB_PEER2));
     lab_refused("vm2", TO_NEAR, "egress_no_path");
 }
+
+/* ---- Nodes with an address of each family */
+
+#define NODE2_AT(ip, ips)                                                                                              \
+    "{'chassis': [{'id': 'node2', 'ip': '" ip "', 'ips': [" ips "], 'tunnel_types': [" ALL_TYPES "]}]}"
+
+Test(tunnel_types, a_node_is_sent_to_at_the_first_of_its_addresses_and_heard_from_all)
+{
+    lab_model(NODE2_AT(LAB_PEER2, "'" LAB_PEER2 "', '" LAB_PEER2_IP6 "'"));
+    for (size_t i = 0; i < 3; i++) {
+        out(vms[i], TO_NEAR, &ways4[i], LAB_PEER2);
+        in(&ways4[i], LAB_PEER2, FROM_NEAR, vms[i]);
+        in(&ways6[i], LAB_PEER2_IP6, FROM_NEAR, vms[i]);
+    }
+    lab_model(NODE2_AT(LAB_PEER2_IP6, "'" LAB_PEER2_IP6 "', '" LAB_PEER2 "'"));
+    for (size_t i = 0; i < 3; i++) {
+        out(vms[i], TO_NEAR, &ways6[i], LAB_PEER2_IP6);
+        in(&ways4[i], LAB_PEER2, FROM_NEAR, vms[i]);
+        in(&ways6[i], LAB_PEER2_IP6, FROM_NEAR, vms[i]);
+    }
+}
+
+Test(tunnel_types, an_address_that_a_node_has_no_more_is_a_strangers)
+{
+    lab_model(NODE2_AT(LAB_PEER2, "'" LAB_PEER2 "', '" LAB_PEER2_IP6 "'"));
+    in(&ways6[0], LAB_PEER2_IP6, FROM_NEAR, "vm1");
+    lab_model(CHASSES(ALL_TYPES, ALL_TYPES));
+    refused_in(&ways6[0], LAB_PEER2_IP6, KEY, FROM_NEAR, "tunnel_unknown_peer");
+    in(&ways4[0], LAB_PEER2, FROM_NEAR, "vm1");
+}

@@ -52,6 +52,8 @@ plug near near-blue
 note "the underlay is the node's own port"
 df_ctl ports >ports.txt
 expect_text "1023 +up0 .*$mac1 +192.0.2.1 +open" ports.txt
+until_true 5 "node1 says its addresses" sh -c \
+    "'$df_db_program' get chassis node1 --json | jq -e '.ips == [\"192.0.2.1\"]'"
 
 # The other node: the same database, a switch of its own.
 far_ctl() {

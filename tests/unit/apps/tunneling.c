@@ -2,6 +2,7 @@
 #include "tests/unit/apps/fake.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #define MAC "fa:16:3e:00:00:01"
 #define VNI 5000
@@ -512,4 +513,85 @@ Test(tunneling, what_no_tunnel_leads_to_hears_nothing_and_its_ports_say_why)
     fake_set_underlay(NULL);
     fake_compile(DF_NB_LSWITCH, &net);
     cr_assert_eq(fake_count(DF_TABLE_FLOOD), 0);
+}
+
+/* ---- Nodes with several addresses */
+
+#define DUAL(...) CHASSIS(.id = "dual", LIST(tunnel_types, "vxlan"), __VA_ARGS__)
+#define OWN4 "192.0.2.1"
+#define OWN6 "2001:db8::1"
+
+/* The way to a port there, and what is taken from there. */
+static void expect_ends(Df__Chassis chassis, const char *own4, const char *own6, const char *sent, const char *heard)
+{
+    end.ip4 = own4 ? fake_ip(own4) : (struct df_ip){{{0}}};
+    end.ip6 = own6 ? fake_ip(own6) : (struct df_ip){{{0}}};
+    fake_add(DF_NB_CHASSIS, &chassis);
+    fake_compile(DF_NB_CHASSIS, &chassis);
+    Df__LogicalPort lport = vm("dual");
+    fake_compile(DF_NB_LPORT, &lport);
+    struct df_ip ip = fake_ip(sent);
+    cr_assert(egress() && df_ip_equal(&egress()->peer, &ip), "%s", sent);
+    cr_assert(peer(sent) && peer(sent)->reachable == DF_PEER_REACHABLE, "%s", sent);
+    if (heard)
+        cr_assert(peer(heard) && peer(heard)->reachable == DF_PEER_HEARD, "%s", heard);
+    cr_assert_eq(fake_count(DF_TABLE_PEERS), heard ? 2 : 1);
+    cr_assert_eq(fake_problems(), 0);
+    node();
+}
+
+Test(tunneling, a_node_is_sent_to_at_its_first_address_of_a_family_that_is_ours)
+{
+    expect_ends((Df__Chassis)DUAL(.ip = "192.0.2.7", LIST(ips, "192.0.2.7", "2001:db8::7")), OWN4, OWN6, "192.0.2.7",
+                "2001:db8::7");
+    expect_ends((Df__Chassis)DUAL(.ip = "2001:db8::7", LIST(ips, "2001:db8::7", "192.0.2.7")), OWN4, OWN6,
+                "2001:db8::7", "192.0.2.7");
+    expect_ends((Df__Chassis)DUAL(.ip = "192.0.2.7", LIST(ips, "192.0.2.7", "2001:db8::7")), OWN4, NULL, "192.0.2.7",
+                NULL);
+    expect_ends((Df__Chassis)DUAL(.ip = "192.0.2.7", LIST(ips, "192.0.2.7", "2001:db8::7")), NULL, OWN6, "2001:db8::7",
+                NULL);
+    expect_ends((Df__Chassis)DUAL(.ip = "192.0.2.7"), OWN4, OWN6, "192.0.2.7", NULL);
+    expect_ends((Df__Chassis)DUAL(LIST(ips, "2001:db8::7")), OWN4, OWN6, "2001:db8::7", NULL);
+}
+
+Test(tunneling, between_families_there_is_no_way)
+{
+    Df__Chassis chassis = DUAL(.ip = "2001:db8::7", LIST(ips, "2001:db8::7"));
+    fake_add(DF_NB_CHASSIS, &chassis);
+    fake_compile(DF_NB_CHASSIS, &chassis);
+    Df__LogicalPort lport = vm("dual");
+    fake_compile(DF_NB_LPORT, &lport);
+    cr_assert_null(egress());
+    cr_assert_eq(fake_count(DF_TABLE_PEERS), 0);
+    cr_assert(fake_has_problem("chassis dual", "family"));
+}
+
+Test(tunneling, a_bad_address_is_named_and_the_others_hold)
+{
+    Df__Chassis chassis = DUAL(.ip = "192.0.2.7", LIST(ips, "239.0.0.7", "192.0.2.8"));
+    fake_compile(DF_NB_CHASSIS, &chassis);
+    cr_assert(fake_has_problem("ips: 239.0.0.7", "not the address of one station"));
+    cr_assert_eq(fake_problems(), 1);
+    cr_assert_eq(peer("192.0.2.7")->reachable, DF_PEER_REACHABLE);
+    cr_assert_eq(peer("192.0.2.8")->reachable, DF_PEER_HEARD);
+    node();
+    chassis.ip = "ff02::1";
+    fake_compile(DF_NB_CHASSIS, &chassis);
+    cr_assert(fake_has_problem("ip: ff02::1", NULL));
+    cr_assert_eq(peer("192.0.2.8")->reachable, DF_PEER_REACHABLE);
+}
+
+Test(tunneling, of_many_addresses_the_first_are_used_and_that_is_said)
+{
+    static char *ips[12];
+    static char text[12][16];
+    for (unsigned i = 0; i < 12; i++) {
+        snprintf(text[i], sizeof(text[i]), "192.0.2.%u", 20 + i);
+        ips[i] = text[i];
+    }
+    Df__Chassis chassis = DUAL(.ip = "192.0.2.20", .n_ips = 12, .ips = ips);
+    fake_compile(DF_NB_CHASSIS, &chassis);
+    cr_assert_not_null(peer("192.0.2.27"));
+    cr_assert_null(peer("192.0.2.28"));
+    cr_assert(fake_has_problem("ips: the first 8", NULL));
 }

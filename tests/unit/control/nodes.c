@@ -328,6 +328,7 @@ Test(nodes, without_an_underlay_no_tunnel_leads_to_them)
     cr_expect_eq(json_array_size(json_object_get(item, "tunnel_types")), 2);
     cr_expect(json_is_null(json_object_get(item, "tunnel_type")));
     cr_expect(json_is_null(json_object_get(item, "path_mtu")));
+    cr_expect_eq(json_array_size(json_object_get(item, "ips")), 1, "it says no more than its ip");
     json_decref(list);
     node_down(&node);
 }

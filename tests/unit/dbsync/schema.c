@@ -208,6 +208,7 @@ static const struct bad bads[] = {
     {DF_NB_SFC_FLOWCLASSIFIER, "{'dest_transport_ports': [1]}", "dest_transport_ports: is not [min, max]"},
     {DF_NB_CHILD_PORT_SEGMENTATION, "{'segmentation_id': 4095}", "segmentation_id: 4095 is not a VLAN id"},
     {DF_NB_BGP_SPEAKER, "{'ip_version': 5}", "ip_version: 5 is neither 4 nor 6"},
+    {DF_NB_CHASSIS, "{'ips': ['192.0.2.1', 'nowhere']}", "chassis 'host1': ips[1]: 'nowhere' is not an IP address"},
     {DF_NB_CHASSIS, "{'tunnel_types': ['stt']}", "chassis 'host1': tunnel_types[0]: 'stt' is not one of"},
 };
 
