@@ -35,7 +35,7 @@ static uint8_t *put16(uint8_t *at, uint16_t value)
     return put(at, &be, sizeof(be));
 }
 
-static uint8_t *put_ethernet(uint8_t *at, const struct df_frames_self *self, const struct df_mac *to, uint16_t type)
+uint8_t *df_frames_put_ethernet(uint8_t *at, const struct df_frames_self *self, const struct df_mac *to, uint16_t type)
 {
     at = put(at, to, sizeof(*to));
     at = put(at, &self->mac, sizeof(self->mac));
@@ -57,7 +57,7 @@ static uint32_t write_arp(uint8_t *frame, const struct df_frames_self *self, con
         .arp_data = {.arp_sip = self->ip4.word[3], .arp_tip = target->word[3]},
     };
     memcpy(&arp.arp_data.arp_sha, &self->mac, sizeof(self->mac));
-    uint8_t *at = put_ethernet(frame, self, to, RTE_ETHER_TYPE_ARP);
+    uint8_t *at = df_frames_put_ethernet(frame, self, to, RTE_ETHER_TYPE_ARP);
     return (uint32_t)(put(at, &arp, sizeof(arp)) - frame);
 }
 
@@ -84,7 +84,7 @@ static uint32_t write_nd(uint8_t *frame, const struct df_frames_self *self, cons
     memcpy(nd.lladdr.mac, &self->mac, sizeof(self->mac));
     rte_be16_t checksum = df_checksum_ip6(&self->ip6, dst, IPPROTO_ICMPV6, &nd.message, len);
     memcpy(nd.message.checksum, &checksum, sizeof(checksum));
-    uint8_t *at = put_ethernet(frame, self, to, RTE_ETHER_TYPE_IPV6);
+    uint8_t *at = df_frames_put_ethernet(frame, self, to, RTE_ETHER_TYPE_IPV6);
     return (uint32_t)(put(at, &nd, sizeof(nd)) - frame);
 }
 

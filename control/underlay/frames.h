@@ -23,6 +23,9 @@ struct df_frames_self {
     uint16_t vlan;         /* 0: untagged */
 };
 
+/** Puts an Ethernet header from self, with its tag if it has one; type in host order. Returns what is behind it. */
+uint8_t *df_frames_put_ethernet(uint8_t *at, const struct df_frames_self *self, const struct df_mac *to, uint16_t type);
+
 /**
  * Asks for the MAC of an address of a family that self has.
  *

@@ -160,6 +160,8 @@ json_t *df_underlay_port_report(const struct df_underlay_port *underlay, uint64_
     json_object_set_new(json, "unasked", number(counters.unasked));
     json_object_set_new(json, "held_back", number(counters.held_back));
     json_object_set_new(json, "conflicts", number(underlay->conflict.n));
+    json_object_set_new(json, "mld_queries", number(underlay->mld.queries));
+    json_object_set_new(json, "mld_reports", number(underlay->mld.reports));
     return json;
 }
 

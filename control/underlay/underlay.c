@@ -40,6 +40,22 @@ static void ask(void *arg, const struct df_ip *ip, const struct df_mac *to)
     say(underlay, frame, df_frames_ask(frame, &self, ip, to));
 }
 
+static void say_group(struct df_underlay_port *underlay, enum df_mld_record record, uint64_t now_ms)
+{
+    struct df_frames_self self = self_of(underlay);
+    uint8_t frame[DF_FRAMES_MAX];
+    if (!df_ip_is_zero(&self.ip6))
+        say(underlay, frame, df_mld_report(&underlay->mld, frame, &self, record, now_ms));
+}
+
+static void answer_query(struct df_underlay_port *underlay, uint64_t now_ms)
+{
+    if (underlay->mld.due_ms == 0 || now_ms < underlay->mld.due_ms)
+        return;
+    underlay->mld.due_ms = 0;
+    say_group(underlay, DF_MLD_LISTENS, now_ms);
+}
+
 static void announce_one(struct df_underlay_port *underlay, const struct df_ip *ip)
 {
     struct df_frames_self self = self_of(underlay);
@@ -55,6 +71,7 @@ static void announce(struct df_underlay_port *underlay, uint64_t now_ms)
     underlay->announces--;
     underlay->announce_ms = now_ms + ANNOUNCE_MS;
     announce_one(underlay, &underlay->settings.end.ip4);
+    say_group(underlay, DF_MLD_BEGINS, now_ms);
     announce_one(underlay, &underlay->settings.end.ip6);
 }
 
@@ -225,6 +242,7 @@ void df_underlay_port_settle(struct df_underlay_port *underlay, uint64_t now_ms)
     note_link(underlay, now_ms);
     if (is_up(underlay)) {
         announce(underlay, now_ms);
+        answer_query(underlay, now_ms);
         df_neighbours_run(underlay->neighbours, now_ms);
     }
     df_remotes_run(underlay->remotes, now_ms, remote_settled, remote_gone, underlay);
@@ -250,6 +268,8 @@ int64_t df_underlay_port_next_ms(const struct df_underlay_port *underlay)
     if (!is_up(underlay))
         return next_ms;
     next_ms = sooner(next_ms, df_neighbours_next_ms(underlay->neighbours));
+    if (underlay->mld.due_ms)
+        next_ms = sooner(next_ms, (int64_t)underlay->mld.due_ms);
     return underlay->announces ? sooner(next_ms, (int64_t)underlay->announce_ms) : next_ms;
 }
 
@@ -296,6 +316,12 @@ static void hear_answer(struct df_underlay_port *underlay, const uint8_t *frame,
         df_neighbours_take(underlay->neighbours, &answer, now_ms);
 }
 
+static void hear_query(struct df_underlay_port *underlay, const uint8_t *frame, uint32_t len, uint64_t now_ms)
+{
+    struct df_frames_self self = self_of(underlay);
+    df_mld_hear(&underlay->mld, frame, len, &self, now_ms);
+}
+
 static void hear_too_big(struct df_underlay_port *underlay, const uint8_t *frame, uint32_t len, uint64_t now_ms)
 {
     struct df_frames_self self = self_of(underlay);
@@ -340,6 +366,9 @@ void df_underlay_port_punt(struct df_underlay_port *underlay, uint32_t what, uin
     switch (what) {
     case DF_PUNT_NEIGHBOUR:
         hear_answer(underlay, frame, len, now_ms);
+        break;
+    case DF_PUNT_MLD:
+        hear_query(underlay, frame, len, now_ms);
         break;
     case DF_PUNT_PATH_MTU:
         hear_too_big(underlay, frame, len, now_ms);

@@ -19,7 +19,8 @@
  * - Both are tried to be open at every settle that is due (own_port.h).
  * - Its MAC is known while it is open, and who asked for it is due when it changes. So is who asked for a neighbour, when
  *   its MAC or what is known of its path changes.
- * - When it opens and when its link comes up it says which addresses it has, twice.
+ * - When it opens and when its link comes up it says which addresses it has, twice, and which multicast group it
+ *   listens to for them (mld.h).
  * - What waits for a neighbour's MAC is let go after the datapath has that MAC: settle comes after the commit.
  *
  * The neighbours of the configuration are permanent; all others are resolved (neighbours.h).
@@ -118,6 +119,6 @@ json_t *df_underlay_port_summary(const struct df_underlay_port *underlay);
  * gateways, vlan, mtu, exception (null, or {name, number, open, attached, reason}), conflict (null, or {ip, mac, age_ms}),
  * neighbours [{ip, mac, state (permanent, asking, reachable, probing, failed), age_ms (since it was confirmed, or
  * null), unanswered, peers, waiting}], path_mtus [{ip, mtu, expires_ms}], waiting (packets), peers (watched), asked,
- * answers, unasked, held_back, conflicts}.
+ * answers, unasked, held_back, conflicts, mld_queries, mld_reports}.
  */
 json_t *df_underlay_port_report(const struct df_underlay_port *underlay, uint64_t now_ms);

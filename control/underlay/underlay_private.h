@@ -2,6 +2,7 @@
 #pragma once
 
 #include "control/underlay/held.h"
+#include "control/underlay/mld.h"
 #include "control/underlay/neighbours.h"
 #include "control/underlay/own_port.h"
 #include "control/underlay/remotes.h"
@@ -32,5 +33,6 @@ struct df_underlay_port {
     bool was_up;        /* at the last settle */
     unsigned announces; /* that are still to be sent */
     uint64_t announce_ms;
+    struct df_mld mld;
     struct df_underlay_conflict conflict;
 };

@@ -54,10 +54,10 @@ static void give_to_host(struct df_walk *walk)
         df_walk_drop(walk, DF_DROP_UNDERLAY_OTHER);
 }
 
-/* Both resolve: the controller gets a copy of what the host gets. */
-static bool tell_both(struct df_walk *walk)
+/* Both resolve, and both listen: the controller gets a copy of what the host gets. */
+static bool tell_both(struct df_walk *walk, uint32_t what)
 {
-    walk->verdict.punt_app = DF_PUNT_NEIGHBOUR;
+    walk->verdict.punt_app = what;
     walk->verdict.kind = df_underlay.exception != 0 ? DF_VERDICT_HOST : DF_VERDICT_PUNT;
     return true;
 }
@@ -80,11 +80,11 @@ static bool take_arp(struct df_walk *walk)
     struct df_ip sender = df_ip_from4(packet->arp.spa), target = df_ip_from4(packet->arp.tpa);
     bool is_request = packet->arp.op == RTE_ARP_OP_REQUEST;
     if (is_our_ip(&sender))
-        return !df_mac_equal(&packet->arp.sha, &df_underlay.mac) && tell_both(walk);
+        return !df_mac_equal(&packet->arp.sha, &df_underlay.mac) && tell_both(walk, DF_PUNT_NEIGHBOUR);
     if (is_request && is_our_ip(&target))
         return answer(walk, DF_ANSWER_ARP);
     bool says = !is_request || packet->arp.spa == packet->arp.tpa;
-    return says && df_underlay_asked(&sender) && tell_both(walk);
+    return says && df_underlay_asked(&sender) && tell_both(walk, DF_PUNT_NEIGHBOUR);
 }
 
 static bool take_nd(struct df_walk *walk)
@@ -93,7 +93,7 @@ static bool take_nd(struct df_walk *walk)
     bool is_ours = is_our_ip(&packet->nd.target);
     if (packet->l4_dst == DF_ND_SOLICITATION)
         return is_ours && !df_mac_equal(&packet->eth_src, &df_underlay.mac) && answer(walk, DF_ANSWER_ND);
-    return (is_ours || df_underlay_asked(&packet->nd.target)) && tell_both(walk);
+    return (is_ours || df_underlay_asked(&packet->nd.target)) && tell_both(walk, DF_PUNT_NEIGHBOUR);
 }
 
 /* ---- Errors about packets of our tunnels */
@@ -125,6 +125,14 @@ static bool take_error(struct df_walk *walk)
     return tell_controller(walk, DF_PUNT_PATH_MTU);
 }
 
+/* RFC 3810 section 5.1; the controller looks at the rest. */
+static bool is_mld_query(const struct df_packet *packet)
+{
+    return (packet->bits & (DF_PACKET_IP6 | DF_PACKET_L4 | DF_PACKET_OPTIONS)) ==
+               (DF_PACKET_IP6 | DF_PACKET_L4 | DF_PACKET_OPTIONS) &&
+           packet->ip_proto == IPPROTO_ICMPV6 && packet->l4_dst == MLD_LISTENER_QUERY && packet->ip_ttl == 1;
+}
+
 static bool is_echo(const struct df_packet *packet)
 {
     uint16_t request = packet->bits & DF_PACKET_IP4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
@@ -148,6 +156,8 @@ static bool take(struct df_walk *walk)
         return take_arp(walk);
     if (packet->bits & DF_PACKET_ND)
         return take_nd(walk);
+    if (is_mld_query(packet) && !df_ip_is_zero(&df_underlay.ip6))
+        return tell_both(walk, DF_PUNT_MLD);
     return (packet->bits & (DF_PACKET_IP4 | DF_PACKET_IP6)) && take_ip(walk);
 }
 

@@ -16,7 +16,8 @@
  *   duplicates) are answered by the worker and never seen by the host. Everything else is the host's if there is an
  *   exception port; without one, ICMP echo is answered here too, and the rest dropped.
  * - The controller is told only what somebody says about an address that it asked about (asked.c), or about the node's
- *   own, and errors that quote a packet of a tunnel of ours.
+ *   own, errors that quote a packet of a tunnel of ours, and queries for multicast listeners where the node has an IPv6
+ *   address. The host gets these too.
  * - Frames of the underlay's VLAN alone are the node's. The host has them as they are on the wire, with all tags.
  * - Nothing of it is cached.
  *
@@ -24,11 +25,12 @@
  */
 
 /* Whom a packet is punted to, where it is no app's id: the controller's own. */
+#define DF_PUNT_MLD (UINT32_MAX - 3)       /* a router asks who listens to multicast groups */
 #define DF_PUNT_NEIGHBOUR (UINT32_MAX - 2) /* who has an address */
 #define DF_PUNT_PATH_MTU (UINT32_MAX - 1)  /* an ICMP error: too long a packet for a link on its way */
 #define DF_PUNT_UNRESOLVED                                                                                             \
     (UINT32_MAX - 0) /* for a peer in DF_PEER_RESOLVING, whose address is in front of the frame */
-#define DF_PUNT_OWN_FIRST DF_PUNT_NEIGHBOUR
+#define DF_PUNT_OWN_FIRST DF_PUNT_MLD
 
 /** Decides on a frame that came in by the underlay and is no tunnel's; the verdict is complete. */
 void df_underlay_take(struct df_walk *walk, const uint8_t *data, uint32_t len);

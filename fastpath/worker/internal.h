@@ -49,6 +49,7 @@ enum df_allowed {
     DF_ALLOW_PUNT,
     DF_ALLOW_NEIGHBOUR,  /* of the underlay, that say who has an address */
     DF_ALLOW_PATH_MTU,   /* errors of the underlay */
+    DF_ALLOW_MLD,        /* queries for multicast listeners, by the underlay */
     DF_ALLOW_UNRESOLVED, /* packets that are to wait for a peer's MAC */
     DF_ALLOW_HOST,       /* between underlay and host */
     DF_ALLOWED

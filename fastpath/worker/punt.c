@@ -32,6 +32,8 @@ static enum df_allowed kind_of_punt(uint32_t app)
     switch (app) {
     case DF_PUNT_NEIGHBOUR:
         return DF_ALLOW_NEIGHBOUR;
+    case DF_PUNT_MLD:
+        return DF_ALLOW_MLD;
     case DF_PUNT_PATH_MTU:
         return DF_ALLOW_PATH_MTU;
     case DF_PUNT_UNRESOLVED:

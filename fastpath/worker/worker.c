@@ -19,6 +19,7 @@
 #define NEIGHBOURS_PER_SECOND 1000
 #define PATH_MTUS_PER_SECOND 40
 #define UNRESOLVED_PER_SECOND 64
+#define MLD_QUERIES_PER_SECOND 32
 
 #define WINDOWS_PER_SECOND 8 /* of allowances, about: the nearest power of two in cycles */
 
@@ -82,7 +83,7 @@ static void set_clock(struct df_worker *worker, const struct df_worker_config *c
         [DF_ALLOW_ANSWER] = config->answers_per_second,  [DF_ALLOW_ECHO] = config->answers_per_second,
         [DF_ALLOW_PUNT] = config->punts_per_second,      [DF_ALLOW_NEIGHBOUR] = NEIGHBOURS_PER_SECOND,
         [DF_ALLOW_PATH_MTU] = PATH_MTUS_PER_SECOND,      [DF_ALLOW_UNRESOLVED] = UNRESOLVED_PER_SECOND,
-        [DF_ALLOW_HOST] = config->exceptions_per_second,
+        [DF_ALLOW_HOST] = config->exceptions_per_second, [DF_ALLOW_MLD] = MLD_QUERIES_PER_SECOND,
     };
     for (unsigned what = 0; what < DF_ALLOWED; what++)
         worker->per_window[what] = per_window(per_second[what], hz, worker->window_shift);

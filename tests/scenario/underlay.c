@@ -119,6 +119,20 @@ static void expect_advertisement(const char *dst_mac, const char *dst, uint8_t f
     cr_assert_eq(memcmp(frame, wanted, len), 0);
 }
 
+/* The next frame at up0 says that we listen to ff02::1:ff00:1 (tests/unit/control/underlay_mld.c has all of its bytes). */
+static void expect_report(uint8_t type, uint8_t record)
+{
+    static const uint8_t group[16] = {0xff, 0x02, [11] = 1, [12] = 0xff, [15] = 1};
+    size_t len;
+    const uint8_t *frame = lab_receive("up0", &len);
+    cr_assert_not_null(frame, "no report");
+    cr_assert_eq(len, type == 143 ? 90 : 86);
+    cr_assert_eq(frame[62], type);
+    if (type == 143)
+        cr_assert_eq(frame[70], record);
+    cr_assert_eq(memcmp(frame + len - 16, group, 16), 0);
+}
+
 /* ---- It says who it is */
 
 Test(underlay_bare, it_says_which_addresses_it_has_and_asks_for_its_peers)
@@ -127,6 +141,7 @@ Test(underlay_bare, it_says_which_addresses_it_has_and_asks_for_its_peers)
     for (unsigned i = 0; i < 2; i++) {
         lab_turn_ms(i == 0 ? 0 : LAB_ANNOUNCE_MS);
         lab_expect("up0", ARP("1", US, ALL, US, LAB_UNDERLAY_IP, NOBODY, LAB_UNDERLAY_IP));
+        expect_report(143, 4);
         expect_advertisement("33:33:00:00:00:01", "ff02::1", 0x20);
         lab_expect_silence();
     }
@@ -169,6 +184,53 @@ Test(underlay, a_solicitation_for_its_address_is_answered_and_a_probe_for_a_dupl
     lab_expect_no_drop();
     lab_refused("up0", SOLICITATION("33:33:ff:00:00:09", LAB_PEER2_IP6, "ff02::1:ff00:9", "2001:db8:ff::9", ""),
                 "underlay_other");
+}
+
+/* A querier asks: MLDv2 with 28 bytes, MLDv1 with 24; to be answered at once. The checksum is for these. */
+static void send_query(unsigned message_len, uint8_t hop_limit)
+{
+    uint8_t frame[14 + 48 + 28] = {0x33, 0x33, [5] = 1, [6] = 2, [11] = 9, [12] = 0x86, [13] = 0xdd, [14] = 0x60};
+    uint8_t *ip = frame + 14, *message = ip + 48;
+    ip[5] = (uint8_t)(8 + message_len);
+    ip[7] = hop_limit;
+    memcpy(ip + 8, (const uint8_t[]){0xfe, 0x80, [15] = 9}, 16);
+    memcpy(ip + 24, (const uint8_t[]){0xff, 0x02, [15] = 1}, 16);
+    memcpy(ip + 40, (const uint8_t[]){58, 0, 5, 2, 0, 0, 1, 0}, 8);
+    message[0] = 130;
+    uint32_t sum = 0xfe80 + 9 + 0xff02 + 1 + 58 + message_len + 0x8200;
+    sum = (sum & 0xffff) + (sum >> 16);
+    message[2] = (uint8_t)(~sum >> 8);
+    message[3] = (uint8_t)~sum;
+    lab_send_bytes("up0", frame, 14 + 48 + message_len);
+    lab_turn_ms(0);
+}
+
+Test(underlay, a_querier_is_told_that_it_listens_for_solicitations)
+{
+    send_query(28, 1);
+    expect_report(143, 2);
+    lab_expect_silence();
+    send_query(24, 1);
+    expect_report(131, 0);
+    lab_expect_silence();
+    lab_expect_no_drop();
+    send_query(28, 2);
+    lab_expect_silence();
+    lab_expect_drop("underlay_other", 1);
+}
+
+Test(underlay, many_queries_are_not_for_the_controller)
+{
+    unsigned answered = 0;
+    for (unsigned i = 0; i < 100; i++) {
+        size_t len;
+        send_query(28, 1);
+        answered += lab_receive("up0", &len) != NULL;
+    }
+    cr_assert_lt(answered, 50);
+    lab_expect_drop("rate_punt", 100 - answered);
+    hear(ASK(LAB_UNDERLAY_IP)); /* what others ask goes on */
+    lab_expect("up0", WE_REPLY(LAB_PEER2));
 }
 
 #define ECHO(dst) "icmp,icmp_type=8,len=56,dl_src=" PEER ",dl_dst=" US ",nw_src=" LAB_PEER2 ",nw_dst=" dst

@@ -46,7 +46,7 @@ is_neighbour() {
     [ "$(neighbour "$1")" = "$2" ]
 }
 
-option[df.local_ip]=192.0.2.1/24
+option[df.local_ip]=192.0.2.1/24,2001:db8:ff::1/64
 option[df.underlay_gateway]=192.0.2.254
 option[df.underlay_port]=up0
 option[fastpath.ports]=up0=net_af_packet0,iface=up0
@@ -64,8 +64,14 @@ expect_text "Request who-has 192.0.2.1 tell 192.0.2.1" arp.txt
 expect_text "Request who-has 192.0.2.254 tell 192.0.2.1" arp.txt
 ! grep -q "who-has 198.51.100.4" arp.txt || fail "it asks for a node that is not on link"
 df_ctl show >show.txt
-expect_text "underlay +up0 192.0.2.1/24, .*failed" show.txt
+expect_text "underlay +up0 192.0.2.1/24.*failed" show.txt
 expect_text "nobody answers for the MAC of its ip 192.0.2.2" show.txt
+
+note "a switch that snoops multicast hears that it listens for solicitations, and tcpdump finds nothing wrong with it"
+until_true 5 "the bridge knows its group" sh -c 'bridge mdb show dev wire | grep -q "port to-node1 grp ff02::1:ff00:1 "'
+tcpdump -nn -v -r wire.pcap 'ip6[6] == 0' >mld.txt 2>/dev/null
+expect_text "rtalert.* multicast listener report v2.*ff02::1:ff00:1 to_ex" mld.txt
+! grep -Ei 'bad|malformed|truncated' mld.txt || fail "tcpdump finds fault: $(grep -Eim1 'bad|malf|trunc' mld.txt)"
 lease near
 before=$(drops resolve_failed)
 expect_no_ping near far

@@ -432,21 +432,21 @@ Test(underlay_ports, it_says_who_it_is_when_it_opens_and_when_the_link_comes_up)
     struct df_port_state link = {.attached = false, .detail = ""};
     make("");
     df_underlay_port_settle(underlay, now);
-    cr_assert_eq(n_out, 2, "of each family");
+    cr_assert_eq(n_out, 3, "of each family, and its group");
     pass(1999);
-    cr_assert_eq(n_out, 2);
+    cr_assert_eq(n_out, 3);
     pass(1);
-    cr_assert_eq(n_out, 4);
+    cr_assert_eq(n_out, 6);
     pass(100000);
-    cr_assert_eq(n_out, 4);
+    cr_assert_eq(n_out, 6);
     df_underlay_port_changed(underlay, &link);
     df_underlay_port_settle(underlay, now);
     pass(100000);
-    cr_assert_eq(n_out, 4);
+    cr_assert_eq(n_out, 6);
     link.attached = true;
     df_underlay_port_changed(underlay, &link);
     df_underlay_port_settle(underlay, now);
-    cr_assert_eq(n_out, 6);
+    cr_assert_eq(n_out, 9);
 }
 
 Test(underlay_resolve, with_the_link_down_nobody_is_asked_and_nobody_fails)
