@@ -247,6 +247,8 @@ said_at node1 chassis '[.[] | [.id, .ip, .state, .tunnel_type, .ports]] == [["no
     ["node2", "192.0.2.2", "alive", "geneve", 3], ["node3", "192.0.2.3", "alive", "geneve", 1]]' >/dev/null ||
     fail "node1 knows others: $(ctl_at node1 chassis)"
 
+port late red veth # its device comes below, when the pauses between attempts are long
+
 note "a group whose remote is another: only members on other nodes pass, also one that joins"
 put secgroup '{"id": "clients", "name": "clients", "topic": "t"}' '{"id": "web", "name": "web", "topic": "t", "rules": [
     {"id": "web-out", "direction": "egress", "ethertype": "IPv4"},
@@ -293,7 +295,14 @@ expect_no_ping a1 mover
 expect_more "packets dropped as tunnel_unreachable" "$(drops_at node1 tunnel_unreachable)" "$before"
 expect_ping a1 a2
 
-note "it is back, and so are its ports"
+note "a device that comes long after its port was bound is opened at once"
+said_at node1 ports '.[] | select(.id == "late" and .status == "down" and (.reason | test("no such device")))' >/dev/null ||
+    fail "late does not wait for its device: $(ctl_at node1 ports)"
+ip netns add late
+wire_veth late
+ctl_at node1 wait late --programmed --timeout 1 >/dev/null || fail "late is not open: $(ctl_at node1 ports)"
+
+note "the node is back, and so are its ports"
 ip netns del a3
 run_switch node3 node3
 until_true 30 "the switch of node3 answers df-ctl" answers_at node3
