@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What must not run, says why and ends; what else runs is not disturbed.
+# What must not run, says why and ends, or waits; what else runs is not disturbed.
 . "${0%/*}/lib.sh"
 
 # refused WHAT PATTERN: a switch with the file other.ini ends with an error that says so.
@@ -34,9 +34,21 @@ expect_text 'error: app teleport: .*apps_list' log
 plug a b
 lease a b
 
-note "two switches"
+note "two switches of one host: the second waits, and opens no port"
 other -e 's|^socket = .*|socket = /run/df/other.sock|'
-refused "the same host" 'error: .*node1.*held'
+"$df_switchd" --config /run/df/other.ini >other.err 2>&1 &
+second=$!
+until_true 10 "it says who has its name" grep -Eq 'error: host node1: another df-switchd has this name, .*held by .*df.sock' other.err
+other_ports() {
+    timeout 5 "$df_ctl_program" --socket /run/df/other.sock ports --json |
+        jq -e 'length == 2 and all(.status == "refused" and (.reason | test("held by .*df.sock")))'
+}
+until_true 10 "its ports say it too" other_ports
+expect_ping a b
+kill -TERM $second
+wait $second || fail "the one that waits does not end well: $(tail -n 5 other.err)"
+
+note "two switches with one socket"
 other -e 's|^host = .*|host = node2|'
 refused "the same socket" '/run/df/df.sock'
 
