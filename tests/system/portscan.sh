@@ -57,13 +57,14 @@ reached() {
 
 # On a busy machine the worker may wait for a core longer than nmap waits for an answer. Patience makes a scan slower; it
 # cannot make it find more.
+found_in=scan.txt # nmap's file
 # scan FROM OPTIONS...: the ports that are in a state, as "80/open 8002/closed", sorted by number; filtered ones are not shown.
 scan() {
     local from=$1
     shift
     in_guest "$from" nmap -n -Pn --initial-rtt-timeout 3s --min-rtt-timeout 3s --max-rtt-timeout 6s --max-retries 3 \
-        --min-parallelism 300 -oG scan.txt "$@" >nmap.log 2>&1 || fail "nmap: $(cat nmap.log)"
-    sed -n 's/.*Ports: \([^\t]*\).*/\1/p' scan.txt | tr ',' '\n' | sed 's/^ *//' | cut -d/ -f1,2 | sed '/filtered/d' | sort -n | xargs
+        --min-parallelism 300 -oG "$found_in" "$@" >"$found_in.log" 2>&1 || fail "nmap: $(cat "$found_in.log")"
+    sed -n 's/.*Ports: \([^\t]*\).*/\1/p' "$found_in" | tr ',' '\n' | sed 's/^ *//' | cut -d/ -f1,2 | sed '/filtered/d' | sort -n | xargs
 }
 
 wanted="80/open 443/open 8000/open 8001/open 8002/closed"
@@ -83,9 +84,17 @@ note "UDP: an open port answers, a closed one is told by an ICMP error, of other
 expect_equal "what a UDP scan finds" "$(scan scanner -sU -p 50-60,120-125 "${ip4[target]}")" "53/open 123/closed"
 
 note "scans by flags find no more: nothing that is not a SYN gets to a port that is not open"
-for kind in -sF -sN -sX -sA; do
-    found=$(scan scanner $kind -p 20-30,81,443-445,7999-8003 "${ip4[target]}" | xargs -n1 | cut -d/ -f1 | xargs)
-    for number in $found; do
+kinds=(-sF -sN -sX -sA)
+scans=()
+for kind in "${kinds[@]}"; do # at the same time: most of it is waiting for what does not come
+    found_in=scan$kind.txt scan scanner "$kind" -p 20-30,81,443-445,7999-8003 "${ip4[target]}" >"found$kind.txt" &
+    scans+=($!)
+done
+for scan in "${scans[@]}"; do
+    wait "$scan"
+done
+for kind in "${kinds[@]}"; do
+    for number in $(xargs -n1 <"found$kind.txt" | cut -d/ -f1); do
         case $number in
         443 | 8000 | 8001 | 8002) ;;
         *) fail "$kind found port $number" ;;
