@@ -8,7 +8,7 @@
 #include "control/daemon/daemon.h"
 #include "control/daemon/dump.h"
 #include "control/daemon/links.h"
-#include "control/daemon/sync.h"
+#include "control/daemon/node.h"
 #include "control/daemon/wait.h"
 #include "control/datapath/fastpath.h"
 #include "control/rpc/server.h"
@@ -33,17 +33,16 @@ struct df_daemon {
     bool is_fastpath; /* not the null backend */
 
     const char **apps; /* those of apps_list that are there; ends with NULL */
-    struct df_controller *controller;
-    struct df_resolver resolver; /* names for RPC answers */
+    struct df_node *node;
+    struct df_controller *controller; /* the node's */
+    struct df_resolver resolver;      /* names for RPC answers */
     struct df_waits *waits;
     struct df_dumps *dumps;
-    struct df_sync *sync;
     struct df_links *links; /* NULL: the kernel does not tell of devices */
     struct df_subscriber_config subscriber;
     char owner[512]; /* of the lease on the host's name */
 
     struct event *signals[3];
-    struct event *settle;   /* activated by whatever makes the controller due, and a timer for what it tries again */
     struct event *watchdog; /* NULL: systemd wants none */
     struct event *punts;    /* the data plane has something for us */
     struct event *look;     /* at ports that change without telling */

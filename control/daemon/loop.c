@@ -40,36 +40,11 @@ static void become_ready(struct df_daemon *daemon, const char *status)
     daemon->ready = true;
 }
 
-/* Everything that is due now, and the timer for what the controller wants to try again later. */
-static void settle(struct df_daemon *daemon)
+static void on_settled(void *arg, bool wants_more)
 {
-    df_controller_settle(daemon->controller);
-    daemon->wants_more = df_sync_settled(daemon->sync);
+    struct df_daemon *daemon = arg;
+    daemon->wants_more = wants_more;
     df_waits_check(daemon->waits);
-    int64_t due_ms = df_controller_next_due_ms(daemon->controller);
-    if (due_ms < 0) {
-        event_del(daemon->settle);
-        return;
-    }
-    int64_t pause_ms = due_ms - (int64_t)df_clock_monotonic.now_ms(&df_clock_monotonic);
-    if (pause_ms < 1)
-        pause_ms = 1;
-    struct timeval pause = {.tv_sec = pause_ms / 1000, .tv_usec = pause_ms % 1000 * 1000};
-    event_add(daemon->settle, &pause);
-}
-
-static void on_settle(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    begin_work(arg);
-    settle(arg);
-    end_work(arg);
-}
-
-static void settle_soon(struct df_daemon *daemon)
-{
-    event_active(daemon->settle, EV_TIMEOUT, 0);
 }
 
 /* systemd kills and restarts a daemon whose loop stands still. */
@@ -115,14 +90,14 @@ static void on_port_changed(void *arg, uint16_t port, const struct df_port_state
 {
     struct df_daemon *daemon = arg;
     df_controller_port_changed(daemon->controller, port, state);
-    settle_soon(daemon);
+    df_node_settle_soon(daemon->node);
 }
 
 static void on_device(void *arg, const char *name)
 {
     struct df_daemon *daemon = arg;
     if (df_controller_device_came(daemon->controller, name))
-        settle_soon(daemon);
+        df_node_settle_soon(daemon->node);
 }
 
 static void on_punt(void *arg, uint32_t app, uint32_t lport, uint32_t network, const uint8_t *frame, uint32_t len)
@@ -131,7 +106,7 @@ static void on_punt(void *arg, uint32_t app, uint32_t lport, uint32_t network, c
     df_controller_punt(daemon->controller, app, lport, network, frame, len);
     int64_t due_ms = df_controller_next_due_ms(daemon->controller);
     if (due_ms >= 0 && due_ms <= (int64_t)df_clock_monotonic.now_ms(&df_clock_monotonic))
-        settle_soon(daemon);
+        df_node_settle_soon(daemon->node);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -152,14 +127,13 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 
 /* ---- the database */
 
-/* The first answer of the database is settled at once: READY means that what it holds is in force. */
+/* The first answer of the database was settled: READY means that what it holds is in force. */
 static void on_database(void *arg)
 {
     struct df_daemon *daemon = arg;
-    settle(daemon);
     if (!daemon->wants_more)
-        become_ready(daemon, df_sync_has_rival(daemon->sync) ? "another df-switchd has this node's name"
-                                                             : "in sync with the database");
+        become_ready(daemon, df_sync_has_rival(df_node_sync(daemon->node)) ? "another df-switchd has this node's name"
+                                                                           : "in sync with the database");
 }
 
 /* Ready without it: a node that waits for its database does its work with what it has, and systemd must not kill it. */
@@ -187,23 +161,17 @@ static void name_owner(struct df_daemon *daemon)
 static int start_sync(struct df_daemon *daemon)
 {
     struct df_sync_config config = {
-        .base = daemon->base,
         .driver = daemon->config->nb_db_class,
         .database = df_config_database(daemon->config),
-        .host = daemon->config->host,
         .owner = daemon->owner,
-        .controller = daemon->controller,
         .changed = on_database,
         .away = on_database_away,
         .arg = daemon,
-        .before = begin_work,
-        .after = end_work,
     };
     name_owner(daemon);
     if (df_config_subscriber(daemon->config, &daemon->subscriber))
         config.subscriber = &daemon->subscriber;
-    daemon->sync = df_sync_new(&config);
-    return daemon->sync ? 0 : -ENOMEM;
+    return df_node_connect(daemon->node, &config);
 }
 
 /* ---- start */
@@ -268,9 +236,15 @@ static int start_controller(struct df_daemon *daemon)
     Df__Chassis chassis = DF__CHASSIS__INIT;
     struct own_ips ips = {0};
     describe_chassis(daemon, &chassis, &ips);
-    struct df_self_config self = {
-        .host = config->host, .chassis = &chassis, .post = df_sync_post, .bury = df_sync_bury, .arg = &daemon->sync};
-    struct df_controller_config controller = {
+    struct df_node_config node = {
+        .base = daemon->base,
+        .chassis = &chassis,
+        .before = begin_work,
+        .after = end_work,
+        .settled = on_settled,
+        .arg = daemon,
+    };
+    node.controller = (struct df_controller_config){
         .host = config->host,
         .apps_dir = config->apps_dir,
         .apps = daemon->apps,
@@ -278,17 +252,17 @@ static int start_controller(struct df_daemon *daemon)
         .underlay = &underlay,
         .dp = daemon->dp,
         .clock = &df_clock_monotonic,
-        .self = &self,
         .selective = config->selective,
         .option = df_config_option,
         .option_arg = config,
     };
-    if (df_controller_new(&controller, &daemon->controller, &error) != 0) {
+    if (df_node_new(&node, &daemon->node, &error) != 0) {
         char where[512];
         df_config_option_where(config, where, sizeof(where));
         df_log(DF_LOG_ERROR, "%s%s%s", where, *where ? ": " : "", error.text);
         return -EINVAL;
     }
+    daemon->controller = df_node_controller(daemon->node);
     daemon->dp->events = (struct df_datapath_events){.punt = on_punt, .port_changed = on_port_changed, .arg = daemon};
     daemon->resolver = (struct df_resolver){.controller = daemon->controller, .dp = daemon->dp};
     if (df_config_unclaimed(config, &error) == 0)
@@ -340,8 +314,7 @@ static int start_events(struct df_daemon *daemon)
         if (!daemon->signals[i] || event_add(daemon->signals[i], NULL) != 0)
             return -ENOMEM;
     }
-    daemon->settle = evtimer_new(daemon->base, on_settle, daemon);
-    if (!daemon->settle || start_watchdog(daemon) != 0)
+    if (start_watchdog(daemon) != 0)
         return -ENOMEM;
     start_links(daemon);
     return daemon->is_fastpath ? start_fastpath_events(daemon) : 0;
@@ -408,17 +381,15 @@ static void free_event(struct event *event)
 /* Last started, first ended; a second daemon can start as soon as the socket's lock is free, and that is last. */
 static void stop(struct df_daemon *daemon)
 {
-    df_sync_free(daemon->sync);
+    df_node_disconnect(daemon->node);
     df_links_free(daemon->links);
     for (unsigned i = 0; i < 3; i++)
         free_event(daemon->signals[i]);
-    free_event(daemon->settle);
     free_event(daemon->watchdog);
     free_event(daemon->punts);
     free_event(daemon->look);
     free_event(daemon->age);
-    if (daemon->controller)
-        df_controller_free(daemon->controller);
+    df_node_free(daemon->node);
     df_daemon_close_datapath(daemon);
     df_rpc_server_free(daemon->rpc);
     df_waits_free(daemon->waits);

@@ -68,11 +68,11 @@ static json_t *daemon_json(const struct df_daemon *daemon)
     for (unsigned i = 0; i < daemon->n_workers; i++)
         json_array_append_new(cpus, json_integer(daemon->worker_cpus[i]));
     uint64_t uptime_ms = df_clock_monotonic.now_ms(&df_clock_monotonic) - daemon->started_ms;
-    json_t *json =
-        json_pack("{s:s, s:i, s:I, s:s, s:s, s:o, s:o, s:o}", "version", DF_VERSION, "pid", (int)getpid(), "uptime_s",
-                  (json_int_t)(uptime_ms / 1000), "config",
-                  daemon->options.config_path ? daemon->options.config_path : "", "datapath", daemon->dp->ops->name,
-                  "worker_cpus", cpus, "devices", devices_json(daemon), "database", df_sync_report(daemon->sync));
+    json_t *json = json_pack("{s:s, s:i, s:I, s:s, s:s, s:o, s:o, s:o}", "version", DF_VERSION, "pid", (int)getpid(),
+                             "uptime_s", (json_int_t)(uptime_ms / 1000), "config",
+                             daemon->options.config_path ? daemon->options.config_path : "", "datapath",
+                             daemon->dp->ops->name, "worker_cpus", cpus, "devices", devices_json(daemon), "database",
+                             df_sync_report(df_node_sync(daemon->node)));
     if (daemon->is_fastpath)
         json_object_set_new(json, "hugepages", json_boolean(daemon->eal.hugepages));
     return json;
