@@ -29,6 +29,7 @@ enum df_nb_write {
     DF_NB_CREATE, /* -EEXIST when the id is there */
     DF_NB_UPDATE, /* merge: fields present in the object replace the stored ones; -ENOENT */
     DF_NB_PUT,    /* replace or create: what `df-db load` does */
+    DF_NB_ENSURE, /* as PUT, but what is stored as it should be already is not written */
 };
 
 /**

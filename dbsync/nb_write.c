@@ -127,20 +127,27 @@ struct work {
     bool unsure; /* an attempt before may have been committed */
 };
 
-#define DONE 1 /* of a stage: an attempt before was committed */
+#define DONE 1 /* of a stage: it is so already, or an attempt before was committed */
+
+static void swap_chosen(ProtobufCMessage *one, ProtobufCMessage *other)
+{
+    static const char *const chosen[] = {"version", "unique_key"};
+    for (unsigned i = 0; i < sizeof chosen / sizeof chosen[0]; i++) {
+        const ProtobufCFieldDescriptor *field = df_field_find(one, chosen[i]);
+        if (field)
+            df_field_swap(one, other, field);
+    }
+}
 
 /* Is what is stored what a creation would have stored? Version and unique_key are the API's choice. */
 static bool is_created(const struct stored *stored, const ProtobufCMessage *object)
 {
-    static const char *const chosen[] = {"version", "unique_key"};
-    ProtobufCMessage *copy = df_message_copy(object);
-    bool same = copy && stored->object;
-    for (unsigned i = 0; same && i < sizeof chosen / sizeof chosen[0]; i++) {
-        const ProtobufCFieldDescriptor *field = df_field_find(copy, chosen[i]);
-        if (field)
-            df_field_swap(copy, stored->object, field);
-    }
-    same = same && df_message_equal(object, stored->object);
+    ProtobufCMessage *copy = stored->object ? df_message_copy(object) : NULL;
+    if (!copy)
+        return false;
+    swap_chosen(copy, stored->object);
+    bool same = df_message_equal(object, stored->object);
+    swap_chosen(copy, stored->object);
     free_message(copy);
     return same;
 }
@@ -173,6 +180,8 @@ static int stage_write(struct df_transaction *txn, const struct work *work, stru
     if (rc == 0)
         rc = check_presence(work->how, work->table, work->id, &stored, error);
     if (rc == -EEXIST && work->unsure && is_created(&stored, work->object))
+        rc = DONE;
+    if (rc == 0 && work->how == DF_NB_ENSURE && is_created(&stored, work->object))
         rc = DONE;
     if (rc == 0)
         rc = make_successor(work, &stored, &successor, error);

@@ -106,20 +106,22 @@ void df_outbox_bury(struct df_outbox *outbox, const char *host)
 
 /* ---- Writing */
 
-/* Equal but for version and such, which the API sets: a chassis row, a registration and a status have none. */
+/* An operator may have set more of a chassis than the node says of itself. */
+static int write_chassis(struct df_nb *nb, const struct item *item, struct df_error *error)
+{
+    ProtobufCMessage *stored;
+    int rc = df_nb_get(nb, item->table, item->id, &stored, error);
+    if (rc)
+        return rc == -ENOENT || rc == -EBADMSG ? df_nb_write(nb, DF_NB_PUT, item->table, item->object, error) : rc;
+    bool same = df_message_equal(stored, item->object);
+    protobuf_c_message_free_unpacked(stored, NULL);
+    return same ? 0 : df_nb_write(nb, DF_NB_UPDATE, item->table, item->object, error);
+}
+
 static int write_row(struct df_nb *nb, const struct item *item, struct df_error *error)
 {
-    ProtobufCMessage *stored = NULL;
-    int rc = df_nb_get(nb, item->table, item->id, &stored, error);
-    bool same = rc == 0 && df_message_equal(stored, item->object);
-    if (rc == 0)
-        protobuf_c_message_free_unpacked(stored, NULL);
-    if (same)
-        return 0;
-    if (rc == 0 && item->table == DF_NB_CHASSIS) /* an operator may have set more of it */
-        return df_nb_write(nb, DF_NB_UPDATE, item->table, item->object, error);
-    return rc == 0 || rc == -ENOENT || rc == -EBADMSG ? df_nb_write(nb, DF_NB_PUT, item->table, item->object, error)
-                                                      : rc;
+    return item->table == DF_NB_CHASSIS ? write_chassis(nb, item, error)
+                                        : df_nb_write(nb, DF_NB_ENSURE, item->table, item->object, error);
 }
 
 /* A port that moved may have been told of by its new node before the old one lets go. */

@@ -145,6 +145,20 @@ Test(nb, put_creates_and_replaces)
     df__logical_port__free_unpacked(stored, NULL);
 }
 
+Test(nb, ensure_writes_only_what_differs)
+{
+    Df__LogicalPort port = port_of("p");
+    cr_assert_eq(write_port(DF_NB_ENSURE, port), 0);
+    cr_expect_eq(version_of("p"), 1);
+    cr_assert_eq(write_port(DF_NB_ENSURE, port), 0);
+    cr_expect_eq(version_of("p"), 1, "the same was written again");
+    port.name = "other";
+    cr_assert_eq(write_port(DF_NB_ENSURE, port), 0);
+    cr_expect_eq(version_of("p"), 2);
+    cr_assert_eq(write_port(DF_NB_ENSURE, port_of("p")), 0);
+    cr_expect_eq(version_of("p"), 3, "a field that is gone is a difference");
+}
+
 Test(nb, versions_rise_over_the_stored_one_whatever_the_object_says)
 {
     Df__LogicalPort port = port_of("p");
