@@ -46,6 +46,7 @@ struct df_db_thread {
     bool lease_lost;   /* and somebody else has it now; logged */
     bool has_rival;    /* who had it before this process ever did; told */
     bool cannot_write; /* logged */
+    bool writes_more;  /* in the next turn */
     uint64_t renew_ms, retry_ms;
     unsigned pause_ms;
     struct df_error error;
@@ -190,6 +191,7 @@ static void came_back(struct df_db_thread *thread)
 }
 
 /*
+ * One row a turn, so that what is heard, and what is to be followed, waits for one write and not for those of all ports.
  * What cannot be written stays in the box until the next attempt. It says nothing of reading: a database that is away
  * shows there.
  */
@@ -200,6 +202,7 @@ static void write_outbox(struct df_db_thread *thread)
     if (rc < 0 && !thread->cannot_write)
         df_log(DF_LOG_WARNING, "cannot tell the database of this node, and will try again: %s", error.text);
     thread->cannot_write = rc < 0;
+    thread->writes_more = rc > 0;
 }
 
 static void attempt(struct df_db_thread *thread)
@@ -232,6 +235,8 @@ static void attempt(struct df_db_thread *thread)
 static int time_to_wait(const struct df_db_thread *thread)
 {
     uint64_t now = now_ms();
+    if (thread->in_sync && thread->writes_more)
+        return 0;
     uint64_t until = thread->in_sync ? thread->renew_ms : thread->retry_ms;
     if (thread->in_sync && df_nb_sync_fd(thread->nb) < 0 && until > now + POLL_MS)
         until = now + POLL_MS;

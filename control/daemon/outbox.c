@@ -226,21 +226,27 @@ static struct item *take(struct df_outbox *outbox)
     return item;
 }
 
+static bool is_empty(struct df_outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->lock);
+    bool empty = !outbox->items;
+    pthread_mutex_unlock(&outbox->lock);
+    return empty;
+}
+
 int df_outbox_write(struct df_outbox *outbox, struct df_nb *nb, const char *host, struct df_error *error)
 {
-    struct item *item;
-    int rc = 0;
-    while (rc == 0 && (item = take(outbox)) != NULL) {
-        rc = write_item(outbox, nb, item, host, error);
-        bool hopeless = rc == -EINVAL || rc == -EROFS || rc == -EBADMSG;
-        if (hopeless) {
-            df_log(DF_LOG_ERROR, "cannot tell the database of this node: %s", error->text);
-            rc = 0;
-        }
-        if (rc)
-            keep(outbox, item, true);
-        else
-            item_free(item);
+    struct item *item = take(outbox);
+    if (!item)
+        return 0;
+    int rc = write_item(outbox, nb, item, host, error);
+    bool hopeless = rc == -EINVAL || rc == -EROFS || rc == -EBADMSG;
+    if (hopeless)
+        df_log(DF_LOG_ERROR, "cannot tell the database of this node: %s", error->text);
+    if (rc && !hopeless) {
+        keep(outbox, item, true);
+        return rc;
     }
-    return rc;
+    item_free(item);
+    return is_empty(outbox) ? 0 : 1;
 }

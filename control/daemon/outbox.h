@@ -25,8 +25,9 @@ void df_outbox_put(struct df_outbox *outbox, enum df_nb_table table, const char 
 void df_outbox_bury(struct df_outbox *outbox, const char *host);
 
 /**
- * Writes what is wanted, until it is all written or the database fails. The thread that nb belongs to.
+ * Writes one row that is wanted: whoever has to hear of changes as well looks for them in between. The thread that nb
+ * belongs to.
  *
- * @return 0, or a negative errno with error: call again
+ * @return 1: there are more; 0: that was all; or a negative errno with error: call again later
  */
 int df_outbox_write(struct df_outbox *outbox, struct df_nb *nb, const char *host, struct df_error *error);
