@@ -19,6 +19,7 @@ struct df_relevance {
     struct found needed; /* networks and routers, as of the last search */
     uint32_t search;
     bool stale;
+    uint64_t moves; /* see df_relevance_moves() */
 };
 
 struct df_relevance *df_relevance_new(struct df_store *store, const char *host)
@@ -129,9 +130,18 @@ static void lswitch_changes(struct df_relevance *relevance, const Df__LogicalSwi
         relevance->stale = true;
 }
 
+/* Is it something that the node's own ports are made of? Whose groups a port has is not known before the port. */
+static bool is_own(const struct df_relevance *relevance, enum df_nb_table table, const ProtobufCMessage *message)
+{
+    if (message && table == DF_NB_LPORT)
+        return df_relevance_is_bound(relevance, (const Df__LogicalPort *)message);
+    return table == DF_NB_SECGROUP;
+}
+
 void df_relevance_changes(struct df_relevance *relevance, enum df_nb_table table, const ProtobufCMessage *old,
                           const ProtobufCMessage *new)
 {
+    relevance->moves += is_own(relevance, table, old) || is_own(relevance, table, new);
     if (table == DF_NB_LPORT)
         lport_changes(relevance, (const Df__LogicalPort *)old, (const Df__LogicalPort *)new);
     else if (table == DF_NB_SECGROUP)
@@ -237,6 +247,7 @@ void df_relevance_update(struct df_relevance *relevance)
     if (!relevance->stale)
         return;
     relevance->stale = false;
+    relevance->moves++;
     relevance->search++;
     df_store_each(relevance->store, DF_NB_LSWITCH, seed, &seeding);
     relevance->needed = found;
@@ -288,6 +299,11 @@ void df_relevance_recount(struct df_relevance *relevance)
     df_groups_trim(relevance->store);
     relevance->stale = true;
     df_relevance_update(relevance);
+}
+
+uint64_t df_relevance_moves(const struct df_relevance *relevance)
+{
+    return relevance->moves;
 }
 
 size_t df_relevance_count(const struct df_relevance *relevance, enum df_nb_table table)

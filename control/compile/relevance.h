@@ -42,5 +42,11 @@ void df_relevance_update(struct df_relevance *relevance);
 /** Counts and searches from scratch: what a restart would find. */
 void df_relevance_recount(struct df_relevance *relevance);
 
+/**
+ * Grows when a port of this node, a security group, or what the node needs changes: what else follows from these is as
+ * it was while this is.
+ */
+uint64_t df_relevance_moves(const struct df_relevance *relevance);
+
 /** Networks and routers that this node needs. */
 size_t df_relevance_count(const struct df_relevance *relevance, enum df_nb_table table);

@@ -17,6 +17,7 @@ struct df_interest {
     const struct df_relevance *relevance;
     char *host;
     struct list list; /* sorted, each once */
+    uint64_t moves;   /* of relevance, when it was worked out; 0: never was */
 };
 
 struct df_interest *df_interest_new(struct df_store *store, const struct df_relevance *relevance, const char *host)
@@ -143,6 +144,10 @@ static bool has_all(const struct list *list, const struct list *of)
 const char *const *df_interest_update(struct df_interest *interest, size_t *n, bool *less)
 {
     struct search search = {.interest = interest};
+    uint64_t moves = df_relevance_moves(interest->relevance) + 1;
+    if (moves == interest->moves)
+        return NULL;
+    interest->moves = moves;
     add(&search.list, "chassis", interest->host);
     search_ports(&search);
     df_store_each(interest->store, DF_NB_LSWITCH, add_network, &search);

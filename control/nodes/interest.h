@@ -22,7 +22,7 @@ struct df_interest *df_interest_new(struct df_store *store, const struct df_rele
 void df_interest_free(struct df_interest *interest);
 
 /**
- * Works the list out again.
+ * Works the list out again, if anything changed that it follows from: a remote port's change costs nothing here.
  *
  * @param n      how many there are
  * @param less   set if a topic of the last list is not in it; unchanged otherwise
