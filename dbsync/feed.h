@@ -29,8 +29,12 @@ struct df_feed_ops {
     /*
      * Listens to these topics and to what concerns everybody; n == 0: to everything. When it returns, nothing that is
      * published from now on is missed unnoticed by publishers that can be reached.
+     *
+     * What comes meanwhile, of topics that were listened to before too, goes to cb. NULL: it is dropped, and what was
+     * lost before is forgotten, because a snapshot is taken next.
      */
-    int (*follow)(struct df_feed *feed, const char *const *topics, size_t n, struct df_error *error);
+    int (*follow)(struct df_feed *feed, const char *const *topics, size_t n, df_feed_row_cb cb, void *arg,
+                  struct df_error *error);
     /*
      * What has come. -ESTALE: something was lost, or came that cannot be: take a snapshot. -ENOTCONN: no publisher was
      * heard of for some time.

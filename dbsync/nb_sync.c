@@ -85,7 +85,7 @@ static int listen_to_news(struct df_nb *nb, struct df_error *error)
         return 0;
     }
     df_nb_feed_forget(&nb->feed);
-    return feed->ops->follow(feed, (const char *const *)nb->topics, nb->n_topics, error);
+    return feed->ops->follow(feed, (const char *const *)nb->topics, nb->n_topics, NULL, NULL, error);
 }
 
 /* A publisher that is heard again is listened to again, by way of a snapshot. */

@@ -349,7 +349,8 @@ static bool all_greeted(const struct subscriber *subscriber, bool first)
     return true;
 }
 
-static int feed_follow(struct df_feed *feed, const char *const *topics, size_t n, struct df_error *error)
+static int feed_follow(struct df_feed *feed, const char *const *topics, size_t n, df_feed_row_cb cb, void *arg,
+                       struct df_error *error)
 {
     struct subscriber *subscriber = of(feed);
     size_t listed;
@@ -363,10 +364,10 @@ static int feed_follow(struct df_feed *feed, const char *const *topics, size_t n
     subscriber->n_topics = listed;
     uint64_t until_ms = now_ms() + (subscriber->config.hello_ms ? subscriber->config.hello_ms : HELLO_MS);
     struct pollfd fd = {.fd = subscriber->epoll, .events = POLLIN};
-    /* What comes meanwhile is older than the snapshot that will be taken, or a gap says so. */
-    while (take_all(subscriber, NULL, NULL) || (!all_greeted(subscriber, !subscriber->tried) && now_ms() < until_ms))
+    while (take_all(subscriber, cb, arg) || (!all_greeted(subscriber, !subscriber->tried) && now_ms() < until_ms))
         poll(&fd, 1, 20);
-    subscriber->gap = false;
+    if (!cb) /* what was lost, or comes now, is older than the snapshot */
+        subscriber->gap = false;
     subscriber->tried = true;
     return 0;
 }
