@@ -92,7 +92,8 @@ int df_nb_follow(struct df_nb *nb, const char *const *topics, size_t n, df_nb_ch
     nb->topics = copy;
     nb->n_topics = n;
     struct df_feed *feed = nb->feed.deaf ? NULL : nb->feed.feed;
-    int rc = feed && nb->synced ? feed->ops->follow(feed, (const char *const *)copy, n, df_nb_feed_row, &teller, error) : 0;
+    int rc =
+        feed && nb->synced ? feed->ops->follow(feed, (const char *const *)copy, n, df_nb_feed_row, &teller, error) : 0;
     if (rc == 0 && !nb->driver->follow) {
         nb->synced = nb->synced && less;
         return 0;

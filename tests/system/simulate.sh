@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Many nodes in one process (scripts/simulate --quick), on each way by which they hear of changes: all end with what they
+# should know, and tenants that they do not host cost them nothing.
+. "${0%/*}/lib.sh"
+
+export DF_BUILD_ROOT=$build
+mkdir -p /dev/shm
+
+# figures FILTER: of the run before; it must hold.
+figures() {
+    jq -e "$1" figures.json >/dev/null || fail "$2: $(jq -c "$3" figures.json)"
+}
+
+# simulate DATABASE PUB_SUB
+simulate() {
+    note "$1, pub/sub $2"
+    "$scripts/simulate" --quick --db "$1" --pub-sub "$2" --json figures.json --plot figures.svg >table.txt 2>simulate.err ||
+        fail "$(cat table.txt simulate.err)"
+    figures '[.[] | select(.scenario == "check") | .wrong] == [0, 0]' \
+        "each node knows what one knows that hears of all" '[.[] | select(.scenario == "check")]'
+    # The one event is that of the change by which the end of the scenario is known.
+    figures '.[] | select(.scenario == "foreign" and .selective) | .cost.events * 10 | round == 1' \
+        "nothing is heard of tenants that are not hosted" '.[] | select(.scenario == "foreign")'
+    figures '.[] | select(.scenario == "foreign" and (.selective | not)) | .cost.events * 10 >= 11' \
+        "without topics all is heard" '.[] | select(.scenario == "foreign")'
+    figures '.[] | select(.scenario == "die") | .dead == 2 and .ms.n == 10 and .ms.max < 10000' \
+        "ways to dead nodes are withdrawn within 10 s" '.[] | select(.scenario == "die")'
+    grep -q '</svg>' figures.svg || fail "no picture"
+}
+
+simulate etcd none
+simulate redis zmq
+
+note "what cannot be is refused"
+expect_failure bad.txt "$build/tests/simulate/df-simulate" --db etcd:127.0.0.1:1 --apps-dir "$build/apps" --nodes 3 --spread 4 start
+expect_text 'not more than --chassis' bad.txt
+expect_failure bad.txt "$build/tests/simulate/df-simulate" --db etcd:127.0.0.1:1 --apps-dir "$build/apps" nonsense
+expect_text 'no scenario has this name: nonsense' bad.txt
+expect_failure bad.txt "$scripts/simulate" --plan nonsense
+expect_text 'no such plan: nonsense; the plans are whole' bad.txt
