@@ -43,6 +43,17 @@ struct cloud_tenant cloud_group(const struct cloud *cloud)
     return (struct cloud_tenant){.number = cloud->tenants + 2, .ports = cloud->group, .spread = cloud->chassis};
 }
 
+/* The first node of a plain tenant. Those that may not be here have the chassis behind the simulated ones to themselves. */
+static unsigned first_of(const struct cloud *cloud, unsigned number)
+{
+    uint64_t place = (uint64_t)number * cloud->spread;
+    if (cloud->here == 0)
+        return (unsigned)(place % cloud->chassis);
+    if (number < cloud->here)
+        return (unsigned)(place % cloud->nodes);
+    return cloud->nodes + (unsigned)(place % (cloud->chassis - cloud->nodes - cloud->spread + 1));
+}
+
 struct cloud_tenant cloud_tenant(const struct cloud *cloud, unsigned number)
 {
     if (number == cloud->tenants)
@@ -54,7 +65,7 @@ struct cloud_tenant cloud_tenant(const struct cloud *cloud, unsigned number)
     unsigned more = number < cloud->ports % cloud->tenants;
     return (struct cloud_tenant){.number = number,
                                  .ports = cloud->ports / cloud->tenants + more,
-                                 .first = (unsigned)((uint64_t)number * cloud->spread % cloud->chassis),
+                                 .first = first_of(cloud, number),
                                  .spread = cloud->spread};
 }
 

@@ -26,6 +26,7 @@ struct cloud {
     unsigned ports;   /* of all plain tenants together */
     unsigned spread;  /* nodes that a plain tenant has ports on */
     unsigned group;   /* ports of the tenant `group`; 0: there is no such tenant */
+    unsigned here;    /* plain tenants that may have ports on simulated nodes, the first ones; 0: all */
 };
 
 #define CLOUD_FEW 50

@@ -53,6 +53,7 @@ static const char usage_text[] =
     "      --tenants N        (200)\n"
     "      --ports N          of all tenants together (20000)\n"
     "      --spread N         nodes that a tenant has ports on (10)\n"
+    "      --here N           only the first N tenants have ports on simulated nodes (all)\n"
     "      --group N          one more tenant, with so many ports in one group, on all chassis\n"
     "      --node-dies N      the last N nodes are a process of their own, which scenario die kills\n"
     "      --selective        nodes hear only of what their ports need\n"
@@ -70,6 +71,7 @@ enum {
     TENANTS,
     PORTS,
     SPREAD,
+    HERE,
     GROUP,
     DIES,
     ROUNDS,
@@ -87,6 +89,7 @@ static const struct option longs[] = {
     {"tenants", required_argument, NULL, TENANTS},
     {"ports", required_argument, NULL, PORTS},
     {"spread", required_argument, NULL, SPREAD},
+    {"here", required_argument, NULL, HERE},
     {"group", required_argument, NULL, GROUP},
     {"node-dies", required_argument, NULL, DIES},
     {"rounds", required_argument, NULL, ROUNDS},
@@ -110,9 +113,11 @@ static int complain(const char *what, const char *about)
 static int take_number(struct options *options, int option, const char *text)
 {
     unsigned *const numbers[NUMBERS] = {
-        [NODES] = &options->cloud.nodes, [CHASSIS] = &options->cloud.chassis, [TENANTS] = &options->cloud.tenants,
-        [PORTS] = &options->cloud.ports, [SPREAD] = &options->cloud.spread,   [GROUP] = &options->cloud.group,
-        [DIES] = &options->dies,         [ROUNDS] = &options->rounds,         [SECONDS] = &options->seconds,
+        [NODES] = &options->cloud.nodes,     [CHASSIS] = &options->cloud.chassis,
+        [TENANTS] = &options->cloud.tenants, [PORTS] = &options->cloud.ports,
+        [SPREAD] = &options->cloud.spread,   [GROUP] = &options->cloud.group,
+        [HERE] = &options->cloud.here,       [DIES] = &options->dies,
+        [ROUNDS] = &options->rounds,         [SECONDS] = &options->seconds,
     };
     char *end;
     errno = 0;
@@ -164,6 +169,8 @@ static int check_options(struct options *options)
         return complain("--nodes, --tenants, --spread, --rounds and --seconds are 1 at least", "");
     if (cloud->nodes > cloud->chassis || cloud->spread > cloud->chassis || options->dies >= cloud->nodes)
         return complain("--nodes and --spread are not more than --chassis, and --node-dies less than --nodes", "");
+    if (cloud->here > 0 && cloud->nodes + cloud->spread > cloud->chassis)
+        return complain("--here wants --chassis of --nodes and --spread at least", "");
     if (cloud->chassis > 60000 || cloud->ports / cloud->tenants > 100000 || cloud->tenants > 60000)
         return complain("at most 60000 chassis, 60000 tenants, and 100000 ports of a tenant", "");
     for (const char **name = options->scenarios; *name; name++)

@@ -14,6 +14,7 @@ class Cloud:
     spread: int = 10
     chassis: int = None     # as nodes
     group: int = 0
+    here: int = 0
     node_dies: int = 0
 
     def arguments(self):
@@ -55,10 +56,17 @@ def _group():
 
 
 def _tenants(tenants, selective):
-    """Ten nodes of 200, whose tenants are as many, and all others' more."""
+    """Ten nodes with the same ten tenants, and all others elsewhere."""
     return Plan(f'tenants-{tenants}' + ('' if selective else '-all'),
-                Cloud(10, tenants, tenants * 100, chassis=200),
+                Cloud(10, tenants, tenants * 100, chassis=200, here=10),
                 ('start', 'foreign', 'check'), selective=selective)
+
+
+def _chassis(chassis):
+    """Ten tenants here, in a cloud of so many nodes."""
+    return Plan(f'chassis-{chassis}', Cloud(5, 10, 1000, spread=5, here=10,
+                                            chassis=chassis),
+                ('start', 'many'))
 
 
 def _idle(nodes):
@@ -70,6 +78,7 @@ def full(args):
     return [_whole(args), _one_node(10000), _one_node(20000), _group()] + [
         _tenants(tenants, selective) for tenants in (20, 100, 200)
         for selective in (True, False)] + [
+            _chassis(chassis) for chassis in (100, 5000)] + [
             _idle(nodes) for nodes in (10, 50, 100)]
 
 
