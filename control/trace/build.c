@@ -243,7 +243,7 @@ static void fill_in_checksum(const struct df_packet_spec *spec, uint8_t *l4, siz
 static void put_ipv4(struct writer *writer, const struct df_packet_spec *spec)
 {
     unsigned fragment =
-        spec->fragment == DF_SPEC_WHOLE ? IP_DF : (unsigned)(spec->frag_more ? IP_MF : 0) | spec->frag_offset / 8u;
+        (unsigned)((spec->df ? IP_DF : 0) | (spec->frag_more ? IP_MF : 0)) | (unsigned)spec->frag_offset / 8u;
     put8(writer, 0x45);
     put8(writer, spec->tos);
     put16(writer, 0); /* total length */

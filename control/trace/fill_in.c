@@ -67,6 +67,8 @@ static void fill_in_fragment(struct df_packet_spec *spec)
         spec->fragment = DF_SPEC_LATER_FRAGMENT;
     else
         spec->fragment = spec->frag_more ? DF_SPEC_FIRST_FRAGMENT : DF_SPEC_WHOLE;
+    if (!(spec->given & DF_SPEC_DF))
+        spec->df = spec->fragment == DF_SPEC_WHOLE;
 }
 
 /* An association begins with INIT, whose packet has no tag yet (RFC 9260 section 8.5.1). */

@@ -31,6 +31,7 @@ enum df_spec_given {
     DF_SPEC_SCTP_CHUNK = 1 << 17,
     DF_SPEC_SCTP_TAG = 1 << 18,
     DF_SPEC_QUOTE_LEN = 1 << 19,
+    DF_SPEC_DF = 1 << 20,
 };
 
 #define DF_SPEC_QUOTES_MAX 2 /* an ICMP error quotes a packet, which may be an ICMP error */
@@ -46,6 +47,7 @@ struct df_packet_spec {
     uint8_t proto, ttl, tos;
     uint8_t fragment; /* enum df_spec_fragment */
     uint8_t frag_more;
+    uint8_t df;           /* IPv4: must not be fragmented */
     uint16_t frag_offset; /* bytes */
     uint32_t ip_id;
     uint16_t tp_src, tp_dst;

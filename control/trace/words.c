@@ -42,6 +42,7 @@ static const struct field fields[] = {
     FIELD("nw_ttl", FIELD_U8, ttl, DF_SPEC_TTL),
     FIELD("nw_tos", FIELD_U8, tos, 0),
     FIELD("ip_id", FIELD_U32, ip_id, 0),
+    FIELD("ip_df", FIELD_U8, df, DF_SPEC_DF, 1),
     FIELD("frag_offset", FIELD_U16, frag_offset, DF_SPEC_FRAG_OFFSET),
     FIELD("frag_more", FIELD_U8, frag_more, DF_SPEC_FRAG_MORE, 1),
     FIELD("tp_src", FIELD_U16, tp_src, DF_SPEC_TP_SRC),

@@ -254,6 +254,22 @@ Test(words, fragments)
     cr_expect_not(packet.bits & DF_PACKET_FRAGMENT);
 }
 
+static unsigned df_of(const char *words)
+{
+    struct df_packet packet = make(words);
+    return frame[packet.l3_offset + 6] >> 6 & 1;
+}
+
+Test(words, whether_a_packet_may_be_fragmented)
+{
+    cr_expect_eq(df_of("udp," V4 "len=8"), 1);
+    cr_expect_eq(df_of("udp," V4 "len=8,ip_df=1"), 1);
+    cr_expect_eq(df_of("udp," V4 "len=8,ip_df=0"), 0);
+    cr_expect_eq(df_of("udp," V4 "len=8,nw_frag=first"), 0);
+    cr_expect_eq(df_of("udp," V4 "len=8,nw_frag=later"), 0);
+    cr_expect_eq(df_of("udp," V4 "len=8,nw_frag=first,ip_df=1"), 1);
+}
+
 Test(words, an_icmp_error_quotes_a_packet)
 {
     struct df_packet packet = make("icmp," V4 "icmp_type=11,icmp_code=1,quote=[udp,nw_src=10.0.0.3,nw_dst=10.0.0.4,"
@@ -422,6 +438,7 @@ ParameterizedTestParameters(words, an_error_names_the_word)
         {"tcp," V4 "tcp_seq=4294967296", "tcp_seq=4294967296: must be a number from 0 to 4294967295"},
         {"udp," V4 "frag_offset=12", "frag_offset=12: must be a multiple of 8"},
         {"udp," V4 "frag_more=2", "frag_more=2: must be a number from 0 to 1"},
+        {"udp," V4 "ip_df=2", "ip_df=2: must be a number from 0 to 1"},
         {"udp," V4 "ip_id=65536", "ip_id=65536: IPv4 has 16 bits"},
         {"sctp," V4 "sctp_chunk=inti", "sctp_chunk=inti: must be a number, or a name"},
         {"sctp," V4 "sctp_chunk=256", "sctp_chunk=256: must be a number from 0 to 255"},
