@@ -53,6 +53,7 @@ enum df_table_id {
     DF_TABLE_TUNNEL = 202,
     DF_TABLE_PEERS = 203,
     DF_TABLE_ADDRESS_SET = 204,
+    DF_TABLE_NETWORKS = 205,
     DF_TABLE_FIRST_FREE = 210, /* a service's own tables: 210 to 254 */
     DF_TABLE_END = 255,        /* the verdict is complete */
     DF_TABLE_MAX = 255,
@@ -330,6 +331,18 @@ struct df_address_set_key {
 };
 struct df_address_set_value {
     uint32_t lport; /* whose address it is; 0: an address group's */
+};
+
+/*
+ * ---- 205 NETWORKS (ours): how long packets on a network may be. Of those that a router sends there, and those that go
+ * to another node; between two ports of this node the network is a wire. No entry: as long as they like.
+ */
+struct df_network_key {
+    uint32_t network;
+};
+#define DF_NETWORK_MTU_MIN 68 /* RFC 791 section 3.2: what every link carries */
+struct df_network_value {
+    uint32_t mtu; /* bytes of the longest IP packet, DF_NETWORK_MTU_MIN to 65535 */
 };
 
 #define DF_KEY_MAX 32            /* bytes of the longest key */

@@ -7,7 +7,7 @@
  * l2: who has a MAC on a network, who answers ARP and ND for an address, and who hears a network's broadcast.
  *
  * An lport gives its MACs to 55 L2_LOOKUP, its fixed addresses to 25 ARP and 45 IPV6_ND, and, where it is local, itself
- * to 56 FLOOD. Addresses of allowed address pairs are not answered for: several ports may share one, and only the
+ * to 56 FLOOD. A network gives its MTU to 205 NETWORKS. Addresses of allowed address pairs are not answered for: several ports may share one, and only the
  * one that holds it now may answer. A pair's MAC is known, but gives way to a port that has it for its own.
  */
 
@@ -78,6 +78,14 @@ static void emit_service(struct df_compile *c, struct df_services_key key, uint1
     df_compile_emit(c, DF_TABLE_SERVICES, &key, sizeof(key), &value, sizeof(value));
 }
 
+static void emit_mtu(struct df_compile *c, const Df__LogicalSwitch *lswitch)
+{
+    struct df_network_key key = {.network = lswitch->unique_key};
+    struct df_network_value value = {.mtu = lswitch->mtu};
+    if (lswitch->has_mtu && lswitch->unique_key != 0)
+        df_compile_emit(c, DF_TABLE_NETWORKS, &key, sizeof(key), &value, sizeof(value));
+}
+
 /*
  * What sends ARP and ND to their tables belongs to no object of the model, so each network gives the same entries; the
  * compiler keeps one of them.
@@ -87,6 +95,7 @@ static void compile_lswitch(struct df_compile *c, const ProtobufCMessage *object
     const Df__LogicalSwitch *lswitch = (const Df__LogicalSwitch *)object;
     if (!df_compile_needs_network(c, lswitch->id))
         return;
+    emit_mtu(c, lswitch);
     emit_service(c, (struct df_services_key){.eth_type = ETH_TYPE_ARP}, DF_TABLE_ARP);
     emit_service(
         c,

@@ -24,6 +24,7 @@ extern const struct df_table_ops df_table_ingress_conntrack;
 extern const struct df_table_ops df_table_ingress_security_group;
 extern const struct df_table_ops df_table_dispatch;
 extern const struct df_table_ops df_table_address_set;
+extern const struct df_table_ops df_table_networks;
 
 /* Their places in the walk (df_table_desc.order). */
 enum df_table_order {
@@ -47,5 +48,6 @@ enum df_table_order {
     DF_ORDER_INGRESS_CONNTRACK = 146,
     DF_ORDER_INGRESS_SECURITY_GROUP = 148,
     DF_ORDER_DISPATCH = 150,
+    DF_ORDER_NETWORKS = 155,    /* read by l3 and peers: put before them, deleted after */
     DF_ORDER_ADDRESS_SET = 160, /* read by both security group tables: put before them, deleted after */
 };

@@ -29,6 +29,7 @@ static const struct df_table_ops *registered[DF_TABLE_MAX + 1] = {
     [DF_TABLE_ADDRESS_SET] = &df_table_address_set,
     [DF_TABLE_TUNNEL] = &df_table_tunnel,
     [DF_TABLE_PEERS] = &df_table_peers,
+    [DF_TABLE_NETWORKS] = &df_table_networks,
 };
 
 /* Those that are made: between df_tables_init() and df_tables_fini(). ops NULL: not. */

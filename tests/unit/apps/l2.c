@@ -56,6 +56,22 @@ Test(l2, local_port_is_found_answered_for_and_flooded_to)
     cr_expect_eq(fake_problems(), 0);
 }
 
+Test(l2, a_network_gives_its_mtu_if_it_has_one)
+{
+    Df__LogicalSwitch jumbo = net;
+    struct df_network_key key = {.network = 5};
+    fake_compile(DF_NB_LSWITCH, &net);
+    cr_expect_null(fake_value(DF_TABLE_NETWORKS, &key, sizeof(key)));
+    jumbo.has_mtu = 1;
+    jumbo.mtu = 9000;
+    fake_compile(DF_NB_LSWITCH, &jumbo);
+    const struct df_network_value *value = fake_value(DF_TABLE_NETWORKS, &key, sizeof(key));
+    cr_assert_not_null(value);
+    cr_expect_eq(value->mtu, 9000);
+    cr_expect_eq(fake_count(DF_TABLE_NETWORKS), 1);
+    cr_expect_eq(fake_problems(), 0);
+}
+
 Test(l2, port_without_security_takes_unknown_unicast)
 {
     Df__LogicalPort port = vm();
