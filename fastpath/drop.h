@@ -54,6 +54,12 @@
     X(L3_MULTICAST, "l3_multicast", "multicast, broadcast or link-local is not routed")                                \
     X(EGRESS_NO_PATH, "egress_no_path", "the destination port is not on this node and no path leads to it")            \
     X(EGRESS_DETACHED, "egress_detached", "the destination port is not attached")                                      \
+    X(TOO_BIG, "too_big",                                                                                              \
+      "longer than the MTU on its way, and must not be fragmented: its sender is told, if that may be")                \
+    X(TOO_BIG_NOT_IP, "too_big_not_ip", "longer than the MTU on its way, and not IP: nobody can be told")              \
+    X(TOO_BIG_IP6, "too_big_ip6", "IPv6 of at most 1280 bytes, and the way carries less: raise [df] underlay_mtu")     \
+    X(TOO_BIG_PIECES, "too_big_pieces",                                                                                \
+      "longer than the MTU on its way, which is so small that fragments are too many")                                 \
     X(UNDERLAY_OTHER, "underlay_other", "came in by the underlay, and is not for a tunnel of this node")               \
     X(TUNNEL_MALFORMED, "tunnel_malformed", "the outer headers of a tunnelled packet are wrong")                       \
     X(TUNNEL_FRAGMENT, "tunnel_fragment", "a fragment of a tunnelled packet: the underlay's MTU is too small")         \
@@ -78,7 +84,7 @@
       "nobody answered for the MAC of the other node, or of the gateway: df-ctl underlay")                             \
     X(TX_FULL, "tx_full", "the transmit queue was full")                                                               \
     X(TX_DOWN, "tx_down", "the interface of the port is not there, or went away while packets waited for it")          \
-    X(NO_MBUF, "no_mbuf", "no packet buffer for a copy or an answer")                                                  \
+    X(NO_MBUF, "no_mbuf", "no packet buffer for a copy, a fragment or an answer")                                      \
     X(RATE_ANSWER, "rate_answer", "over the limit of answers per port")                                                \
     X(RATE_PUNT, "rate_punt", "over the limit of punted packets per port")                                             \
     X(RATE_EXCEPTION, "rate_exception",                                                                                \

@@ -305,6 +305,7 @@ enum df_peer_reach {
     DF_PEER_FAILED = 3,    /* nobody answered */
     DF_PEER_HEARD = 4,     /* a further address of a node, that packets come from and none are sent to */
 };
+#define DF_PEER_MTU_MIN 576 /* RFC 791: what every host takes; of IPv6 it is 1280 */
 struct df_peer_key {
     struct df_ip ip; /* their tunnel end point */
 };
@@ -315,7 +316,7 @@ struct df_peer_value {
     uint16_t reachable;     /* enum df_peer_reach; dst is zero if it is not */
     uint16_t types; /* DF_TUNNEL_BIT() of those that both ends speak: networks of these types come by their own */
     uint16_t vlan;  /* tag of the outer frame; 0: untagged */
-    uint16_t mtu;   /* the longest outer IP packet that gets there */
+    uint16_t mtu;   /* the longest outer IP packet that gets there, at least DF_PEER_MTU_MIN; 0: not known */
     uint16_t udp6_checksum; /* over IPv6, outer UDP has a checksum */
 };
 

@@ -9,6 +9,8 @@
 #include "fastpath/tunnel/tunnel.h"
 #include "fastpath/underlay/underlay.h"
 
+#define IP6_MTU_MIN 1280 /* RFC 8200 section 5 */
+
 static uint16_t visit(struct df_walk *walk, const struct df_table *table)
 {
     uint16_t number = table->ops->desc.number;
@@ -209,20 +211,55 @@ static bool error_is_due(const struct df_packet *packet)
     return packet->ip_proto != IPPROTO_ICMPV6 || !is_icmp6_error(packet);
 }
 
-uint16_t df_walk_icmp_error(struct df_walk *walk, uint8_t type4, uint8_t code4, uint8_t type6, uint8_t code6,
-                            enum df_drop reason)
+static uint16_t answer_with_error(struct df_walk *walk, const struct df_ip *from, uint8_t type, uint8_t code,
+                                  enum df_drop reason)
 {
     struct df_verdict *verdict = &walk->verdict;
-    bool ip4 = walk->packet.bits & DF_PACKET_IP4;
     walk->uncacheable = true; /* for another packet of the flow hops may run out, or have not run out yet */
-    const struct df_ip *from = ip4 ? &walk->router_ip4 : &walk->router_ip6;
     if (df_ip_is_zero(from) || !error_is_due(&walk->packet))
         return df_walk_drop(walk, reason);
     verdict->kind = DF_VERDICT_ANSWER;
     verdict->drop = (uint8_t)reason;
     verdict->answer = DF_ANSWER_ICMP_ERROR;
-    verdict->answer_type = ip4 ? type4 : type6;
-    verdict->answer_code = ip4 ? code4 : code6;
+    verdict->answer_type = type;
+    verdict->answer_code = code;
     verdict->answer_ip = *from;
     return DF_TABLE_END;
+}
+
+static const struct df_ip *router_ip(const struct df_walk *walk)
+{
+    return walk->packet.bits & DF_PACKET_IP4 ? &walk->router_ip4 : &walk->router_ip6;
+}
+
+uint16_t df_walk_icmp_error(struct df_walk *walk, uint8_t type4, uint8_t code4, uint8_t type6, uint8_t code6,
+                            enum df_drop reason)
+{
+    bool ip4 = walk->packet.bits & DF_PACKET_IP4;
+    return answer_with_error(walk, router_ip(walk), ip4 ? type4 : type6, ip4 ? code4 : code6, reason);
+}
+
+/* Dropped, and not told: shorter ones of the flow pass. */
+static uint16_t drop_long(struct df_walk *walk, enum df_drop reason)
+{
+    walk->uncacheable = true;
+    return df_walk_drop(walk, reason);
+}
+
+uint16_t df_walk_too_big(struct df_walk *walk, uint16_t mtu)
+{
+    const struct df_packet *packet = &walk->packet;
+    const struct df_ip *from = walk->router != 0 ? router_ip(walk) : &packet->ip_dst;
+    if (!(packet->bits & (DF_PACKET_IP4 | DF_PACKET_IP6)))
+        return drop_long(walk, DF_DROP_TOO_BIG_NOT_IP);
+    if ((packet->bits & DF_PACKET_IP6) && packet->l3_len <= IP6_MTU_MIN)
+        return drop_long(walk, DF_DROP_TOO_BIG_IP6);
+    if (walk->flooded) /* others may hear it whole */
+        return drop_long(walk, DF_DROP_TOO_BIG);
+    walk->verdict.answer_mtu = mtu;
+    if (packet->bits & DF_PACKET_IP4)
+        return answer_with_error(walk, from, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, DF_DROP_TOO_BIG);
+    if (mtu < IP6_MTU_MIN)
+        walk->verdict.answer_mtu = IP6_MTU_MIN;
+    return answer_with_error(walk, from, ICMP6_PACKET_TOO_BIG, 0, DF_DROP_TOO_BIG);
 }

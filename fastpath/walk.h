@@ -27,7 +27,7 @@ enum df_answer {
     DF_ANSWER_ARP,        /* reply: answer_mac is the address asked for */
     DF_ANSWER_ND,         /* neighbour advertisement for nd.target by answer_mac */
     DF_ANSWER_ECHO,       /* ICMP and ICMPv6 echo reply */
-    DF_ANSWER_ICMP_ERROR, /* answer_type, answer_code, from answer_ip */
+    DF_ANSWER_ICMP_ERROR, /* answer_type, answer_code, answer_mtu, from answer_ip */
 };
 
 enum df_verdict_kind {
@@ -45,6 +45,7 @@ struct df_output {
     uint16_t peer;       /* 0: as it is; else in the outer headers of df_peer_headers (tunnel.h), with */
     uint16_t entropy;    /* this entropy (df_tunnel_entropy()), */
     uint32_t tunnel_key; /* and this key */
+    uint16_t mtu;        /* the longest IP packet that gets there, what is longer goes in fragments; 0: any */
     uint16_t lost;       /* of a flood: enum df_drop for which this copy is not made; the rest is zero */
 };
 
@@ -84,6 +85,7 @@ struct df_verdict {
     bool answer_is_router;
     struct df_mac answer_mac;
     struct df_ip answer_ip;
+    uint16_t answer_mtu; /* of a packet too big; else 0 */
     uint32_t punt_app;
     uint16_t n_outputs;
     uint16_t n_lost; /* of these, copies that are lost */
@@ -150,6 +152,7 @@ struct df_walk {
     struct df_ip router_ip4, router_ip6; /* source of ICMP errors of that router for this packet */
     struct df_ip next_hop;               /* whom the last router sends it to, an address on network */
     uint8_t routed;                      /* how many routers it crossed: TTL goes down by this */
+    uint16_t mtu;                        /* the least of the networks that routers sent it to; 0: any */
     bool flooded;                        /* out_lport is one of several that each get a copy */
 
     const struct df_conntrack_value *conntrack; /* from 10 and 105 to 15 and 110: whose groups judge it */
@@ -224,7 +227,7 @@ static inline uint16_t df_walk_deliver(struct df_walk *walk, struct df_output ou
 
 static inline uint16_t df_walk_output(struct df_walk *walk, uint16_t port, uint16_t vlan)
 {
-    return df_walk_deliver(walk, (struct df_output){.port = port, .vlan = vlan});
+    return df_walk_deliver(walk, (struct df_output){.port = port, .vlan = vlan, .mtu = walk->mtu});
 }
 
 /**
@@ -234,6 +237,37 @@ static inline uint16_t df_walk_output(struct df_walk *walk, uint16_t port, uint1
  */
 uint16_t df_walk_icmp_error(struct df_walk *walk, uint8_t type4, uint8_t code4, uint8_t type6, uint8_t code6,
                             enum df_drop reason);
+
+/** The lesser of two MTUs, of which 0 is none. */
+static inline uint16_t df_mtu_min(uint16_t a, uint16_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/** Bytes of the packet that an MTU limits: of IP the packet's own length, of anything else what is behind the tags. */
+static inline uint32_t df_packet_len(const struct df_packet *packet)
+{
+    bool ip = packet->bits & (DF_PACKET_IP4 | DF_PACKET_IP6);
+    return ip ? packet->l3_len : (uint32_t)packet->frame_len - packet->l3_offset;
+}
+
+/** Can it go where packets are at most so long (0: any), whole or in fragments? */
+static inline bool df_walk_fits(const struct df_walk *walk, uint16_t mtu)
+{
+    const struct df_packet *packet = &walk->packet;
+    return mtu == 0 || df_packet_len(packet) <= mtu || (packet->bits & (DF_PACKET_IP4 | DF_PACKET_DF)) == DF_PACKET_IP4;
+}
+
+/**
+ * Ends the walk of a packet that does not fit: its sender is told the MTU (RFC 1191 section 4, RFC 4443 section 3.2),
+ * by the router that the packet is at; where it crosses none, in the name of whom it is for, as a tunnel's end does
+ * whose own address means nothing to the sender. Where no error is due it is dropped. Nothing of this is cached, because
+ * shorter packets of the flow pass.
+ *
+ * IPv6 knows no MTU below 1280. What is not longer and does not fit is dropped as TOO_BIG_IP6: RFC 2473 section 7.1
+ * would have the tunnel's packet fragmented, which RFC 7348 section 4.3 forbids.
+ */
+uint16_t df_walk_too_big(struct df_walk *walk, uint16_t mtu);
 
 /**
  * Walks from table until the verdict is complete. Worker or control thread, between two quiescent states.

@@ -106,6 +106,8 @@ static void print_output(json_t *output)
            *name ? " " : "", name);
     if (vlan)
         printf(" in VLAN %lld", vlan);
+    if (json_object_get(output, "fragmented"))
+        printf(" in fragments of at most %lld bytes", (long long)json_integer_value(json_object_get(output, "mtu")));
     if (json_object_get(output, "tunnel"))
         print_fields(", by tunnel ", json_object_get(output, "tunnel"), 0);
     else

@@ -157,7 +157,9 @@ const struct df_config_key df_config_keys[] = {
         "are on the wire, tags included. Give it local_ip. Empty: none, and such packets are dropped.",
         .check = check_device),
     KEY("df", "underlay_mtu", DF_CONFIG_UINT, underlay_mtu, "1500",
-        "The longest IP packet that the underlay carries. A network's MTU and 50 bytes of outer headers must fit.",
+        "The longest IP packet that the underlay carries. A network's MTU and 50 bytes of outer headers should fit: "
+        "what\n"
+        "does not is fragmented, or its sender told.",
         .min = 576, .max = DF_MBUF_SIZE_MAX),
     KEY("df", "tunnel_types", DF_CONFIG_COMMAS, tunnel_types, "geneve,vxlan,gre",
         "The kinds of tunnel that this node speaks, the best first: geneve, vxlan, gre, separated by commas. To "

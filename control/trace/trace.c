@@ -17,6 +17,7 @@ struct registers {
     uint32_t in_lport, out_lport, network, router;
     struct df_mac eth_src, eth_dst;
     uint8_t routed;
+    uint16_t mtu;
 };
 
 struct step {
@@ -36,7 +37,7 @@ struct recorder {
 static struct registers registers_of(const struct df_walk *walk)
 {
     return (struct registers){walk->in_lport,       walk->out_lport,      walk->network, walk->router,
-                              walk->packet.eth_src, walk->packet.eth_dst, walk->routed};
+                              walk->packet.eth_src, walk->packet.eth_dst, walk->routed,  walk->mtu};
 }
 
 static const char *table_name(uint16_t number)
@@ -95,6 +96,8 @@ static json_t *changes(const struct df_names *names, const struct registers *was
         set_mac(json, "eth_dst", &is->eth_dst);
     if (was->routed != is->routed)
         json_object_set_new(json, "routed", json_integer(is->routed));
+    if (was->mtu != is->mtu)
+        json_object_set_new(json, "mtu", json_integer(is->mtu));
     return json;
 }
 
@@ -159,6 +162,10 @@ static json_t *outputs_json(const struct df_names *names, const struct df_walk *
         json_object_set_new(json, "vlan", json_integer(output->vlan));
         if (output->peer)
             json_object_set_new(json, "tunnel", way_json(output));
+        if (output->mtu)
+            json_object_set_new(json, "mtu", json_integer(output->mtu));
+        if (output->mtu && df_packet_len(&walk->packet) > output->mtu)
+            json_object_set_new(json, "fragmented", json_true());
     }
     return list;
 }
@@ -181,6 +188,8 @@ static json_t *answer_json(const struct df_verdict *verdict)
         json_object_set_new(json, "icmp_type", json_integer(verdict->answer_type));
         json_object_set_new(json, "icmp_code", json_integer(verdict->answer_code));
         json_object_set_new(json, "from", json_string(df_ip_text(&verdict->answer_ip, text)));
+        if (verdict->answer_mtu)
+            json_object_set_new(json, "mtu", json_integer(verdict->answer_mtu));
         break;
     default:
         break;

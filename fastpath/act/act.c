@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fastpath/act/act.h"
 
+#include <errno.h>
 #include <rte_ether.h>
 
+#include "fastpath/act/split.h"
 #include "fastpath/answer/answer.h"
 #include "fastpath/tunnel/tunnel.h"
 #include "fastpath/underlay/underlay.h"
@@ -64,33 +66,62 @@ static bool is_plain(const struct df_output *output)
     return output->vlan == 0 && output->peer == 0;
 }
 
-static struct rte_mbuf *dressed_copy(struct df_worker *worker, const struct rte_mbuf *mbuf,
-                                     const struct df_output *output)
+/* Sends what is one packet now, or a piece of one. The mbuf is gone afterwards. */
+static void send_off(struct df_worker *worker, struct rte_mbuf *mbuf, uint16_t in_port, const struct df_output *output)
 {
-    struct rte_mbuf *copy = rte_pktmbuf_copy(mbuf, worker->pool, 0, UINT32_MAX);
-    if (copy == NULL || dress(copy, output))
-        return copy;
-    rte_pktmbuf_free(copy);
-    return NULL;
+    if (likely(dress(mbuf, output)))
+        df_tx_put(worker, output->port, mbuf);
+    else
+        df_worker_drop(worker, in_port, DF_DROP_NO_MBUF, mbuf);
+}
+
+/* Bytes in front of the IP header, when the walk's headers are written. */
+static uint16_t l2_len(const struct df_walk *walk)
+{
+    return (uint16_t)(walk->parsed.l3_offset - (walk->parsed.n_vlans - walk->packet.n_vlans) * RTE_VLAN_HLEN);
+}
+
+static bool is_longer(const struct rte_mbuf *mbuf, const struct df_walk *walk, const struct df_output *output)
+{
+    return output->mtu != 0 && mbuf->pkt_len > (uint32_t)output->mtu + l2_len(walk);
+}
+
+/*
+ * What is longer than the way carries, and passed the tables all the same: it may be fragmented, or has padding behind
+ * the IP packet, which is nobody's. The mbuf stays the caller's.
+ */
+static __attribute__((noinline)) void send_long(struct df_worker *worker, const struct rte_mbuf *mbuf,
+                                                const struct df_walk *walk, const struct df_output *output)
+{
+    struct rte_mbuf *pieces[DF_SPLIT_MAX];
+    const struct df_split split = {.l2_len = l2_len(walk), .l3_len = walk->packet.l3_len, .mtu = output->mtu};
+    int n = df_split(mbuf, &split, worker->pool, pieces);
+    if (n < 0)
+        worker->ports[walk->in_port].drops[n == -EMSGSIZE ? DF_DROP_TOO_BIG_PIECES : DF_DROP_NO_MBUF]++;
+    for (int i = 0; i < n; i++)
+        send_off(worker, pieces[i], walk->in_port, output);
 }
 
 /*
  * Plain deliveries share one buffer by its reference count, because no port writes into what it transmits; one with
  * something in front gets a copy of its own.
  */
-static void deliver_copy(struct df_worker *worker, struct rte_mbuf *mbuf, uint16_t in_port,
+static void deliver_copy(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_walk *walk,
                          const struct df_output *output)
 {
     struct rte_mbuf *copy = mbuf;
+    if (is_longer(mbuf, walk, output)) {
+        send_long(worker, mbuf, walk, output);
+        return;
+    }
     if (is_plain(output))
         rte_mbuf_refcnt_update(mbuf, 1);
     else
-        copy = dressed_copy(worker, mbuf, output);
-    if (copy == NULL) {
-        worker->ports[in_port].drops[DF_DROP_NO_MBUF]++;
-        return;
-    }
-    df_tx_put(worker, output->port, copy);
+        copy = rte_pktmbuf_copy(mbuf, worker->pool, 0, UINT32_MAX);
+    if (copy != NULL)
+        send_off(worker, copy, walk->in_port, output);
+    else
+        worker->ports[walk->in_port].drops[DF_DROP_NO_MBUF]++;
 }
 
 static void count_copies(struct df_worker *worker, const struct df_walk *walk)
@@ -102,17 +133,17 @@ static void count_copies(struct df_worker *worker, const struct df_walk *walk)
     }
 }
 
-static void deliver(struct df_worker *worker, struct rte_mbuf *mbuf, uint16_t in_port, const struct df_walk *walk)
+static void deliver(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_walk *walk)
 {
     for (unsigned i = 0; i < walk->verdict.n_outputs; i++) {
         const struct df_output *output = &walk->outputs[i];
         if (output->lost == DF_DROP_NONE)
-            deliver_copy(worker, mbuf, in_port, output);
+            deliver_copy(worker, mbuf, walk, output);
         else
-            worker->ports[in_port].drops[output->lost]++;
+            worker->ports[walk->in_port].drops[output->lost]++;
     }
     if (walk->verdict.drop != DF_DROP_NONE) /* copies that a flood had no room for */
-        worker->ports[in_port].drops[walk->verdict.drop]++;
+        worker->ports[walk->in_port].drops[walk->verdict.drop]++;
     rte_pktmbuf_free(mbuf);
 }
 
@@ -128,12 +159,10 @@ static void output(struct df_worker *worker, struct rte_mbuf *mbuf, const struct
     strip_tags(mbuf, &walk->parsed, &walk->packet);
     if (walk->flooded)
         count_copies(worker, walk);
-    if (walk->verdict.n_outputs > 1)
-        deliver(worker, mbuf, walk->in_port, walk);
-    else if (dress(mbuf, first))
-        df_tx_put(worker, first->port, mbuf);
+    if (likely(walk->verdict.n_outputs == 1 && !is_longer(mbuf, walk, first)))
+        send_off(worker, mbuf, walk->in_port, first);
     else
-        df_worker_drop(worker, walk->in_port, DF_DROP_NO_MBUF, mbuf);
+        deliver(worker, mbuf, walk);
 }
 
 static void answer(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_walk *walk)

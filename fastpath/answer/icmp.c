@@ -19,7 +19,7 @@ struct error_header {
     uint8_t type;
     uint8_t code;
     rte_be16_t checksum;
-    rte_be32_t unused;
+    rte_be32_t mtu; /* of a packet too big (RFC 1191 section 4, RFC 4443 section 3.2); else unused, 0 */
 };
 
 struct error4 {
@@ -125,7 +125,9 @@ static void write_error4(struct error4 *error, uint16_t quote, const struct df_p
                .next_proto_id = IPPROTO_ICMP,
                .src_addr = verdict->answer_ip.word[3],
                .dst_addr = parsed->ip_src.word[3]},
-        .icmp = {.type = verdict->answer_type, .code = verdict->answer_code},
+        .icmp = {.type = verdict->answer_type,
+                 .code = verdict->answer_code,
+                 .mtu = rte_cpu_to_be_32(verdict->answer_mtu)},
     };
     error->ip.hdr_checksum = df_checksum(&error->ip, sizeof(error->ip));
     error->icmp.checksum = df_checksum(&error->icmp, (uint32_t)sizeof(error->icmp) + quote);
@@ -140,7 +142,9 @@ static void write_error6(struct error6 *error, uint16_t quote, const struct df_p
                .payload_len = rte_cpu_to_be_16((uint16_t)payload),
                .proto = IPPROTO_ICMPV6,
                .hop_limits = DF_ANSWER_TTL},
-        .icmp = {.type = verdict->answer_type, .code = verdict->answer_code},
+        .icmp = {.type = verdict->answer_type,
+                 .code = verdict->answer_code,
+                 .mtu = rte_cpu_to_be_32(verdict->answer_mtu)},
     };
     memcpy(error->ip.src_addr, &verdict->answer_ip, sizeof(error->ip.src_addr));
     memcpy(error->ip.dst_addr, &parsed->ip_src, sizeof(error->ip.dst_addr));

@@ -65,7 +65,8 @@ struct df_flow {
     uint32_t tunnel_key;    /* DF_FLOW_ENCAP: of the outer headers; kind DF_FLOW_TUNNEL: df_flow_probe.outer_src */
     uint32_t changes;       /* change counter at which the sum was last good */
     df_conn_ref conn;       /* 0: belongs to no connection */
-    uint32_t acked;         /* DF_FLOW_TCP: the acknowledgement that the connections were told last */
+    uint32_t acked : 18;    /* DF_FLOW_TCP: the acknowledgement that the connections were told last (df_flow_ack()) */
+    uint32_t len_max : 14;  /* bytes of the longest frame that the decision is for; what is longer walks */
     uint16_t out_port;      /* DF_FLOW_ENCAP: source port of the outer headers; DF_FLOW_DROP: enum df_drop */
     uint16_t peer;          /* DF_FLOW_ENCAP; kind DF_FLOW_TUNNEL: the upper bits of the key it came with */
     uint16_t used;          /* tick of the last packet */
@@ -73,6 +74,22 @@ struct df_flow {
     _Atomic uint8_t action; /* enum df_flow_action; another thread may set it to DF_FLOW_FREE (df_conn_set_flow()) */
 };
 _Static_assert(sizeof(struct df_flow) == 64, "a flow is one cache line");
+
+#define DF_FLOW_LEN_MAX 0x3fffu
+
+/* The longest frame where IP packets are at most mtu bytes; 0: any, so only those that are longer than can be said walk. */
+static inline uint32_t df_flow_len_max(uint16_t mtu)
+{
+    uint32_t len = (uint32_t)mtu + RTE_ETHER_HDR_LEN;
+    return mtu != 0 && len < DF_FLOW_LEN_MAX ? len : DF_FLOW_LEN_MAX;
+}
+
+/* An acknowledgement in steps of DF_CONN_ACK_NOTE, as a flow remembers it. */
+static inline uint32_t df_flow_ack(uint32_t ack)
+{
+    return ack / DF_CONN_ACK_NOTE;
+}
+_Static_assert(UINT32_MAX / DF_CONN_ACK_NOTE == (1u << 18) - 1, "18 bits");
 
 /* The rest of it. */
 struct df_flow_rest {

@@ -84,7 +84,7 @@ void df_ways_prefetch_way(const struct df_ways *ways, uint64_t hash)
 static bool is_plain(const struct df_walk *walk)
 {
     const struct df_packet *packet = &walk->packet;
-    uint16_t more = packet->bits & (uint16_t) ~(DF_PACKET_IP4 | DF_PACKET_IP6 | DF_PACKET_L4);
+    uint16_t more = packet->bits & (uint16_t) ~(DF_PACKET_IP4 | DF_PACKET_IP6 | DF_PACKET_L4 | DF_PACKET_DF);
     bool ports = packet->ip_proto == IPPROTO_TCP || packet->ip_proto == IPPROTO_UDP || packet->ip_proto == IPPROTO_SCTP;
     return more == 0 && ports && (packet->bits & DF_PACKET_L4) && packet->n_vlans == 0 &&
            (walk->tunnel_type == 0 || df_ip_is4(&walk->tunnel_peer)) && !df_mac_is_group(&packet->eth_dst) &&
@@ -159,6 +159,7 @@ static void pass_middle(struct df_walk *walk, const struct df_way *way)
     walk->routed = way->ttl_less;
     walk->out_lport = way->out_lport;
     walk->network = way->network;
+    walk->mtu = way->mtu;
 }
 
 static void go(struct df_walk *walk, struct df_way *way)
@@ -173,7 +174,14 @@ static void go(struct df_walk *walk, struct df_way *way)
     df_walk_deliver(walk, (struct df_output){.port = way->out_port,
                                              .peer = way->peer,
                                              .entropy = way->peer != 0 ? df_tunnel_entropy(&walk->packet) : 0,
-                                             .tunnel_key = way->tunnel_key});
+                                             .tunnel_key = way->tunnel_key,
+                                             .mtu = way->mtu});
+}
+
+/* Neither do hops run out on the way, nor is it for a table to say what becomes of a packet that does not fit. */
+static bool can_go_whole(const struct df_walk *walk, const struct df_way *way)
+{
+    return walk->packet.ip_ttl > way->ttl_less && (way->mtu == 0 || walk->packet.l3_len <= way->mtu);
 }
 
 bool df_ways_go(struct df_walk *walk)
@@ -182,7 +190,7 @@ bool df_ways_go(struct df_walk *walk)
         return false;
     uint64_t hash = df_ways_hash(&walk->packet.ip_src, &walk->packet.ip_dst);
     struct df_way *way = find(walk->ways, walk, hash);
-    if (way != NULL && walk->packet.ip_ttl > way->ttl_less && holds(way, walk->stamps.counter)) {
+    if (way != NULL && can_go_whole(walk, way) && holds(way, walk->stamps.counter)) {
         go(walk, way);
         return true;
     }
@@ -276,6 +284,7 @@ void df_ways_learn(struct df_walk *walk)
         .out_port = output->port,
         .peer = output->peer,
         .n_stamps = made.n_stamps,
+        .mtu = output->mtu,
     };
     memcpy(way->stamp, made.stamp, made.n_stamps * sizeof(made.stamp[0]));
 }

@@ -69,7 +69,8 @@ struct df_way {
     uint16_t out_port;
     uint16_t peer; /* index of df_peer_headers; 0: none */
     uint16_t n_stamps;
-    uint16_t pad[3];
+    uint16_t mtu; /* the longest IP packet that gets there; 0: any */
+    uint16_t pad[2];
     /* What was said about them, by enum df_track_side of the rules that were asked. */
     struct df_ruling ruling[2];
     /* Seldom needed. */

@@ -288,8 +288,8 @@ static inline void df_conn_touch(struct df_conn *conn, uint32_t now_ms)
 }
 
 /*
- * A cached TCP flow tells its connection what its sender acknowledges whenever that moved by this much, and when it
- * touches it. So a reset is checked against a window that is right to within this.
+ * A cached TCP flow tells its connection what its sender acknowledges whenever that comes to another step of so many
+ * bytes, and when it touches it. So a reset is checked against a window that is right to within this.
  */
 #define DF_CONN_ACK_NOTE 16384
 

@@ -36,6 +36,8 @@ static enum df_drop parse_ip4_fragment(const struct frame *frame, struct df_pack
                                        const struct rte_ipv4_hdr *ip)
 {
     uint16_t fragment = rte_be_to_cpu_16(ip->fragment_offset);
+    if (fragment & RTE_IPV4_HDR_DF_FLAG)
+        packet->bits |= DF_PACKET_DF;
     bool more = fragment & RTE_IPV4_HDR_MF_FLAG;
     uint32_t offset = (uint32_t)(fragment & RTE_IPV4_HDR_OFFSET_MASK) * RTE_IPV4_HDR_OFFSET_UNITS;
     if (!more && offset == 0)

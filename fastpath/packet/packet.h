@@ -27,6 +27,7 @@ enum df_packet_bits {
     DF_PACKET_MORE_FRAGMENTS = 1 << 8, /* a fragment, and not the last one */
     DF_PACKET_ICMP_ERROR = 1 << 9,     /* quoted is set */
     DF_PACKET_ICMP_ECHO = 1 << 10,     /* echo request or reply: icmp_id is set */
+    DF_PACKET_DF = 1 << 11,            /* IPv4 that must not be fragmented */
 };
 
 #define DF_PACKET_VLANS_MAX 2

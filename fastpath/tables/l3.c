@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fastpath/lookup/route_groups.h"
 #include "fastpath/tables/builtin.h"
+#include "fastpath/tables/networks.h"
 
 #include <errno.h>
 #include <netinet/icmp6.h>
@@ -119,6 +120,10 @@ static const struct df_l3_hop *choose_hop(const struct df_l3_value *value, struc
 
 static uint16_t forward(struct df_walk *walk, const struct df_l3_hop *hop)
 {
+    uint16_t mtu = df_networks_mtu(walk, hop->network);
+    if (!df_walk_fits(walk, mtu))
+        return df_walk_too_big(walk, mtu);
+    walk->mtu = df_mtu_min(walk->mtu, mtu);
     walk->packet.eth_src = hop->mac;
     walk->packet.ip_ttl--;
     walk->routed++;

@@ -7,6 +7,7 @@
 #include "fastpath/lookup/hash_map.h"
 #include "fastpath/ports/port.h"
 #include "fastpath/tables/builtin.h"
+#include "fastpath/tables/networks.h"
 #include "fastpath/tunnel/tunnel.h"
 #include "fastpath/underlay/underlay.h"
 
@@ -95,7 +96,8 @@ static bool is_good(const struct df_entry *entry)
     const struct df_peer_value *value = entry->value;
     return df_table_entry_fits(&df_table_peers.desc, entry) && !df_ip_is_zero(&key->ip) &&
            !df_ip_is_zero(&value->local_ip) && df_ip_is4(&key->ip) == df_ip_is4(&value->local_ip) &&
-           value->port < DF_PORTS_MAX && value->types <= DF_TUNNEL_ALL && value->vlan <= VLAN_MAX;
+           (value->mtu == 0 || value->mtu >= DF_PEER_MTU_MIN) && value->port < DF_PORTS_MAX &&
+           value->types <= DF_TUNNEL_ALL && value->vlan <= VLAN_MAX;
 }
 
 /* A line for each type that is sent. -ENOSPC: every line is taken, or waits for its grace period. */
@@ -224,6 +226,19 @@ uint32_t df_peers_number(const struct df_ip *ip)
 }
 
 /*
+ * The longest packet that gets to the peer: of what its network and the path carry the less. Routers asked for the
+ * network's already. Tags that the guest wrote stay with the packet inside, and leave it less.
+ */
+static uint16_t mtu_of(struct df_walk *walk, uint16_t index)
+{
+    uint16_t path = df_peer_headers[index].inner_mtu;
+    uint16_t network = walk->router != 0 ? walk->mtu : df_networks_mtu(walk, walk->network);
+    if (path != 0)
+        path = (uint16_t)(path - walk->packet.n_vlans * RTE_VLAN_HLEN);
+    return df_mtu_min(network, path);
+}
+
+/*
  * The entropy reads the packet's ports, which is not noted: a flow that is cached by its address pair alone goes on
  * with that of the packet that walked, and all that is lost is how well its packets spread.
  */
@@ -238,10 +253,14 @@ static uint16_t decide(void *state, struct df_walk *walk)
         return df_walk_drop(walk, DF_DROP_EGRESS_NO_PATH);
     if (peer->value.reachable != DF_PEER_REACHABLE)
         return df_underlay_no_way(walk, peer->value.reachable);
+    uint16_t mtu = mtu_of(walk, index);
+    if (!df_walk_fits(walk, mtu))
+        return df_walk_too_big(walk, mtu);
     return df_walk_deliver(walk, (struct df_output){.port = peer->value.port,
                                                     .peer = index,
                                                     .entropy = df_tunnel_entropy(&walk->packet),
-                                                    .tunnel_key = walk->tunnel_key});
+                                                    .tunnel_key = walk->tunnel_key,
+                                                    .mtu = mtu});
 }
 
 static const struct df_field key_fields[] = {

@@ -100,8 +100,7 @@ void df_peer_header_fill(struct df_peer_header *header, enum df_tunnel_type type
     static const struct df_gre_key_header gre = {.base = {.flags = DF_GRE_KEY, .protocol = DF_GRE_ETHERNET}};
     bool ip6 = !df_ip_is4(peer), udp = type != DF_TUNNEL_GRE;
     uint8_t proto = udp ? IPPROTO_UDP : IPPROTO_GRE;
-    *header =
-        (struct df_peer_header){.type = (uint8_t)type, .form = ip6 ? DF_PEER_IP6 : 0, .mtu = value->mtu, .peer = *peer};
+    *header = (struct df_peer_header){.type = (uint8_t)type, .form = ip6 ? DF_PEER_IP6 : 0, .peer = *peer};
     add_ethernet(header, value);
     if (ip6)
         add_ip6(header, peer, &value->local_ip, proto);
@@ -111,6 +110,9 @@ void df_peer_header_fill(struct df_peer_header *header, enum df_tunnel_type type
         add_udp(header, type);
     else
         add(header, &gre, sizeof(gre));
+    unsigned overhead = (unsigned)(header->len - header->l3) + RTE_ETHER_HDR_LEN;
+    if (value->mtu != 0)
+        header->inner_mtu = (uint16_t)(value->mtu - overhead);
     if (udp && !ip6 && value->vlan == 0)
         header->form = DF_PEER_INLINE;
     if (udp && ip6 && value->udp6_checksum) {

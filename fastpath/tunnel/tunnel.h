@@ -170,11 +170,11 @@ enum df_peer_form {
 
 /* The outer headers for a peer, in network order, with zeroes for what a packet brings. */
 struct df_peer_header {
-    uint8_t form; /* enum df_peer_form */
-    uint8_t type; /* enum df_tunnel_type */
-    uint8_t len;  /* of the headers */
-    uint8_t l3;   /* where the IP header is */
-    uint16_t mtu; /* the longest outer IP packet that gets there */
+    uint8_t form;       /* enum df_peer_form */
+    uint8_t type;       /* enum df_tunnel_type */
+    uint8_t len;        /* of the headers */
+    uint8_t l3;         /* where the IP header is */
+    uint16_t inner_mtu; /* the longest IP packet inside, without a tag, that gets there whole; 0: not known */
     /* One's complement sums of what is fixed, as it lies in memory: of the IPv4 header, and of UDP's checksum. */
     uint16_t ip_sum;
     uint32_t udp_sum;

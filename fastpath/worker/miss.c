@@ -120,7 +120,7 @@ static uint8_t fill_connections(struct df_flow *flow, struct df_flow_rest *rest,
     }
     if (walk->parsed.ip_proto == IPPROTO_TCP) {
         bits |= DF_FLOW_TCP;
-        flow->acked = walk->parsed.tcp.ack;
+        flow->acked = df_flow_ack(walk->parsed.tcp.ack) & ((1u << 18) - 1);
     }
     return bits;
 }
@@ -168,6 +168,8 @@ static void fill_flow(struct df_flow *flow, struct df_flow_rest *rest, const str
     memcpy(flow->macs, walk->packet.eth_dst.byte, RTE_ETHER_ADDR_LEN);
     memcpy(flow->macs + RTE_ETHER_ADDR_LEN, walk->packet.eth_src.byte, RTE_ETHER_ADDR_LEN);
     flow->ttl_less = (uint8_t)(walk->parsed.ip_ttl - walk->packet.ip_ttl);
+    flow->len_max =
+        df_flow_len_max(walk->verdict.kind == DF_VERDICT_OUTPUT ? walk->outputs[0].mtu : walk->mtu) & DF_FLOW_LEN_MAX;
     flow->changes = walk->stamps.counter;
     rest->sum = walk->stamps.sum;
     rest->n_stamps = walk->stamps.n;

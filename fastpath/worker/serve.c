@@ -92,7 +92,7 @@ static __attribute__((noinline)) bool touch_connections(struct df_worker *worker
     df_conn_touch(df_conn_at(flow->conn), worker->now_ms);
     if (action & DF_FLOW_SECOND)
         df_conn_touch(df_conn_at(rest->second), worker->now_ms);
-    flow->acked ^= 1u << 31; /* far from every acknowledgement: the next one is told */
+    flow->acked ^= 1u << 17; /* far from every acknowledgement: the next one is told */
     return true;
 }
 
@@ -100,7 +100,7 @@ static __attribute__((noinline)) void tell_ack(struct df_worker *worker, struct 
                                                uint32_t ack, uint16_t window)
 {
     struct df_conn *conn = df_conn_at(flow->conn);
-    flow->acked = ack;
+    flow->acked = df_flow_ack(ack) & ((1u << 18) - 1);
     if (conn != NULL)
         df_conn_note_ack(conn, action & DF_FLOW_REPLY, ack, window);
     conn = action & DF_FLOW_SECOND ? df_conn_at(df_flow_rest(&worker->cache, flow)->second) : NULL;
@@ -113,7 +113,7 @@ static inline void note_ack(struct df_worker *worker, struct df_flow *flow, uint
 {
     const uint8_t *tcp = probe->frame + RTE_ETHER_HDR_LEN + (probe->kind & DF_FLOW_IP4 ? 20 : 40);
     uint32_t ack = rte_be_to_cpu_32(df_load32(tcp + 8));
-    if (unlikely(ack - flow->acked + DF_CONN_ACK_NOTE > 2 * DF_CONN_ACK_NOTE))
+    if (unlikely(df_flow_ack(ack) != flow->acked))
         tell_ack(worker, flow, action, ack, rte_be_to_cpu_16(df_load16(tcp + 14)));
 }
 
@@ -163,12 +163,17 @@ static __attribute__((noinline)) bool drop_by_flow(struct df_worker *worker, str
     return true;
 }
 
-/* Does what a cached flow says. False: this packet must walk (its TTL runs out on the way, or the flow was ended). */
+/*
+ * Does what a cached flow says. False: this packet must walk (it is too long for the way, its TTL runs out there, or the
+ * flow was ended).
+ */
 static inline bool act_on_flow(struct df_worker *worker, struct df_batch *b, unsigned i, struct df_flow *flow,
                                uint8_t action)
 {
     const struct df_flow_probe *probe = &b->probe[i];
     struct rte_mbuf *mbuf = b->mbufs[i];
+    if (unlikely(mbuf->data_len > flow->len_max))
+        return false;
     if (unlikely((action & DF_FLOW_ACTION) != DF_FLOW_OUTPUT))
         return drop_by_flow(worker, b, i, flow, action);
     uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);

@@ -22,6 +22,7 @@ static struct df_nb *nb;
 static struct df_datapath *dp;
 static struct df_controller *controller;
 static enum lab_cache cache_mode;
+static uint16_t buffer_size = RTE_MBUF_DEFAULT_BUF_SIZE;
 
 struct df_controller *lab_controller(void)
 {
@@ -64,7 +65,7 @@ static void start_eal(void)
     char *arguments[] = {"lab", "--no-huge",      "--no-pci",      "--no-shconf", "-m",
                          "128", "--no-telemetry", "--log-level=4", "-l",          "0"};
     cr_assert_geq(rte_eal_init(RTE_DIM(arguments), arguments), 0, "the EAL does not start");
-    pool = rte_pktmbuf_pool_create("lab", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+    pool = rte_pktmbuf_pool_create("lab", 4095, 0, 0, buffer_size, SOCKET_ID_ANY);
     cr_assert_not_null(pool);
 }
 
@@ -157,6 +158,12 @@ static void up(const char *const *apps, const char *apps_dir, const struct lab_c
     open_datapath(connections);
     open_controller(apps, apps_dir, underlay);
     settle();
+}
+
+void lab_take_jumbo_frames(void)
+{
+    buffer_size = RTE_PKTMBUF_HEADROOM + 9216;
+    memory_ports_take_jumbo_frames();
 }
 
 void lab_up_with(const char *const *apps, const char *apps_dir)

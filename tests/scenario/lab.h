@@ -47,6 +47,9 @@ struct lab_connections {
 #define LAB_FRAGMENTS_PER_PORT 16
 #define LAB_FRAGMENT_TIMEOUT_MS 30000
 
+/** Packets may have 9000 bytes. Before the lab starts. */
+void lab_take_jumbo_frames(void);
+
 /** Starts with the app secgroup too. Instead of lab_up(). */
 void lab_up_secgroup(void);
 void lab_up_connections(const struct lab_connections *connections);
@@ -105,6 +108,9 @@ void lab_expect_bytes(const char *port, const uint8_t *frame, size_t len);
  * by its address from, all checksums right, and with as much of the packet behind it as there may be.
  */
 void lab_expect_icmp_error(const char *port, const char *from, uint8_t type, uint8_t code, const char *quoted);
+
+/** Likewise: it says that packets of more than mtu bytes do not get through. */
+void lab_expect_too_big(const char *port, const char *from, uint16_t mtu, const char *quoted);
 
 /** It is sent, comes to that port as it is, and nowhere else. */
 void lab_passes(const char *from, const char *words, const char *to);

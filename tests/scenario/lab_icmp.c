@@ -37,15 +37,20 @@ static void check_ip6(const uint8_t *ip, size_t len, const char *from, const uin
     cr_assert_eq(plain_checksum6(ip, ip + 40, (uint32_t)len - 40), 0, "ICMPv6 checksum");
 }
 
-static void check_icmp(const uint8_t *icmp, uint8_t type, uint8_t code)
+struct error {
+    uint8_t type, code;
+    uint16_t mtu; /* of a packet too big; else 0, as those bytes are */
+};
+
+static void check_icmp(const uint8_t *icmp, const struct error *error)
 {
-    static const uint8_t unused[4];
-    cr_assert_eq(icmp[0], type, "type %u, expected %u", icmp[0], type);
-    cr_assert_eq(icmp[1], code, "code %u, expected %u", icmp[1], code);
-    cr_assert_arr_eq(icmp + 4, unused, 4);
+    const uint8_t mtu[4] = {0, 0, (uint8_t)(error->mtu >> 8), (uint8_t)error->mtu};
+    cr_assert_eq(icmp[0], error->type, "type %u, expected %u", icmp[0], error->type);
+    cr_assert_eq(icmp[1], error->code, "code %u, expected %u", icmp[1], error->code);
+    cr_assert_arr_eq(icmp + 4, mtu, 4, "MTU %u, expected %u", frame_get16(icmp + 6), error->mtu);
 }
 
-void lab_expect_icmp_error(const char *port, const char *from, uint8_t type, uint8_t code, const char *quoted)
+static void expect_error(const char *port, const char *from, const struct error *error, const char *quoted)
 {
     uint8_t sent[DF_WORDS_FRAME_MAX];
     size_t sent_len = sizeof(sent), len = 0;
@@ -63,6 +68,17 @@ void lab_expect_icmp_error(const char *port, const char *from, uint8_t type, uin
     cr_assert_arr_eq(frame + 6, sent, 6, "not from the MAC that it was sent to");
     cr_assert_arr_eq(frame + 12, sent + 12, 2);
     (is4 ? check_ip4 : check_ip6)(frame + IP, len - IP, from, sent + IP);
-    check_icmp(frame + IP + header - 8, type, code);
+    check_icmp(frame + IP + header - 8, error);
     cr_assert_arr_eq(frame + IP + header, sent + IP, quote, "what is quoted is not what was sent");
+}
+
+void lab_expect_icmp_error(const char *port, const char *from, uint8_t type, uint8_t code, const char *quoted)
+{
+    expect_error(port, from, &(const struct error){type, code, 0}, quoted);
+}
+
+void lab_expect_too_big(const char *port, const char *from, uint16_t mtu, const char *quoted)
+{
+    bool is6 = strchr(from, ':') != NULL;
+    expect_error(port, from, &(const struct error){is6 ? 2 : 3, is6 ? 0 : 4, mtu}, quoted);
 }

@@ -25,6 +25,8 @@ TestSuite(limits, .init = routed, .fini = lab_down);
 #define NS                                                                                                             \
     "icmp6,icmp_type=135,nw_ttl=255,dl_src=" MAC1 ",dl_dst=" ROUTER1                                                   \
     ",ipv6_src=2001:db8:1::11,ipv6_dst=2001:db8:1::1,nd_target=2001:db8:1::1"
+#define TOO_BIG "udp,len=1400,dl_src=" MAC1 ",dl_dst=" ROUTER1 ",nw_src=10.1.0.11,nw_dst=10.2.0.13"
+#define TOO_BIG_6 "udp6,len=1400,dl_src=" MAC1 ",dl_dst=" ROUTER1 ",ipv6_src=2001:db8:1::11,ipv6_dst=2001:db8:2::13"
 #define PING "icmp,icmp_type=8,dl_src=" MAC1 ",dl_dst=" ROUTER1 ",nw_src=10.1.0.11,nw_dst=10.1.0.1"
 
 static unsigned answers_to(const char *words, unsigned n)
@@ -40,7 +42,8 @@ static unsigned answers_to(const char *words, unsigned n)
 
 Test(limits, answers_of_every_kind_are_limited_per_port)
 {
-    for (const char *const *words = (const char *const[]){TTL_1, TTL_1_6, ARP, NS, PING, NULL}; *words; words++) {
+    for (const char *const *words = (const char *const[]){TTL_1, TTL_1_6, TOO_BIG, TOO_BIG_6, ARP, NS, PING, NULL};
+         *words; words++) {
         uint64_t before = lab_port_drops("vm1", "rate_answer");
         unsigned answered = answers_to(*words, 200);
         cr_assert(answered >= 5 && answered <= 20, "%u of 200 were answered: %s", answered, *words);

@@ -10,6 +10,7 @@
 #define PORTS 64
 #define QUEUE 1024
 #define MTU_MAX 2000
+#define MTU_MAX_JUMBO 9000
 
 struct queue {
     unsigned head, tail;
@@ -24,6 +25,7 @@ struct memory_port {
 };
 
 static struct memory_port ports[PORTS];
+static uint16_t mtu_max = MTU_MAX;
 
 static bool queue_put(struct queue *queue, struct rte_mbuf *mbuf)
 {
@@ -50,7 +52,7 @@ static struct memory_port *find(const char *name)
 static int memory_open(struct df_port *port, const struct df_port_config *config)
 {
     static const struct df_mac mac = {MEMORY_PORT_MAC};
-    if (config->mtu > MTU_MAX)
+    if (config->mtu > mtu_max)
         return -EMSGSIZE;
     for (unsigned i = 0; i < PORTS; i++) {
         if (ports[i].open)
@@ -113,6 +115,11 @@ void memory_ports_register(void)
 {
     static const struct df_port_ops ethdev = OPS("ethdev");
     df_port_ops_register(&ethdev);
+}
+
+void memory_ports_take_jumbo_frames(void)
+{
+    mtu_max = MTU_MAX_JUMBO;
 }
 
 void memory_ports_register_tap(void)

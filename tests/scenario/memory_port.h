@@ -7,7 +7,7 @@
 
 /*
  * Ports of memory: what the test puts in, a worker receives; what a worker transmits, the test takes out.
- * They stand in for vif_type ethdev. Single-threaded. One with an MTU over 2000 does not open.
+ * They stand in for vif_type ethdev. Single-threaded. One with an MTU over 2000, or 9000, does not open.
  */
 
 /* Of every device. */
@@ -17,6 +17,9 @@
     }
 
 void memory_ports_register(void);
+
+/** Those that open from now on take an MTU of up to 9000. */
+void memory_ports_take_jumbo_frames(void);
 
 /** They stand in for vif_type tap too. */
 void memory_ports_register_tap(void);

@@ -357,6 +357,41 @@ Test(trace, an_answer_in_place_says_what_it_is)
     json_decref(report);
 }
 
+static json_t *last_lookup(json_t *report, const char *table)
+{
+    json_t *lookups = json_object_get(step(report, table), "lookups");
+    return json_array_get(lookups, json_array_size(lookups) - 1);
+}
+
+Test(trace, a_packet_that_is_too_big_is_told_with_the_mtu_and_whose_it_is)
+{
+#define TO_NETWORK2 "udp,len=1400,dl_dst=02:00:00:00:00:fe,nw_dst=10.1.0.2," FROM_VM1
+    PUT(DF_TABLE_NETWORKS, ((struct df_network_key){.network = 2}), ((struct df_network_value){.mtu = 1300}));
+    json_t *report = trace(TO_NETWORK2);
+    json_t *lookup = last_lookup(report, "l3");
+    cr_expect_str_eq(text_in(lookup, "table"), "networks");
+    json_t *value = json_object_get(json_object_get(lookup, "match"), "value");
+    cr_expect_eq(json_integer_value(json_object_get(value, "mtu")), 1300);
+    json_t *answer = json_object_get(verdict(report), "answer");
+    cr_expect_eq(json_integer_value(json_object_get(answer, "mtu")), 1300);
+    cr_expect_eq(json_integer_value(json_object_get(answer, "icmp_code")), 4);
+    cr_expect_str_eq(text_in(verdict(report), "reason"), "too_big");
+    json_decref(report);
+
+    report = trace(TO_NETWORK2 "ip_df=0");
+    json_t *output = json_array_get(json_object_get(verdict(report), "outputs"), 0);
+    cr_expect(json_is_true(json_object_get(output, "fragmented")));
+    cr_expect_eq(json_integer_value(json_object_get(output, "mtu")), 1300);
+    cr_expect_eq(json_integer_value(json_object_get(json_object_get(step(report, "l3"), "set"), "mtu")), 1300);
+    json_decref(report);
+
+    report = trace("udp,dl_dst=02:00:00:00:00:fe,nw_dst=10.1.0.2," FROM_VM1);
+    output = json_array_get(json_object_get(verdict(report), "outputs"), 0);
+    cr_expect_null(json_object_get(output, "fragmented"));
+    cr_expect_null(json_object_get(verdict(report), "reason"));
+    json_decref(report);
+}
+
 Test(trace, the_copies_of_a_flood_are_deeper)
 {
     json_t *report = trace("arp,arp_op=2,dl_dst=ff:ff:ff:ff:ff:ff,dl_src=02:00:00:00:00:01,arp_spa=10.0.0.1,"

@@ -257,6 +257,7 @@ Test(words, fragments)
 static unsigned df_of(const char *words)
 {
     struct df_packet packet = make(words);
+    cr_expect_eq(!!(packet.bits & DF_PACKET_DF), frame[packet.l3_offset + 6] >> 6 & 1, "%s", words);
     return frame[packet.l3_offset + 6] >> 6 & 1;
 }
 

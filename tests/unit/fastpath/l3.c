@@ -151,7 +151,7 @@ Test(l3, a_connected_destination)
     cr_assert_eq(walk.routed, 1);
     cr_assert_not(walk.read_l4);
     cr_assert_not(walk.uncacheable);
-    cr_assert_eq(walk.stamps.n, 1, "a look-up records its router once");
+    cr_assert_eq(walk.stamps.n, 2, "a look-up records its router once, and the network whose MTU counts");
 }
 
 Test(l3, a_connected_destination_in_ip6)

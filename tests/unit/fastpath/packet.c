@@ -312,7 +312,7 @@ Test(packet, ip4_fragments)
     cr_assert_eq(packet.bits, DF_PACKET_IP4 | DF_PACKET_FRAGMENT | DF_PACKET_LATER_FRAGMENT);
     make_fragment4(17, 0x4000, 64); /* none: do not fragment */
     expect(NONE);
-    cr_assert_eq(packet.bits, DF_PACKET_IP4 | DF_PACKET_L4);
+    cr_assert_eq(packet.bits, DF_PACKET_IP4 | DF_PACKET_L4 | DF_PACKET_DF);
     expect_fragment(0, 0, 0);
 }
 

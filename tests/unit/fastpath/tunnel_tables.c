@@ -114,7 +114,7 @@ Test(tunnel_tables, a_packet_to_a_peer_leaves_by_the_underlay)
     cr_assert_eq(outer->ip.dst_addr, inet_addr("192.0.2.2"));
     cr_assert_eq(outer->ip.src_addr, inet_addr("192.0.2.1"));
     cr_assert_not(walk.read_l4, "a flow stays one of its address pair");
-    cr_assert_eq(walk.stamps.n, 1);
+    cr_assert_eq(walk.stamps.n, 2, "of the peer, and of the network's MTU");
 }
 
 Test(tunnel_tables, a_peer_without_a_mac_and_one_that_is_none_cannot_be_reached)
@@ -215,17 +215,19 @@ Test(tunnel_tables, peers_refuses_what_cannot_be)
 {
     struct df_peer_key key = {.ip = ip6("2001:db8::2")}, key4 = {.ip = ip4("192.0.2.2")}, none = {.ip = {{{0}}}};
     struct df_peer_value value = peer_at(1000), bad_ip = value, bad_port = value, bad_types = value, bad_vlan = value;
-    struct df_peer_value no_ip = value;
+    struct df_peer_value no_ip = value, bad_mtu = value;
     bad_ip.local_ip = ip6("2001:db8::1");
     bad_port.port = 1024;
     bad_types.types = DF_TUNNEL_ALL + 1;
     bad_vlan.vlan = 4095;
+    bad_mtu.mtu = DF_PEER_MTU_MIN - 1;
     no_ip.local_ip = none.ip;
     cr_assert_eq(try_put(DF_TABLE_PEERS, &key, &value), -EINVAL, "the addresses are of two families");
     cr_assert_eq(try_put(DF_TABLE_PEERS, &key4, &bad_ip), -EINVAL);
     cr_assert_eq(try_put(DF_TABLE_PEERS, &key4, &bad_port), -EINVAL);
     cr_assert_eq(try_put(DF_TABLE_PEERS, &key4, &bad_types), -EINVAL);
     cr_assert_eq(try_put(DF_TABLE_PEERS, &key4, &bad_vlan), -EINVAL);
+    cr_assert_eq(try_put(DF_TABLE_PEERS, &key4, &bad_mtu), -EINVAL);
     cr_assert_eq(try_put(DF_TABLE_PEERS, &none, &bad_ip), -EINVAL);
     cr_assert_eq(try_put(DF_TABLE_PEERS, &key, &no_ip), -EINVAL);
     cr_assert_eq(put_len(DF_TABLE_PEERS, &key4, sizeof(key4), &value, sizeof(value) - 1), -EINVAL);
