@@ -175,11 +175,26 @@ static uint16_t guess_mtu(uint16_t quoted_len)
     return PATH_MTU_MIN4;
 }
 
+/* A message lies where the headers in front of it end. */
+static uint16_t load16(const uint8_t *at)
+{
+    rte_be16_t value;
+    memcpy(&value, at, sizeof(value));
+    return rte_be_to_cpu_16(value);
+}
+
+static uint32_t load32(const uint8_t *at)
+{
+    rte_be32_t value;
+    memcpy(&value, at, sizeof(value));
+    return rte_be_to_cpu_32(value);
+}
+
 /* The message from its type on, of which the parser saw that it has more than eight bytes. */
 static uint16_t read_mtu4(const uint8_t *message)
 {
-    uint16_t mtu = rte_be_to_cpu_16(*(const unaligned_uint16_t *)(message + 6));
-    uint16_t quoted_len = rte_be_to_cpu_16(*(const unaligned_uint16_t *)(message + 10));
+    uint16_t mtu = load16(message + 6);
+    uint16_t quoted_len = load16(message + 10);
     if (mtu == 0)
         mtu = guess_mtu(quoted_len);
     return mtu > PATH_MTU_MIN4 ? mtu : PATH_MTU_MIN4;
@@ -187,7 +202,7 @@ static uint16_t read_mtu4(const uint8_t *message)
 
 static uint16_t read_mtu6(const uint8_t *message)
 {
-    uint32_t mtu = rte_be_to_cpu_32(*(const unaligned_uint32_t *)(message + 4));
+    uint32_t mtu = load32(message + 4);
     mtu = RTE_MAX(mtu, (uint32_t)PATH_MTU_MIN6);
     return (uint16_t)RTE_MIN(mtu, (uint32_t)UINT16_MAX);
 }
