@@ -308,6 +308,8 @@ static int64_t sooner(int64_t a, int64_t b)
 
 int64_t df_controller_next_due_ms(const struct df_controller *controller)
 {
+    if (!controller->in_snapshot && df_compiler_is_due(controller->compiler)) /* a punted packet brought news */
+        return (int64_t)controller->clock->now_ms(controller->clock);
     int64_t entries = controller->backoff_ms ? (int64_t)controller->retry_ms : -1;
     int64_t ports = df_local_ports_next_ms(controller->ports);
     int64_t nodes =

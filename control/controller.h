@@ -80,8 +80,8 @@ const char *const *df_controller_interest(struct df_controller *controller, size
 size_t df_controller_settle(struct df_controller *controller);
 
 /**
- * When df_controller_settle() has something to try again (a port that would not open, an entry that was refused): the
- * clock's milliseconds, maybe past; -1: never by itself.
+ * When df_controller_settle() has something to do: what a punted packet brought, or to try again (a port that would not
+ * open, an entry that was refused). The clock's milliseconds, maybe past; -1: never by itself.
  */
 int64_t df_controller_next_due_ms(const struct df_controller *controller);
 

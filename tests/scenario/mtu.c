@@ -436,6 +436,8 @@ static void path_mtu(bool ip6, uint16_t mtu)
     frame[icmp + 2] = (uint8_t)(sum >> 8);
     frame[icmp + 3] = (uint8_t)sum;
     lab_send_bytes("up0", frame, len);
+    cr_assert_eq(df_controller_next_due_ms(lab_controller()), (int64_t)lab_clock()->now_ms(lab_clock()),
+                 "nobody is told that there is something to be done");
     lab_turn_ms(0);
     lab_expect_silence();
     lab_expect_no_drop();
