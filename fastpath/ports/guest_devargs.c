@@ -16,6 +16,8 @@
 /* What the kernel puts in front of a frame in a ring of packet(7): struct tpacket2_hdr and sockaddr_ll, aligned. */
 #define PACKET_RING_OVERHEAD 96
 #define PACKET_RING_FRAMES 512
+#define PACKET_RING_SMALL 2048 /* bytes of a frame, of which two are in a block of a page */
+#define PACKET_RING_STEP 1024  /* of longer ones, of which four are in a block: pages of 4096 bytes, as x86-64 has */
 
 static int finish(int len)
 {
@@ -44,16 +46,19 @@ static int tap_devargs(const struct df_port_config *config, char *devargs)
     return finish(snprintf(devargs, DF_DEVARGS_MAX, "net_tap_df%u,iface=%s%s", config->number, config->vif_name, mac));
 }
 
-/* One queue pair: a container's rate through packet(7) is below what one worker takes. */
+/*
+ * One queue pair: a container's rate through packet(7) is below what one worker takes. The kernel has frames in blocks of
+ * whole pages, and the driver takes them to lie one behind the other: so none may leave a rest of its block.
+ */
 static int veth_devargs(const struct df_port_config *config, char *devargs)
 {
     int err = existing_device(config->vif_name);
     if (err)
         return err;
-    unsigned frame = RTE_ALIGN_CEIL((unsigned)config->mtu + DF_PORT_FRAME_OVERHEAD + PACKET_RING_OVERHEAD, 16u);
-    if (frame < 2048)
-        frame = 2048;
-    unsigned block = RTE_ALIGN_CEIL(frame, (unsigned)getpagesize());
+    unsigned frame = (unsigned)config->mtu + DF_PORT_FRAME_OVERHEAD + PACKET_RING_OVERHEAD;
+    bool small = frame <= PACKET_RING_SMALL;
+    frame = small ? PACKET_RING_SMALL : RTE_ALIGN_CEIL(frame, PACKET_RING_STEP);
+    unsigned block = small ? 2 * frame : 4 * frame;
     return finish(snprintf(devargs, DF_DEVARGS_MAX,
                            "net_af_packet_df%u,iface=%s,qpairs=1,framesz=%u,blocksz=%u,framecnt=%u", config->number,
                            config->vif_name, frame, block, PACKET_RING_FRAMES));

@@ -93,7 +93,10 @@ Test(ports, device_arguments_say_what_was_asked_for)
     cr_expect_str_eq(devargs, "net_af_packet_df7,iface=lo,qpairs=1,framesz=2048,blocksz=4096,framecnt=512");
     config.mtu = 9000;
     cr_expect_eq(df_guest_devargs(&config, devargs), 0);
-    cr_expect_str_eq(devargs, "net_af_packet_df7,iface=lo,qpairs=1,framesz=9120,blocksz=12288,framecnt=512");
+    cr_expect_str_eq(devargs, "net_af_packet_df7,iface=lo,qpairs=1,framesz=9216,blocksz=36864,framecnt=512");
+    config.mtu = 2000; /* a page has not room for two */
+    cr_expect_eq(df_guest_devargs(&config, devargs), 0);
+    cr_expect_str_eq(devargs, "net_af_packet_df7,iface=lo,qpairs=1,framesz=3072,blocksz=12288,framecnt=512");
     config.vif_name = "nosuchdev";
     cr_expect_eq(df_guest_devargs(&config, devargs), -ENODEV);
 
