@@ -75,7 +75,7 @@
     X(TUNNEL_AMBIGUOUS_KEY, "tunnel_ambiguous_key",                                                                    \
       "two networks of different types have the key, and the sender cannot speak one of the types")                    \
     X(TUNNEL_UNKNOWN_MAC, "tunnel_unknown_mac", "came by a tunnel for a MAC that no port on this node has")            \
-    X(TUNNEL_UNREACHABLE, "tunnel_unreachable", "no MAC is known for the other node: [df] underlay_neighbours")        \
+    X(TUNNEL_UNREACHABLE, "tunnel_unreachable", "the other node is dead, or no way leads to it: df-ctl chassis")       \
     X(PEER_UNRESOLVED, "peer_unresolved",                                                                              \
       "the MAC of the other node, or of the gateway to it, is asked for, and enough packets wait")                     \
     X(RESOLVE_QUEUE_FULL, "resolve_queue_full",                                                                        \

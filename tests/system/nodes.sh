@@ -312,6 +312,33 @@ until_true 10 "mover is reached" can_ping a1 mover
 until_true 5 "a3 is served again" row port_status a3 '.attached and .chassis == "node3"'
 said_at node1 chassis 'all(.state != "dead")' >/dev/null || fail "somebody is dead: $(ctl_at node1 chassis)"
 
+if [ "$database" != lmdb ]; then
+    note "a node that is cut off from the database: its guests reach each other and nobody else, whosever its ports are"
+    ip -n node3 link set mgmt0 down
+    for node in node1 node2; do
+        until_true 20 "$node takes node3 to be dead" said_at $node chassis '.[] | select(.id == "node3").state == "dead"'
+    done
+    chassis_of[mover]=node2
+    put_port mover '"vif_name": "mover"'
+    until_true 10 "node2 wants mover" said_at node2 ports 'any(.id == "mover")'
+    said_at node3 ports '.[] | select(.id == "mover" and .status == "open")' >/dev/null ||
+        fail "node3 gave mover up: $(ctl_at node3 ports)"
+    expect_ping a3 mover
+    before=$(drops_at node1 tunnel_unknown_peer)
+    expect_no_ping mover a1
+    expect_more "packets dropped as tunnel_unknown_peer" "$(drops_at node1 tunnel_unknown_peer)" "$before"
+
+    note "it reaches the database again, and gives the port up"
+    ip -n node3 link set mgmt0 up
+    until_true 30 "node3 has mover no more" said_at node3 ports 'all(.id != "mover")'
+    until_true 30 "node3 is alive" said_at node1 chassis '.[] | select(.id == "node3").state == "alive"'
+    expect_ping a1 a3
+    chassis_of[mover]=node3
+    put_port mover '"vif_name": "mover"'
+    served mover
+    until_true 10 "mover is reached" can_ping a1 mover
+fi
+
 note "two switches claim what is bound to node2: one has it, and the other says who, until that one leaves"
 add_node node4
 start_pings a1 a2
