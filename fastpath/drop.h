@@ -87,6 +87,7 @@
     X(NO_MBUF, "no_mbuf", "no packet buffer for a copy, a fragment or an answer")                                      \
     X(RATE_ANSWER, "rate_answer", "over the limit of answers per port")                                                \
     X(RATE_PUNT, "rate_punt", "over the limit of punted packets per port")                                             \
+    X(RATE_FLOOD, "rate_flood", "the port had more copied to others than it may: [fastpath] flood_copies_per_second")  \
     X(RATE_EXCEPTION, "rate_exception",                                                                                \
       "over the limit of packets between underlay and host: [fastpath] exceptions_per_second")                         \
     X(PUNT_FULL, "punt_full", "the queue to the controller was full")                                                  \

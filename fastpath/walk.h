@@ -93,6 +93,7 @@ struct df_verdict {
 
 struct df_table;
 struct df_walk;
+struct df_flood_allowance;
 
 /*
  * Who follows a walk (control/trace) embeds this as its first member and is told each step, on the thread that walks.
@@ -127,8 +128,9 @@ struct df_walk {
     unsigned worker;           /* whose walk it is, or DF_WALK_NOBODY: hits are not counted */
     struct df_output *outputs; /* room for outputs_max */
     uint16_t outputs_max;
-    struct df_ways *ways;   /* the worker's own; NULL: it goes through every table */
-    struct df_trace *trace; /* NULL on a worker */
+    struct df_ways *ways;              /* the worker's own; NULL: it goes through every table */
+    struct df_flood_allowance *floods; /* the worker's own; NULL: no limit */
+    struct df_trace *trace;            /* NULL on a worker */
 
     struct df_packet packet; /* the working copy */
     struct df_packet parsed; /* as it is on the wire */

@@ -74,6 +74,7 @@ struct df_config {
     uint32_t answers_per_second;
     uint32_t punts_per_second;
     uint32_t exceptions_per_second;
+    uint32_t flood_copies_per_second;
     uint32_t idle_us;
     uint32_t connections_max;
     uint32_t connections_per_port;

@@ -10,6 +10,7 @@
 #include "control/model/address.h"
 #include "control/underlay/underlay.h"
 #include "fastpath/eal.h"
+#include "fastpath/tables/flood_allowance.h"
 #include "fastpath/tunnel/tunnel.h"
 #include "fastpath/ports/vif_name.h"
 
@@ -243,6 +244,10 @@ const struct df_config_key df_config_keys[] = {
         "Packets that a worker passes from the underlay to the host by underlay_exception, and as many the other way,\n"
         "so that they leave it time for tunnels. More are dropped as rate_exception.",
         .max = 100 * 1000 * 1000),
+    KEY("fastpath", "flood_copies_per_second", DF_CONFIG_UINT, flood_copies_per_second, "500000",
+        "Copies that a worker makes of one port's broadcast, multicast and unknown unicast: one for each local port\n"
+        "and each other node of the network. More are dropped as rate_flood, frame by frame. 0: no limit.",
+        .max = DF_FLOODS_PER_SECOND_MAX),
     KEY("fastpath", "idle_us", DF_CONFIG_UINT, idle_us, "0",
         "Sleep that long after 1000 rounds without a packet. 0: poll always.", .max = 100 * 1000),
     KEY("fastpath", "connections_max", DF_CONFIG_UINT, connections_max, "1048576",

@@ -123,6 +123,7 @@ static int open_fastpath(struct df_daemon *daemon)
                     .answers_per_second = config->answers_per_second,
                     .punts_per_second = config->punts_per_second,
                     .exceptions_per_second = config->exceptions_per_second,
+                    .flood_copies_per_second = config->flood_copies_per_second,
                     .fragments = {.datagrams_max = config->fragment_datagrams,
                                   .held_max = config->fragments_held,
                                   .held_per_port = config->fragments_per_port,

@@ -4,6 +4,7 @@
 
 #include "fastpath/lookup/groups.h"
 #include "fastpath/tables/builtin.h"
+#include "fastpath/tables/flood_allowance.h"
 #include "fastpath/tables/flood_list.h"
 #include "fastpath/tunnel/tunnel.h"
 
@@ -239,6 +240,23 @@ static enum df_drop nobody_hears(const struct df_walk *walk, bool unknown)
     return walk->tunnel_type != 0 ? DF_DROP_TUNNEL_UNKNOWN_MAC : DF_DROP_L2_UNKNOWN;
 }
 
+/* How many were tried. */
+static uint32_t copy_to_all(struct df_groups *networks, struct df_walk *walk, const struct df_flood_member *member,
+                            uint32_t n, bool unknown)
+{
+    uint32_t copies = 0;
+    for (const struct df_flood_member *end = member + n; member < end; member++) {
+        bool is_sender = member->lport != 0 && member->lport == walk->in_lport;
+        if (is_sender || (unknown && !member->unknown))
+            continue;
+        copy_to(networks, walk, member);
+        copies++;
+        if (walk->verdict.drop == DF_DROP_NO_MBUF || walk->verdict.kind == DF_VERDICT_HOLD)
+            break;
+    }
+    return copies;
+}
+
 static uint16_t decide(void *state, struct df_walk *walk)
 {
     struct df_groups *networks = state;
@@ -246,15 +264,16 @@ static uint16_t decide(void *state, struct df_walk *walk)
     bool from_peer = walk->tunnel_type != 0;
     const struct members *members = members_find(networks, walk);
     uint32_t n = members == NULL ? 0 : from_peer ? members->n_local : members->n;
+    struct df_flood_allowance *limit = from_peer ? NULL : walk->floods; /* a peer's node has limited it */
+    if (limit != NULL && n != 0 && !df_flood_may(limit, walk->in_port, walk->now_ms)) {
+        walk->uncacheable = true;
+        return df_walk_drop(walk, DF_DROP_RATE_FLOOD);
+    }
     walk->flooded = true;
-    for (uint32_t i = 0; i < n; i++) {
-        const struct df_flood_member *member = &members->member[i];
-        bool is_sender = member->lport != 0 && member->lport == walk->in_lport;
-        if (is_sender || (unknown && !member->unknown))
-            continue;
-        copy_to(networks, walk, member);
-        if (walk->verdict.drop == DF_DROP_NO_MBUF || walk->verdict.kind == DF_VERDICT_HOLD)
-            break;
+    if (n != 0) {
+        uint32_t copies = copy_to_all(networks, walk, members->member, n, unknown);
+        if (limit != NULL)
+            df_flood_owe(limit, walk->in_port, copies);
     }
     if (n != 0 && !from_peer && !unknown && members->n_over != 0 && walk->verdict.kind != DF_VERDICT_HOLD)
         lose(walk, DF_DROP_FLOOD_PEER_LIMIT);

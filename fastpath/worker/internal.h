@@ -7,6 +7,7 @@
 
 #include "fastpath/cache/flow_cache.h"
 #include "fastpath/fragment/fragment.h"
+#include "fastpath/tables/flood_allowance.h"
 #include "fastpath/worker/worker.h"
 
 /*
@@ -79,6 +80,7 @@ struct df_worker {
 
     struct df_flow_cache cache;
     struct df_ways ways;
+    struct df_flood_allowance floods;
     struct df_worker_tally tally;
     struct df_polls *polls;      /* RCU: one of poll_lists */
     uint16_t full[DF_POLLS_MAX]; /* scratch of a round: the queues that gave full bursts */

@@ -151,6 +151,8 @@ static struct df_worker *worker_new(const struct df_worker_config *config, unsig
         worker_free(worker);
         return NULL;
     }
+    df_flood_allowance_init(&worker->floods, config->flood_copies_per_second);
+    worker->walk.floods = config->flood_copies_per_second != 0 ? &worker->floods : NULL;
     worker->walk.ways = worker->ways.way != NULL ? &worker->ways : NULL; /* a small cache keeps none */
     return worker;
 }

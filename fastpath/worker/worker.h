@@ -58,6 +58,7 @@ struct df_worker_config {
     uint32_t answers_per_second;          /* per port and worker, ARP, ND, ICMP together */
     uint32_t punts_per_second;            /* per port and worker */
     uint32_t exceptions_per_second;       /* per worker and direction, between underlay and host */
+    uint32_t flood_copies_per_second;     /* per port and worker; 0: no limit */
     struct df_fragments_config fragments; /* per worker */
     uint32_t idle_us;                     /* sleep this long after 1000 idle rounds; 0: poll always */
     struct rte_mempool *pool;             /* for copies and answers */

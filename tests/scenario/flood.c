@@ -7,6 +7,7 @@
 
 #include "control/trace/trace.h"
 #include "control/trace/words.h"
+#include "fastpath/tables/flood_allowance.h"
 #include "fastpath/worker/worker.h"
 #include "tests/scenario/memory_port.h"
 
@@ -488,6 +489,82 @@ Test(flood, more_nodes_than_may_hear_a_network_are_left_out_by_name)
     cr_assert_eq(lab_port_drops("vm1", "flood_peer_limit"), 1);
     forget_questions();
     expect_problem("3 do not hear it");
+}
+
+/* ---- How often */
+
+static unsigned received(const char *port)
+{
+    size_t len;
+    unsigned n = 0;
+    while (lab_receive(port, &len) != NULL)
+        n++;
+    return n;
+}
+
+/* Broadcasts of vm1, of which three copies are made each. How many passed. */
+static unsigned flood(unsigned frames)
+{
+    unsigned passed = 0, by_tunnel = 0;
+    for (unsigned i = 0; i < frames; i++) {
+        lab_send("vm1", BROADCAST);
+        passed += received("vm4");
+        by_tunnel += received("up0");
+    }
+    cr_assert_eq(by_tunnel, 2 * passed, "a flood is whole or not at all");
+    return passed;
+}
+
+#define AT_ONCE (LAB_FLOOD_COPIES_PER_SECOND / 64 / 3 + 1)
+
+Test(flood, a_port_has_so_much_copied_in_a_second_and_no_more)
+{
+    const unsigned at_once = AT_ONCE, frames = at_once + 100, in_3_ms = LAB_FLOOD_COPIES_PER_SECOND / 1000;
+    there("far2", "vx", "node2");
+    there("far3", "vx", "node3");
+    cr_assert_eq(flood(frames), at_once);
+    lab_expect_drop("rate_flood", frames - at_once);
+    lab_turn_ms(3);
+    cr_assert_eq(flood(in_3_ms + 100), in_3_ms, "what three milliseconds paid off");
+    lab_expect_drop("rate_flood", 100);
+    lab_turn_ms(1000);
+    cr_assert_eq(flood(frames), at_once, "a pause is worth no more than what may be at once");
+    lab_expect_drop("rate_flood", frames - at_once);
+}
+
+Test(flood, a_port_that_floods_too_much_is_not_in_the_way_of_others)
+{
+    const char *unicast = "udp,tp_src=5,tp_dst=9,dl_src=" MAC1 ",dl_dst=" MAC_VM4 ",nw_src=10.1.0.11,nw_dst=10.1.0.14";
+    const char *others = "udp,tp_src=5,tp_dst=9,dl_src=" MAC_VM4 "," ALL ",nw_src=10.1.0.14,nw_dst=255.255.255.255";
+    there("far2", "vx", "node2");
+    there("far3", "vx", "node3");
+    flood(AT_ONCE + 100);
+    cr_assert_gt(lab_port_drops("vm1", "rate_flood"), 0);
+    lab_expect_drop("rate_flood", lab_port_drops("vm1", "rate_flood"));
+    lab_send("vm1", unicast);
+    lab_expect("vm4", unicast);
+    lab_send("vm4", others);
+    lab_expect("vm1", others);
+    cr_assert_eq(received("up0"), 2);
+    for (unsigned i = 0; i < 1000; i++) {
+        lab_send_tunnel(LAB_PEER2, KEY, FAR_BROADCAST);
+        lab_expect("vm1", FAR_BROADCAST);
+        lab_expect("vm4", FAR_BROADCAST);
+    }
+    quiet();
+}
+
+Test(flood, a_flood_that_is_larger_than_what_may_be_at_once_comes_when_its_time_has_come)
+{
+    struct df_flood_allowance small;
+    memset(&small, 0, sizeof(small));
+    df_flood_allowance_init(&small, 1000);
+    cr_assert(df_flood_may(&small, 1, UINT32_MAX - 5));
+    df_flood_owe(&small, 1, 1024);
+    cr_assert_not(df_flood_may(&small, 1, UINT32_MAX - 5));
+    cr_assert(df_flood_may(&small, 2, UINT32_MAX - 5), "of another port");
+    cr_assert_not(df_flood_may(&small, 1, 1000), "the clock wrapped around a second ago");
+    cr_assert(df_flood_may(&small, 1, 1010));
 }
 
 /* ---- To see it */

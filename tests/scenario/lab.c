@@ -103,6 +103,7 @@ static void open_datapath(const struct lab_connections *connections)
                     .answers_per_second = 80,
                     .punts_per_second = 80,
                     .exceptions_per_second = LAB_EXCEPTIONS_PER_SECOND,
+                    .flood_copies_per_second = LAB_FLOOD_COPIES_PER_SECOND,
                     .fragments = {.datagrams_max = 256,
                                   .held_max = LAB_FRAGMENTS_HELD,
                                   .held_per_port = LAB_FRAGMENTS_PER_PORT,

@@ -77,7 +77,8 @@ void lab_up_tunneling(void);
  */
 void lab_up_underlay(const struct df_underlay_config *underlay);
 #define LAB_EXCEPTIONS_PER_SECOND 800
-#define LAB_ANNOUNCE_MS 2000 /* between the two times at which a node says which addresses it has */
+#define LAB_FLOOD_COPIES_PER_SECOND 3200000 /* of which a 64th at once */
+#define LAB_ANNOUNCE_MS 2000                /* between the two times at which a node says which addresses it has */
 
 /** Writes objects to the database, as `df-db load` would, and lets the controller settle. */
 void lab_model(const char *json);
