@@ -17,6 +17,7 @@
  * Whatever happens to a server: no write that was acknowledged is lost, none that failed is done, and who watches ends
  * with what the database has. Writers and watchers are processes of their own (faults_work.c), in here is what happens
  * to the server: some things, one after the other, drawn from DF_SEED, which is told so that a run can be had again.
+ * DF_ROUNDS says how many.
  */
 
 enum { ROUNDS_ALONE = 25, ROUNDS_CLUSTER = 15, TIMEOUT_MS = 300 };
@@ -139,6 +140,14 @@ static void check_counters(struct faults_shared *shared)
     store.driver->close(db);
 }
 
+static int how_many_rounds(void)
+{
+    const char *given = getenv("DF_ROUNDS");
+    if (given)
+        return (int)strtol(given, NULL, 10);
+    return store.server->n == 1 ? ROUNDS_ALONE : ROUNDS_CLUSTER;
+}
+
 static void begin(struct faults_shared *shared, pid_t writers[], pid_t watchers[])
 {
     store.exists.timeout_ms = store.create.timeout_ms = TIMEOUT_MS;
@@ -157,7 +166,7 @@ static void begin(struct faults_shared *shared, pid_t writers[], pid_t watchers[
         server_pause_ms(1);
 }
 
-Test(faults, nothing_is_lost, .timeout = 170)
+Test(faults, nothing_is_lost, .timeout = 3600)
 {
     pid_t writers[FAULTS_WRITERS], watchers[FAULTS_WATCHERS];
     struct faults_shared *shared = share();
@@ -166,7 +175,7 @@ Test(faults, nothing_is_lost, .timeout = 170)
     fprintf(stderr, "DF_SEED=%u\n", seed);
     store_make(&store);
     begin(shared, writers, watchers);
-    int rounds = store.server->n == 1 ? ROUNDS_ALONE : ROUNDS_CLUSTER;
+    int rounds = how_many_rounds();
     for (int round = 1; round <= rounds; round++)
         happen_once(round);
     server_heal(store.server);
