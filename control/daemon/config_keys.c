@@ -9,6 +9,7 @@
 #include "control/daemon/build_info.h"
 #include "control/model/address.h"
 #include "control/underlay/underlay.h"
+#include "dbsync/driver.h"
 #include "fastpath/eal.h"
 #include "fastpath/tables/flood_allowance.h"
 #include "fastpath/tunnel/tunnel.h"
@@ -27,6 +28,11 @@ static const char *check_absolute(const char *value)
 static const char *check_file(const char *value)
 {
     return *value == '\0' || *value == '/' ? NULL : "must be an absolute path";
+}
+
+static const char *check_driver(const char *value)
+{
+    return df_db_driver_find(value) ? NULL : "must be a driver of this build: see df-db drivers";
 }
 
 static const char *check_socket(const char *value)
@@ -110,7 +116,7 @@ const struct df_config_key df_config_keys[] = {
     KEY("df", "host", DF_CONFIG_TEXT, host, "",
         "This node's name: ports whose binding.chassis is this are local. Empty: the host name."),
     KEY("df", "nb_db_class", DF_CONFIG_TEXT, nb_db_class, "lmdb",
-        "Driver of the northbound database. `df-db drivers` lists them.", .check = check_not_empty),
+        "Driver of the northbound database. `df-db drivers` lists them.", .check = check_driver),
     KEY("df", "remote_db_hosts", DF_CONFIG_TEXT, remote_db_hosts, "127.0.0.1:4001",
         "Where it is, for drivers other than lmdb: HOST:PORT, separated by commas, or what docs/databases.md says of\n"
         "the driver.",

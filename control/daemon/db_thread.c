@@ -50,6 +50,7 @@ struct df_db_thread {
     uint64_t renew_ms, retry_ms;
     unsigned pause_ms;
     struct df_error error;
+    struct df_error last, told; /* of the last attempt that failed; why it is away, as was told last */
 };
 
 static uint64_t now_ms(void)
@@ -172,9 +173,21 @@ static void abandon(struct df_db_thread *thread)
     pthread_mutex_unlock(&thread->lock);
 }
 
+/* What it was first, and what it is by now: members that fail for reasons of their own in turn are not news each time. */
+static bool is_news(struct df_db_thread *thread)
+{
+    bool first = thread->in_sync || thread->pause_ms == PAUSE_FIRST_MS;
+    bool again = strcmp(thread->error.text, thread->last.text) == 0;
+    thread->last = thread->error;
+    if (!first && (!again || strcmp(thread->error.text, thread->told.text) == 0))
+        return false;
+    thread->told = thread->error;
+    return true;
+}
+
 static void went_away(struct df_db_thread *thread)
 {
-    if (thread->in_sync || thread->pause_ms == PAUSE_FIRST_MS)
+    if (is_news(thread))
         df_db_queue_put(thread->queue, DF_DB_NEWS_AWAY, false, thread->error.text);
     thread->in_sync = false;
     if (thread->has_rival)

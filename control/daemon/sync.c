@@ -34,8 +34,10 @@ static void went_away(struct df_sync *sync, const char *why)
     enum state before = sync->state;
     sync->state = AWAY;
     snprintf(sync->error.text, sizeof(sync->error.text), "%s", why);
-    if (before == AWAY)
+    if (before == AWAY) {
+        df_log(DF_LOG_WARNING, "the database is still away, and now: %s", why);
         return;
+    }
     df_log(DF_LOG_WARNING, "the database is away: %s; going on with what is known, and trying again", why);
     df_controller_database(sync->config.controller, true);
     sync->config.away(sync->config.arg);
