@@ -85,6 +85,8 @@ bool df_etcd_key_parse(const uint8_t *key, size_t len, struct df_etcd_name *name
     if (name->place == DF_ETCD_COPY) {
         name->topic = at;
         at += strlen(at) + 1;
+        if (at - name->topic > DF_ETCD_NAME_MAX + 1)
+            return false;
     } else if (name->place != DF_ETCD_SHARED && name->place != DF_ETCD_TOPICAL) {
         return false;
     }

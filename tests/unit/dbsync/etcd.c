@@ -43,6 +43,17 @@ Test(etcd, a_key_is_taken_apart_as_it_was_made)
     cr_expect_eq(df_etcd_key_make(&key, DF_ETCD_SHARED, NULL, "", "x"), -EINVAL);
 }
 
+/* Nobody writes such a key, and nobody could ask for it. */
+Test(etcd, a_key_whose_topic_is_too_long_is_none_of_ours)
+{
+    char text[sizeof DF_ETCD_PREFIX + DF_ETCD_NAME_MAX + 10];
+    struct df_etcd_name name;
+    for (int n = DF_ETCD_NAME_MAX; n <= DF_ETCD_NAME_MAX + 1; n++) {
+        int len = snprintf(text, sizeof text, "%sc/%0*d%c%c%c%c", DF_ETCD_PREFIX, n, 0, '\0', 't', '\0', 'x');
+        cr_expect_eq(df_etcd_key_parse((const uint8_t *)text, (size_t)len, &name), n == DF_ETCD_NAME_MAX);
+    }
+}
+
 Test(etcd, the_keys_of_a_topic_are_between_its_first_and_its_end)
 {
     struct df_etcd_key first, end, in, out;
