@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/daemon/config.h"
+#include "control/daemon/config_keys.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -334,4 +335,18 @@ Test(config, the_sample_file_documents_every_key_with_its_default)
     cr_expect(strstr(without_apps_dir(sample), without_apps_dir(printed)),
               "conf/dragonflow.ini is not what df-switchd --print-config prints");
     free(printed);
+}
+
+Test(config, the_manual_page_has_every_key)
+{
+    static char page[131072];
+    FILE *file = fopen(SOURCE_ROOT "/docs/man/dragonflow.ini.5", "r");
+    cr_assert_not_null(file);
+    page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+    fclose(file);
+    for (size_t i = 0; i < df_config_n_keys; i++) {
+        char line[80];
+        snprintf(line, sizeof(line), "\n.B %s\n", df_config_keys[i].name);
+        cr_expect(strstr(page, line), "[%s] %s", df_config_keys[i].section, df_config_keys[i].name);
+    }
 }
