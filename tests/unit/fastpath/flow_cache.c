@@ -217,7 +217,7 @@ static struct df_flow_probe probe_of(unsigned kind)
 /* A flow by number: its frame is in frame, its key in key. */
 static struct df_flow_probe nth_flow(unsigned n)
 {
-    char source[16];
+    char source[32];
     snprintf(source, sizeof(source), "10.1.%u.%u", n / 250, n % 250 + 1);
     frame_ethernet(&frame);
     frame_ip4(&frame, 47, source, "10.0.0.2", 0);
