@@ -63,7 +63,7 @@ scan() {
     local from=$1
     shift
     in_guest "$from" nmap -n -Pn --initial-rtt-timeout 3s --min-rtt-timeout 3s --max-rtt-timeout 6s --max-retries 3 \
-        --min-parallelism 300 -oG "$found_in" "$@" >"$found_in.log" 2>&1 || fail "nmap: $(cat "$found_in.log")"
+        --min-parallelism 1100 -oG "$found_in" "$@" >"$found_in.log" 2>&1 || fail "nmap: $(cat "$found_in.log")"
     sed -n 's/.*Ports: \([^\t]*\).*/\1/p' "$found_in" | tr ',' '\n' | sed 's/^ *//' | cut -d/ -f1,2 | sed '/filtered/d' | sort -n | xargs
 }
 
