@@ -74,6 +74,19 @@ static void print_node(json_t *json)
     free(apps);
 }
 
+static void print_publishers(json_t *json)
+{
+    json_t *tally = json_at(json, "daemon.database.publishers");
+    if (!json_is_object(tally))
+        return;
+    printf("%-12s%lld messages, %lld rows, %lld gaps", "publishers", number_at(tally, "messages"),
+           number_at(tally, "rows"), number_at(tally, "gaps"));
+    if (number_at(tally, "garbage") || number_at(tally, "lies"))
+        printf("; not believed: %lld that cannot be read, %lld lies", number_at(tally, "garbage"),
+               number_at(tally, "lies"));
+    putchar('\n');
+}
+
 static void print_bad(json_t *json)
 {
     static const struct column columns[] = {
@@ -143,6 +156,7 @@ void print_show(const struct ctl *ctl, json_t *json)
 {
     (void)ctl;
     print_node(json);
+    print_publishers(json);
     print_underlay_line(json);
     print_counts("ports", json_object_get(json, "ports"), false);
     printf("%-12s%lld networks, %lld routers\n", "needs", number_at(json, "networks"), number_at(json, "routers"));

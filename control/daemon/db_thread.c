@@ -35,7 +35,8 @@ struct df_db_thread {
     int wake;
     _Atomic bool stop;
     pthread_mutex_t lock;
-    struct wish wish; /* topics to follow; under lock */
+    struct wish wish;                 /* topics to follow; under lock */
+    struct df_subscriber_tally tally; /* under lock */
 
     /* The thread's own. */
     struct df_nb *nb;
@@ -243,6 +244,16 @@ static void attempt(struct df_db_thread *thread)
         went_away(thread);
 }
 
+/* For who may ask from another thread. */
+static void show_tally(struct df_db_thread *thread)
+{
+    if (!thread->feed)
+        return;
+    pthread_mutex_lock(&thread->lock);
+    thread->tally = df_subscriber_tally(thread->feed);
+    pthread_mutex_unlock(&thread->lock);
+}
+
 /* ---- The loop */
 
 static int time_to_wait(const struct df_db_thread *thread)
@@ -275,6 +286,7 @@ static void *run(void *arg)
     pthread_setname_np(pthread_self(), "database");
     while (!atomic_load(&thread->stop)) {
         attempt(thread);
+        show_tally(thread);
         if (!atomic_load(&thread->stop))
             wait_for_something(thread);
     }
@@ -354,4 +366,12 @@ void df_db_thread_follow(struct df_db_thread *thread, const char *const *topics,
 {
     set_wish(thread, topics, n, anew);
     df_db_thread_wake(thread);
+}
+
+bool df_db_thread_tally(struct df_db_thread *thread, struct df_subscriber_tally *tally)
+{
+    pthread_mutex_lock(&thread->lock);
+    *tally = thread->tally;
+    pthread_mutex_unlock(&thread->lock);
+    return thread->config.subscriber != NULL;
 }

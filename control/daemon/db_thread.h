@@ -38,3 +38,6 @@ void df_db_thread_wake(struct df_db_thread *thread);
 
 /** Follows these topics from now on (df_nb_follow()); copied. anew: with a snapshot. Any thread. */
 void df_db_thread_follow(struct df_db_thread *thread, const char *const *topics, size_t n, bool anew);
+
+/** What came from publishers, as of the last attempt. false: this node does not listen to publishers. Any thread. */
+bool df_db_thread_tally(struct df_db_thread *thread, struct df_subscriber_tally *tally);

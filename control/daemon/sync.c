@@ -218,10 +218,22 @@ void df_sync_free(struct df_sync *sync)
     free(sync);
 }
 
+/* NULL: there are none to listen to. */
+static json_t *publishers_json(const struct df_sync *sync)
+{
+    struct df_subscriber_tally tally;
+    if (!df_db_thread_tally(sync->thread, &tally))
+        return NULL;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "messages", (json_int_t)tally.messages, "bytes",
+                     (json_int_t)tally.bytes, "rows", (json_int_t)tally.rows, "gaps", (json_int_t)tally.gaps, "garbage",
+                     (json_int_t)tally.garbage, "lies", (json_int_t)tally.lies);
+}
+
 json_t *df_sync_report(const struct df_sync *sync)
 {
     static const char *const names[] = {"connecting", "in sync", "away"};
-    return json_pack("{s:s, s:s, s:s, s:s*, s:s*}", "driver", sync->config.driver, "location",
+    return json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:o*}", "driver", sync->config.driver, "location",
                      sync->config.database.location, "state", names[sync->state], "error",
-                     sync->state == AWAY ? sync->error.text : NULL, "rival", sync->rival);
+                     sync->state == AWAY ? sync->error.text : NULL, "rival", sync->rival, "publishers",
+                     publishers_json(sync));
 }

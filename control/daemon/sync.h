@@ -56,5 +56,6 @@ void df_sync_post(void *sync, enum df_nb_table table, const char *id, const Prot
 void df_sync_bury(void *sync, const char *host);
 
 /** {"driver", "location", "state": "connecting" | "in sync" | "away", "error": why, if away, "rival": another
- * df-switchd that has this host's name, if one has}; the caller's. */
+ * df-switchd that has this host's name, if one has, "publishers": what came from them, if the node listens to any
+ * (struct df_subscriber_tally)}; the caller's. */
 json_t *df_sync_report(const struct df_sync *sync);

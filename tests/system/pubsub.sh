@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Changes come by a publisher: to a node that follows all, and to one that follows only what its ports need.
+# Changes come by a publisher: to a node that follows all, and to one that follows only what its ports need; and not by one
+# that lies.
 . "${0%/*}/lib.sh"
 
 publisher=
@@ -75,6 +76,51 @@ expect_ping a c
 reports show '.objects.lswitch == 2' >/dev/null || fail "grey is not needed: $(df_ctl show --json | jq -c .objects)"
 df_db delete lport b >/dev/null
 until_true 10 "b is gone" reports ports '[.[] | select(.id == "b")] == []'
+
+note "a publisher that lies is not believed: counted, named, a snapshot taken, at last not listened to; nothing else comes of it"
+stop_switch
+mkfifo lies
+"$build/tests/system/liar" tcp://127.0.0.1:8867 network:red network:blue lport "$(df_db get lport a --json | jq -c '.name = "stolen"')" \
+    <lies >liar.txt 2>liar.err &
+exec 4>lies
+option[df.publishers_ips]=127.0.0.1,127.0.0.1:8867
+start_switch
+until_true 10 "its ports are open" reports ports '[.[] | select(.status == "open")] | length >= 2'
+until_true 10 "the liar is listened to" grep -q "listened to" liar.txt
+expect_ping a c
+
+# What must be as before: entries, and what was written of them.
+tables() {
+    df_ctl show --json | jq -cS '[.entries, .objects, .work.puts, .work.dels]'
+}
+
+# lie WHAT COUNTED WHY
+lie() {
+    local before
+    before=$(df_ctl show --json | jq '.work.changes + .objects.lport')
+    echo "$1" >&4
+    until_true 10 "it is counted" reports show ".daemon.database.publishers | \"\(.garbage) \(.lies)\" == \"$2\""
+    until_true 10 "a snapshot is taken" reports show ".work.changes >= $before"
+    expect_text "publisher tcp://127.0.0.1:8867 is not believed: .*$3; taking a snapshot" log
+}
+
+before=$(tables)
+in_guest a ping -q -c 60 -i 0.05 -w 20 "${ip4[c]}" >ping-lies.txt 2>&1 &
+pings=$!
+reports show '.daemon.database.publishers | .garbage == 0 and .lies == 0' >/dev/null || fail "it counts what was not said"
+lie garbage "1 0" "a publication that cannot be: no publication"
+lie number "1 1" "a number that was there before"
+lie row "1 2" "a row that is not of the topic it came by"
+expect_text "publisher tcp://127.0.0.1:8867: not listened to for 60 seconds" log
+wait "$pings" || true
+expect_text " 0% packet loss" ping-lies.txt
+reports ports '[.[] | select(.name == "stolen")] == []' >/dev/null || fail "it believed the liar"
+expect_equal "tables" "$(tables)" "$before"
+expect_text "not believed: 1 that cannot be read, 2 lies" <(df_ctl show)
+df_db set lport a name=true >/dev/null
+until_true 5 "a true change arrives" renamed a true
+exec 4>&-
+unset "option[df.publishers_ips]"
 
 note "keys: a publisher that has one is heard by who knows it, and by nobody else"
 stop_switch
