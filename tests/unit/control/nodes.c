@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "node.h"
@@ -82,6 +83,14 @@ static void chassis(const char *host, bool registered)
     node_setf(&node, DF_NB_CHASSIS, "{'id': '%s', 'ip': '192.0.2.1'}", host);
     if (registered)
         node_setf(&node, DF_NB_SERVICE, "{'id': 's-%s', 'chassis': '%s', 'binary': 'df-switchd'}", host, host);
+}
+
+static void local_port(const char *id, unsigned key, const char *host)
+{
+    node_setf(&node, DF_NB_LPORT,
+              "{'id': '%s', 'unique_key': %u, 'version': 1, 'lswitch': 'net', 'macs': ['02:00:00:00:00:%02x'], "
+              "'binding': {'type': 'chassis', 'chassis': '%s', 'vif_type': 'tap'}}",
+              id, key, key, host);
 }
 
 static bool lives(const char *host)
@@ -166,6 +175,86 @@ Test(nodes, a_snapshot_without_its_lease_ends_it)
     cr_expect(lives("n1"));
     node_now += DF_LIVENESS_GRACE_MS;
     cr_expect_not(lives("n1"));
+    node_down(&node);
+}
+
+/* A network, ports here and on n1, and two nodes that hold their leases; as a snapshot tells them. */
+static void tell_model(const char *absent)
+{
+    node_setf(&node, DF_NB_LSWITCH, "{'id': 'net', 'unique_key': 1}");
+    local_port("p1", 1, "here");
+    local_port("p2", 2, "n1");
+    for (const char *const *host = (const char *const[]){"n1", "n2", NULL}; *host; host++) {
+        chassis(*host, true);
+        if (!absent || strcmp(*host, absent) != 0)
+            lease(*host, "somebody");
+    }
+}
+
+static void tell_snapshot(const char *absent)
+{
+    node_snapshot(&node, DF_NB_SNAPSHOT_BEGIN);
+    tell_model(absent);
+    node_snapshot(&node, DF_NB_SNAPSHOT_END);
+    df_controller_database(node.controller, false);
+    node_settle(&node);
+}
+
+static void expect_no_change(const char *dump, const struct df_controller_work *before, const char *when)
+{
+    struct df_controller_work now = df_controller_work(node.controller);
+    char *text = node_dump(&node);
+    cr_expect_str_eq(text, dump, "%s", when);
+    cr_expect_eq(now.puts, before->puts, "%s", when);
+    cr_expect_eq(now.dels, before->dels, "%s", when);
+    free(text);
+}
+
+/* An hour without a database, in which the node looks at its clock each second; all have it back with the same model. */
+Test(nodes, an_hour_without_the_database_changes_no_entry)
+{
+    tell_snapshot(NULL);
+    struct df_controller_work before = df_controller_work(node.controller);
+    char *dump = node_dump(&node);
+    cr_assert_not_null(strstr(dump, "of alive chassis n1"), "%s", dump);
+    df_controller_database(node.controller, true);
+    for (unsigned second = 0; second < 3600; second++) {
+        node_now += 1000;
+        node_settle(&node);
+    }
+    expect_no_change(dump, &before, "while it is away");
+    tell_snapshot(NULL);
+    expect_no_change(dump, &before, "when it is back");
+    node_now += 3600 * 1000;
+    node_settle(&node);
+    expect_no_change(dump, &before, "and later");
+    free(dump);
+    node_down(&node);
+}
+
+Test(nodes, only_one_that_does_not_come_back_with_the_database_is_withdrawn)
+{
+    tell_snapshot(NULL);
+    struct df_controller_work before = df_controller_work(node.controller);
+    char *dump = node_dump(&node);
+    df_controller_database(node.controller, true);
+    node_now += 3600 * 1000;
+    node_settle(&node);
+    tell_snapshot("n2");
+    node_now += DF_LIVENESS_RETURN_MS - 1;
+    node_settle(&node);
+    expect_no_change(dump, &before, "it may come yet");
+    node_now += 1;
+    cr_expect_not(lives("n2"));
+    cr_expect(lives("n1"));
+    cr_expect_eq(df_controller_work(node.controller).dels, before.dels + 1, "nothing else goes");
+    cr_expect_eq(df_controller_work(node.controller).puts, before.puts);
+    lease("n2", "somebody");
+    node_settle(&node);
+    char *after = node_dump(&node);
+    cr_expect_str_eq(after, dump, "it came back");
+    free(after);
+    free(dump);
     node_down(&node);
 }
 
@@ -371,14 +460,6 @@ Test(nodes, a_dead_one_is_not_buried_while_another_has_its_name)
 }
 
 /* ---- What a node says of itself */
-
-static void local_port(const char *id, unsigned key, const char *host)
-{
-    node_setf(&node, DF_NB_LPORT,
-              "{'id': '%s', 'unique_key': %u, 'version': 1, 'lswitch': 'net', 'macs': ['02:00:00:00:00:%02x'], "
-              "'binding': {'type': 'chassis', 'chassis': '%s', 'vif_type': 'tap'}}",
-              id, key, key, host);
-}
 
 Test(nodes, nothing_is_said_before_the_database_is_there)
 {
