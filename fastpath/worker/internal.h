@@ -59,7 +59,7 @@ enum df_allowed {
 /* How often it did in the present window of time. */
 struct df_allowance {
     uint32_t window;
-    uint16_t used[DF_ALLOWED];
+    uint32_t used[DF_ALLOWED];
 };
 
 struct df_worker {
@@ -71,7 +71,7 @@ struct df_worker {
     uint32_t changes; /* of the model, as seen since the last quiescent state */
     uint32_t random;  /* which packet of a batch stands for it in the estimates of connections */
     unsigned window_shift;
-    uint16_t per_window[DF_ALLOWED];
+    uint32_t per_window[DF_ALLOWED];
     uint64_t (*cycles)(void);
     uint32_t idle_us;
     struct rte_mempool *pool;

@@ -54,13 +54,11 @@ static unsigned shift_of(uint64_t cycles)
     return 63 - (unsigned)__builtin_clzll(cycles | 1);
 }
 
-/* A limit per second as a limit per window: at least one, and never more than a counter holds. */
-static uint16_t per_window(uint32_t per_second, uint64_t hz, unsigned window_shift)
+/* A limit per second as a limit per window, which is at most one WINDOWS_PER_SECOND-th of it, and at least one. */
+static uint32_t per_window(uint32_t per_second, uint64_t hz, unsigned window_shift)
 {
     uint64_t limit = (uint64_t)per_second * (1ull << window_shift) / hz;
-    if (limit > UINT16_MAX)
-        return UINT16_MAX;
-    return limit != 0 ? (uint16_t)limit : 1;
+    return limit != 0 ? (uint32_t)limit : 1;
 }
 
 static uint64_t hz_of(const struct df_worker_config *config)

@@ -82,12 +82,12 @@ static void put_entries(void)
     must_put(DF_TABLE_SERVICES, &arp, &to_arp);
 }
 
-static void workers_up(uint32_t flow_cache_entries)
+static void workers_up_with(uint32_t flow_cache_entries, uint32_t per_second)
 {
     struct df_worker_config config = {.n_workers = 1,
                                       .flow_cache_entries = flow_cache_entries,
-                                      .answers_per_second = PER_SECOND,
-                                      .punts_per_second = PER_SECOND,
+                                      .answers_per_second = per_second,
+                                      .punts_per_second = per_second,
                                       .pool = pool,
                                       .cycles = clock_cycles,
                                       .cycles_per_second = HZ,
@@ -95,6 +95,11 @@ static void workers_up(uint32_t flow_cache_entries)
     cr_assert_eq(df_workers_init(&config), 0);
     open_port(1);
     open_port(2);
+}
+
+static void workers_up(uint32_t flow_cache_entries)
+{
+    workers_up_with(flow_cache_entries, PER_SECOND);
 }
 
 static void up(void)
@@ -365,6 +370,20 @@ Test(worker, answers_are_limited_per_port_and_the_rest_is_dropped_by_name)
     cr_assert_eq(worker_tally().answers, n);
     cr_assert_eq(tally_of(1).drops[DF_DROP_RATE_ANSWER], 2000 - n);
     cr_assert_eq(drops_of(1), 2000 - n);
+}
+
+Test(worker, a_limit_may_be_more_than_16_bits_a_window)
+{
+    unsigned n = 0;
+    workers_down();
+    workers_up_with(1024, 2000000);
+    arp_request();
+    for (unsigned sent = 0; sent < 100000; sent += 40) {
+        send_frames(40);
+        n += answered();
+    }
+    cr_assert_eq(n, 100000);
+    cr_assert_eq(drops_of(1), 0);
 }
 
 Test(worker, the_limit_of_one_port_is_not_anothers)
