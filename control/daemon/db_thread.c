@@ -115,10 +115,13 @@ static int take_lease(struct df_db_thread *thread)
     return 0;
 }
 
-/* After an absence of the database its holder comes back first (see came_back()). */
+/*
+ * After an absence of the database its holder comes back first (see came_back()), and asks at once: a watch says nothing
+ * while its connection is set up, an answer says that the database is there and lets us in.
+ */
 static bool must_not_ask(const struct df_db_thread *thread)
 {
-    return now_ms() < thread->renew_ms && (thread->leased || thread->has_rival);
+    return now_ms() < thread->renew_ms && (thread->has_rival || (thread->leased && thread->in_sync));
 }
 
 static int open_database(struct df_db_thread *thread)

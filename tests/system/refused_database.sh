@@ -25,6 +25,9 @@ expect_away() {
     until_true 20 "it says: $1" away "$1"
     df_ctl show --json | jq -r '"   " + .daemon.database.error'
 }
+times_in_sync() {
+    grep -c 'info: in sync with the database' log
+}
 in_sync='.daemon.database.state == "in sync"'
 
 "$here/db/certificates.sh" /run/df >certificates.log 2>&1
@@ -69,13 +72,15 @@ plug a b c
 lease a b c
 expect_ping a b
 
-note "the password is changed while guests talk: no ping is lost, and the reason is said"
+note "the password is changed while guests talk: no ping is lost, the reason is said, and not that all is well in between"
+before=$(times_in_sync)
 ip netns exec a ping -i 0.05 "${ip4[b]}" >pings.txt 2>&1 &
 pings=$!
 stop_server
 start_server server other
 expect_away 'password'
 lease c
+expect_equal "times that it was in sync" "$(times_in_sync)" "$before"
 stop_server
 start_server server right
 until_true 20 "the switch is in sync" reports show "$in_sync"
