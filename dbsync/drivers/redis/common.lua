@@ -67,12 +67,13 @@ local function flush(at)
 end
 
 -- Another server process than the one that wrote last: it may lack what that one had acknowledged. Revisions go on far
--- beyond what can have been lost, and the log says where.
+-- beyond what can have been lost, and the log says where. How far is each process' own (its run id is 40 random hex
+-- digits): of two that follow the same one, and of which the first is lost whole, both would count alike otherwise.
 local function begin(run)
     local had = redis.call('HMGET', meta, 'run', 'revision')
     if had[1] ~= run then
         local last = tonumber(had[2])
-        local first = last + JUMP
+        local first = last + JUMP + (tonumber(string.sub(run, 1, 8), 16) or 0)
         redis.call('HSET', meta, 'run', run, 'revision', id(first))
         local before = struct.pack('>I8', last)
         tell(nil, 'T', '', before)

@@ -168,7 +168,7 @@ Test(redis, lost_writes_are_a_gap_to_those_who_saw_them_and_to_no_others)
     struct df_db *one = store_open(&store), *other = store_open(&store);
     put("1", "x", NULL);
     store_snapshot(&store, other, &did_not_see);
-    server_command(store.server, "cp -a m0/appendonlydir m0/kept");
+    server_command(store.server, "rm -rf m0/kept && cp -a m0/appendonlydir m0/kept");
     put("2", "lost", NULL);
     put("3", "lost", NULL);
     store_snapshot(&store, one, &saw);
@@ -184,6 +184,26 @@ Test(redis, lost_writes_are_a_gap_to_those_who_saw_them_and_to_no_others)
     store.driver->close(writer);
     store.driver->close(one);
     store.driver->close(other);
+}
+
+Test(redis, what_a_server_wrote_that_is_lost_whole_is_a_gap)
+{
+    uint64_t saw;
+    struct df_db *one = store_open(&store);
+    put("1", "x", NULL);
+    server_command(store.server, "rm -rf m0/kept && cp -a m0/appendonlydir m0/kept");
+    forget_writes();
+    struct df_db *first = store_open(&store);
+    store_put(&store, first, "t", "2", "lost", 4);
+    store_snapshot(&store, one, &saw);
+    forget_writes();
+    struct df_db *second = store_open(&store);
+    for (int i = 0; i < 3; i++)
+        store_put(&store, second, "t", "4", "new", 3);
+    cr_expect_eq(store_watch_until(&store, one, &saw, ignore, NULL), -ESTALE);
+    store.driver->close(first);
+    store.driver->close(second);
+    store.driver->close(one);
 }
 
 Test(redis, a_database_that_was_flushed_is_not_a_stream_of_deletes)
