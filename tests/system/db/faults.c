@@ -35,6 +35,14 @@ static void live_on(unsigned ms)
     server_pause_ms(ms);
 }
 
+/* The next one goes when the last one is back: more than one at a time is more than what a cluster promises to outlive. */
+static void settle(void)
+{
+    const struct server_kind *kind = server_kind(store.server);
+    if (kind->settle)
+        kind->settle(store.server);
+}
+
 /* What can happen; m is the member that it happens to. */
 
 static void crash(unsigned m)
@@ -76,34 +84,73 @@ static void fill(unsigned m)
     server_revive(store.server, m);
 }
 
+/* It may be back before another one leads, or after. */
+static void come_back(unsigned leader)
+{
+    if (draw(2))
+        live_on(draw(1000));
+    else
+        server_leader(store.server);
+    server_run(store.server, leader);
+    server_leader(store.server);
+}
+
 static void depose(unsigned m)
 {
     (void)m;
     unsigned leader = server_leader(store.server);
     server_kill(store.server, leader);
-    live_on(draw(1000));
-    server_run(store.server, leader);
-    server_leader(store.server);
+    come_back(leader);
 }
+
+/* What it wrote last nobody else has. */
+static void outrun(unsigned m)
+{
+    (void)m;
+    unsigned leader = server_leader(store.server), followers[SERVER_MEMBERS], n = 0;
+    for (unsigned i = 0; i < store.server->n; i++)
+        if (server_kind(store.server)->follows(store.server, i))
+            followers[n++] = i;
+    for (unsigned i = 0; i < n; i++)
+        server_pause(store.server, followers[i]);
+    live_on(50 + draw(100));
+    for (unsigned i = 0; i < n; i++)
+        server_kill(store.server, followers[i]);
+    server_kill(store.server, leader);
+    for (unsigned i = 0; i < n; i++)
+        server_run(store.server, followers[i]);
+    come_back(leader);
+}
+
+enum need { NOTHING, CLUSTER, FOLLOWERS };
 
 static const struct {
     const char *name;
     void (*happen)(unsigned m);
-    bool needs_cluster;
+    enum need need; /* the least comes first */
 } faults[] = {
-    {"crash", crash, false},     {"freeze", freeze, false}, {"cut", cut, false},
-    {"swallow", swallow, false}, {"fill", fill, false},     {"depose", depose, true},
+    {"crash", crash, NOTHING},     {"freeze", freeze, NOTHING}, {"cut", cut, NOTHING},
+    {"swallow", swallow, NOTHING}, {"fill", fill, NOTHING},     {"depose", depose, CLUSTER},
+    {"outrun", outrun, FOLLOWERS},
 };
+
+/* How many of the faults this kind of server can have. */
+static unsigned count_faults(void)
+{
+    enum need has = server_kind(store.server)->follows ? FOLLOWERS : store.server->n > 1 ? CLUSTER : NOTHING;
+    unsigned n = sizeof faults / sizeof faults[0];
+    while (faults[n - 1].need > has)
+        n--;
+    return n;
+}
 
 static void happen_once(int round)
 {
-    enum { N = sizeof faults / sizeof faults[0] };
-    unsigned i = draw(N), m = draw(store.server->n);
-    if (faults[i].needs_cluster && store.server->n == 1)
-        i = draw(N - 1);
+    unsigned i = draw(count_faults()), m = draw(store.server->n);
     fprintf(stderr, "round %d: %s member %u\n", round, faults[i].name, m);
     live_on(draw(100));
     faults[i].happen(m);
+    settle();
 }
 
 static struct faults_shared *share(void)
@@ -148,6 +195,14 @@ static int how_many_rounds(void)
     return store.server->n == 1 ? ROUNDS_ALONE : ROUNDS_CLUSTER;
 }
 
+/* With what it takes for the driver to promise that nothing is lost. */
+static void locate(char location[SERVER_TEXT + 32])
+{
+    const char *option = server_kind(store.server)->keeps_acknowledged;
+    snprintf(location, SERVER_TEXT + 32, "%s%s", store.server->location, option ? option : "");
+    store.exists.location = store.create.location = location;
+}
+
 static void begin(struct faults_shared *shared, pid_t writers[], pid_t watchers[])
 {
     store.exists.timeout_ms = store.create.timeout_ms = TIMEOUT_MS;
@@ -169,11 +224,13 @@ static void begin(struct faults_shared *shared, pid_t writers[], pid_t watchers[
 Test(faults, nothing_is_lost, .timeout = 3600)
 {
     pid_t writers[FAULTS_WRITERS], watchers[FAULTS_WATCHERS];
+    char location[SERVER_TEXT + 32];
     struct faults_shared *shared = share();
     const char *given = getenv("DF_SEED");
     seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)getpid() * 2654435761u;
     fprintf(stderr, "DF_SEED=%u\n", seed);
     store_make(&store);
+    locate(location);
     begin(shared, writers, watchers);
     int rounds = how_many_rounds();
     for (int round = 1; round <= rounds; round++)

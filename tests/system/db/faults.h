@@ -19,8 +19,8 @@ struct faults_shared {
     _Atomic bool enough;  /* writers end */
     _Atomic bool settled; /* `final` is there, watchers compare and end */
     struct {
-        uint64_t acked, open; /* of the common counter; open: without an answer */
-        uint64_t own_open;    /* of its own */
+        _Atomic uint64_t acked, own_acked; /* of the common counter, and of its own */
+        uint64_t open, own_open;           /* without an answer */
     } writers[FAULTS_WRITERS];
     struct {
         uint64_t told, gaps;

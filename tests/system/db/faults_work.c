@@ -37,6 +37,12 @@ pid_t faults_fork(const struct store *store, struct faults_shared *shared, fault
     return child;
 }
 
+/* May what was seen, but not acknowledged, be gone? */
+static bool takes_back(const struct store *store)
+{
+    return server_kind(store->server)->keeps_acknowledged != NULL;
+}
+
 /* Writers. */
 
 struct count {
@@ -86,7 +92,8 @@ static int add_to_own(const struct store *store, struct df_db *db, int row, stru
     if (rc == 0)
         *known = (struct count){count.value + 1, count.value + 1};
     else if (rc == -EINPROGRESS)
-        *known = (struct count){count.value, count.value + 1};
+        *known = (struct count){takes_back(store) ? known->value : count.value,
+                                count.value < known->revision ? known->revision : count.value + 1};
     else if (rc == -EAGAIN && known->value == known->revision)
         server_fail("row %d was changed by somebody else", row);
     return rc;
@@ -97,6 +104,7 @@ void faults_write(const struct store *store, struct df_db *db, struct faults_sha
     struct count own = {0}, count; /* own: at least `value`, at most `revision` */
     while (!atomic_load(&shared->enough)) {
         shared->writers[i].own_open += add_to_own(store, db, i, &own) == -EINPROGRESS;
+        atomic_store(&shared->writers[i].own_acked, own.value);
         int rc = add_one(store, db, FAULTS_WRITERS, &count);
         shared->writers[i].acked += rc == 0;
         shared->writers[i].open += rc == -EINPROGRESS;
@@ -108,9 +116,29 @@ void faults_write(const struct store *store, struct df_db *db, struct faults_sha
 
 struct replica {
     struct count rows[FAULTS_ROWS];
-    bool in_snapshot;
+    uint64_t least[FAULTS_ROWS]; /* what was acknowledged before the snapshot began */
+    bool in_snapshot, takes_back;
     uint64_t told;
 };
+
+static void note_acknowledged(struct replica *replica, struct faults_shared *shared)
+{
+    replica->least[FAULTS_WRITERS] = 0;
+    for (int i = 0; i < FAULTS_WRITERS; i++) {
+        replica->least[i] = atomic_load(&shared->writers[i].own_acked);
+        replica->least[FAULTS_WRITERS] += atomic_load(&shared->writers[i].acked);
+    }
+}
+
+/* A change is the next one; a snapshot has no less than before, or than must be left. */
+static bool follows(const struct replica *replica, int i, const struct count *now)
+{
+    const struct count *before = &replica->rows[i];
+    if (replica->in_snapshot && replica->takes_back)
+        return now->value >= replica->least[i];
+    return (replica->in_snapshot ? now->value >= before->value : now->value == before->value + 1) &&
+           now->revision >= before->revision;
+}
 
 static int replicate(const struct df_db_row *row, void *arg)
 {
@@ -121,8 +149,7 @@ static int replicate(const struct df_db_row *row, void *arg)
     if (!row->data)
         server_fail("%s was deleted", row->id);
     struct count *count = &replica->rows[i], now = {number(row), row->revision};
-    bool follows = replica->in_snapshot ? now.value >= count->value : now.value == count->value + 1;
-    if (!follows || now.revision < count->revision)
+    if (!follows(replica, i, &now))
         server_fail("%s: %" PRIu64 " (revision %" PRIu64 ") after %" PRIu64 " (revision %" PRIu64 ")%s", row->id,
                     now.value, now.revision, count->value, count->revision,
                     replica->in_snapshot ? ", in a snapshot" : "");
@@ -140,7 +167,8 @@ static bool is_final(const struct replica *replica, const struct faults_shared *
 }
 
 /* One step of a replica: a snapshot where it needs one, else what watch() tells. */
-static void keep_up(const struct store *store, struct df_db *db, struct replica *replica, uint64_t *at, bool *synced)
+static void keep_up(const struct store *store, struct df_db *db, struct faults_shared *shared, struct replica *replica,
+                    uint64_t *at, bool *synced)
 {
     struct df_error error;
     uint64_t before = *at;
@@ -151,6 +179,7 @@ static void keep_up(const struct store *store, struct df_db *db, struct replica 
             server_fail("revision %" PRIu64 " after %" PRIu64, *at, before);
         *synced = rc != -ESTALE;
     } else {
+        note_acknowledged(replica, shared);
         replica->in_snapshot = true;
         rc = store->driver->snapshot(db, replicate, replica, at, &error);
         *synced = rc == 0;
@@ -160,12 +189,12 @@ static void keep_up(const struct store *store, struct df_db *db, struct replica 
 
 void faults_watch(const struct store *store, struct df_db *db, struct faults_shared *shared, int i)
 {
-    struct replica replica = {0};
+    struct replica replica = {.takes_back = takes_back(store)};
     struct pollfd fd = {.fd = store->driver->watch_fd(db), .events = POLLIN};
     uint64_t at = 0, end = 0;
     bool synced = false, was_synced = false;
     while (!atomic_load(&shared->settled) || !is_final(&replica, shared)) {
-        keep_up(store, db, &replica, &at, &synced);
+        keep_up(store, db, shared, &replica, &at, &synced);
         shared->watchers[i].gaps += was_synced && !synced;
         was_synced = synced;
         shared->watchers[i].told = replica.told;

@@ -63,6 +63,15 @@ struct server_kind {
     void (*form)(struct server *server);
     /* The member that leads at present, -1 when none does; NULL: there is no such thing. */
     int (*leader)(const struct server *server);
+    /*
+     * Members that take over may lack writes that were not acknowledged, though they were seen. Then: what to add to the
+     * location so that those that were acknowledged are on every member; NULL: what was seen stays.
+     */
+    const char *keeps_acknowledged;
+    /* Waits until another member may go: all that there are have everything. NULL: there is nothing to wait for. */
+    void (*settle)(const struct server *server);
+    /* Whether a member gets what the leader writes, some time after it; NULL: that is nothing special. */
+    bool (*follows)(const struct server *server, unsigned m);
     bool stays_full; /* a member whose disk is full must be ended before there is room again, and started anew */
     /* Empties the database as if it were new; NULL: members are killed, their folders emptied, and it is started anew. */
     void (*wipe)(const struct server *server);

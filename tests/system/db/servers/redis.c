@@ -188,6 +188,80 @@ static int leader_by_sentinel(const struct server *server)
     return -1;
 }
 
+/* Does a command print this, or not print it? */
+static bool prints(const struct server *server, unsigned m, const char *what, bool does, const char *pattern)
+{
+    return server_command(server, "timeout 1 redis-cli -p %u %s >printed", server->members[m].port, what) == 0 &&
+           (server_command(server, "grep -q '%s' printed", pattern) == 0) == does;
+}
+
+/*
+ * The leader has its replicas, and what a restart would read is what each has: a server that was made a replica writes
+ * its file anew, and has the old one until then.
+ */
+static bool is_in_step(const struct server *server, unsigned leader)
+{
+    bool is = prints(server, leader, "info replication", true, "^slave0:.*state=online") &&
+              prints(server, leader, "info replication", true, "^slave1:.*state=online");
+    for (unsigned m = 0; is && m < server->n; m++)
+        is = prints(server, m, "info persistence", false, "^aof_rewrite_[a-z_]*:1\\|^loading:1");
+    return is;
+}
+
+/* Sentinels know who leads, and that all are there. */
+static bool is_whole_by_sentinel(const struct server *server, unsigned leader)
+{
+    char printed[96];
+    snprintf(printed, sizeof printed, "status=ok,address=127.0.0.1:%u,slaves=2,sentinels=3",
+             server->members[leader].door);
+    for (unsigned m = DATA_SERVERS; m < server->n; m++)
+        if (!prints(server, m, "info sentinel", true, printed) ||
+            !prints(server, m, "sentinel ckquorum df", true, "^OK 3 "))
+            return false;
+    return true;
+}
+
+static bool is_whole_cluster(const struct server *server, unsigned leader)
+{
+    (void)leader;
+    for (unsigned m = 0; m < server->n; m++)
+        if (!prints(server, m, "cluster info", true, "cluster_state:ok") ||
+            !prints(server, m, "cluster nodes", false, "fail\\|handshake"))
+            return false;
+    return true;
+}
+
+static void settle(const struct server *server, bool (*is_whole)(const struct server *server, unsigned leader))
+{
+    unsigned leader = server_leader(server);
+    for (unsigned tries = 0; !is_whole(server, leader) || !is_in_step(server, leader); tries++) {
+        if (tries == 1000)
+            server_fail("%s: not all servers come back, see %s", server->kind, server->path);
+        usleep(20000);
+        leader = server_leader(server);
+    }
+}
+
+static void settle_sentinel(const struct server *server)
+{
+    settle(server, is_whole_by_sentinel);
+}
+
+static bool follows_by_sentinel(const struct server *server, unsigned m)
+{
+    return m < DATA_SERVERS && m != server_leader(server);
+}
+
+static bool follows_in_cluster(const struct server *server, unsigned m)
+{
+    return (m == 0 || m >= CLUSTER_MASTERS) && m != server_leader(server);
+}
+
+static void settle_cluster(const struct server *server)
+{
+    settle(server, is_whole_cluster);
+}
+
 static void wipe_leader(const struct server *server)
 {
     unsigned m = server_leader(server);
@@ -292,6 +366,9 @@ const struct server_kind server_redis_sentinel = {.name = "redis-sentinel",
                                                   .is_ready = is_ready,
                                                   .form = form_sentinel,
                                                   .leader = leader_by_sentinel,
+                                                  .keeps_acknowledged = "?replicas=2",
+                                                  .settle = settle_sentinel,
+                                                  .follows = follows_by_sentinel,
                                                   .wipe = wipe_leader};
 
 const struct server_kind server_redis_cluster = {.name = "redis-cluster",
@@ -305,4 +382,7 @@ const struct server_kind server_redis_cluster = {.name = "redis-cluster",
                                                  .is_ready = is_ready,
                                                  .form = form_cluster,
                                                  .leader = leader_in_cluster,
+                                                 .keeps_acknowledged = "?replicas=2",
+                                                 .settle = settle_cluster,
+                                                 .follows = follows_in_cluster,
                                                  .wipe = wipe_leader};
