@@ -107,6 +107,15 @@ static size_t take_number(const char *host, const char *port, struct df_net_addr
     return n;
 }
 
+static size_t take_family(int family, const struct ares_addrinfo *found, struct df_net_address *to, size_t n,
+                          size_t max)
+{
+    for (const struct ares_addrinfo_node *at = found ? found->nodes : NULL; at; at = at->ai_next)
+        if (at->ai_family == family)
+            n = take(to, n, max, at->ai_addr, at->ai_addrlen);
+    return n;
+}
+
 int df_net_resolve(const char *host, const char *port, unsigned timeout_ms, struct df_net_address *to, size_t max,
                    const char **why)
 {
@@ -120,8 +129,8 @@ int df_net_resolve(const char *host, const char *port, unsigned timeout_ms, stru
     if (max > DF_NET_ADDRESSES_MAX)
         max = DF_NET_ADDRESSES_MAX;
     int status = ask(&lookup, host, port, timeout_ms);
-    for (const struct ares_addrinfo_node *at = lookup.found ? lookup.found->nodes : NULL; at; at = at->ai_next)
-        n = take(to, n, max, at->ai_addr, at->ai_addrlen);
+    n = take_family(AF_INET, lookup.found, to, n, max);
+    n = take_family(AF_INET6, lookup.found, to, n, max);
     if (lookup.found)
         ares_freeaddrinfo(lookup.found);
     if (n)

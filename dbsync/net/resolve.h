@@ -19,7 +19,8 @@ struct df_net_address {
 };
 
 /**
- * Finds the addresses of a host, in the order in which they are to be tried (RFC 6724).
+ * Finds the addresses of a host, in the order in which they are to be tried: those of a family as RFC 6724 has it, and
+ * IPv4 before IPv6, because who tries one alone must reach a server that listens by IPv4 only, which localhost often is.
  *
  * @param port       a number, in decimal
  * @param timeout_ms how long name servers may take in all; 0: a host that is no address is not looked up
