@@ -41,13 +41,22 @@ static bool is_away(int rc)
     return rc < 0 && rc != -ENOENT && rc != -EACCES && rc != -EPROTO && rc != -EINVAL && rc != -ESTALE && rc != -EAGAIN;
 }
 
-/* Calls again until it works or patience ends. */
+/* Calls again until it works or patience ends, and reads before it writes again what may have been done (driver.h). */
 static int put_at_last(const char *id, const char *text)
 {
     uint64_t end = server_now_ms() + 2 * STORE_PATIENCE_MS;
+    char found[16] = "";
     int rc;
-    while ((rc = store_try(&store, db, id, text, DF_DB_ANY, 0)) && server_now_ms() < end)
+    while ((rc = store_try(&store, db, id, text, DF_DB_ANY, 0)) && server_now_ms() < end) {
+        int read = rc;
+        while (rc == -EINPROGRESS && is_away(read = store_get(&store, db, "t", id, NULL)) && server_now_ms() < end)
+            server_pause_ms(20);
+        if (rc == -EINPROGRESS && read == 0)
+            store_get_at_last(&store, db, "t", id, found, sizeof found);
+        if (strcmp(found, text) == 0)
+            return 0;
         server_pause_ms(20);
+    }
     return rc;
 }
 
