@@ -12,10 +12,10 @@ import cloud
 import figures
 from figures import Aims
 import host
+from host import say
 import openvswitch
 import programs
 import rounds
-from session import say
 import traffic
 import workload
 

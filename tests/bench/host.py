@@ -6,18 +6,14 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HUGEPAGES = 1792  # of 2 MiB: two of OVS-DPDK, a switch, testpmd
 NR_HUGEPAGES = pathlib.Path('/proc/sys/vm/nr_hugepages')
 MEMINFO = pathlib.Path('/proc/meminfo')
-
-PACKAGES = (
-    'gcc', 'pkg-config', 'meson', 'ninja-build',
-    'dpdk', 'dpdk-dev', 'libdpdk-dev', 'liburcu-dev', 'libzmq3-dev',
-    'libprotobuf-c-dev', 'protobuf-c-compiler', 'liblmdb-dev',
-    'libevent-dev', 'libjansson-dev', 'libinih-dev', 'libsystemd-dev',
-    'python3-numpy', 'openvswitch-switch-dpdk', 'iproute2', 'util-linux')
+STARTED = time.monotonic()
 
 
 class HostError(Exception):
@@ -35,23 +31,18 @@ def run(command, **options):
     return done.stdout
 
 
-def installed(package):
-    query = subprocess.run(
-        ['dpkg-query', '-W', '-f', '${db:Status-Abbrev}', package],
-        capture_output=True, text=True, check=False)
-    return query.stdout.startswith('ii')
+def say(text):
+    """What it does, and when that was since the benchmark was started."""
+    minutes, seconds = divmod(int(time.monotonic() - STARTED), 60)
+    print(f'bench {minutes}:{seconds:02}: {text}', file=sys.stderr, flush=True)
 
 
-def install_packages(say):
-    missing = [name for name in PACKAGES if not installed(name)]
-    if not missing:
-        return
-    say(f'installing {" ".join(missing)}')
-    environment = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
-    apt = ['apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=600']
-    run(apt + ['update'], env=environment)
-    run(apt + ['install', '--no-install-recommends'] + missing,
-        env=environment)
+def install_packages():
+    """It says itself what it installs, and why it cannot."""
+    done = subprocess.run([ROOT / 'scripts' / 'packages', 'build', 'bench'],
+                          stdout=sys.stderr, check=False)
+    if done.returncode != 0:
+        raise HostError('packages are missing')
 
 
 def _free_hugepages():
@@ -62,7 +53,7 @@ def _free_hugepages():
 
 
 @contextlib.contextmanager
-def hugepages(say):
+def hugepages():
     """There are as many free ones as all programs need together.
 
     Those that had to be reserved are given back at the end.
@@ -105,12 +96,12 @@ class Build:
             made_with.write_text(wanted, encoding='utf-8')
         run(['ninja', '-C', folder])
 
-    def make_replay(self, say):
+    def make_replay(self):
         say(f'building the replay port in {self.replay}')
         self._compile(ROOT / 'tests' / 'bench', self.replay)
         self.traffic.mkdir(exist_ok=True)
 
-    def make_product(self, say):
+    def make_product(self):
         say(f'building the switch in {self.product}')
         self._compile(ROOT, self.product, '--buildtype=release',
                       '-Dcpu=native', '-Dtests=false', '-Dbench=true')

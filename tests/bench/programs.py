@@ -189,6 +189,7 @@ class Program:
             return
         self.page.pause()
         self.process.send_signal(signal.SIGCONT)
+        self.process.stdin.close()     # testpmd waits for a line, else
         self.process.terminate()
         try:
             self.process.wait(10)

@@ -7,6 +7,7 @@ import shutil
 import sys
 
 import devices as devs
+from host import say
 import openvswitch
 import programs
 import rounds
@@ -15,10 +16,6 @@ import traffic
 FULL = rounds.Pace(pairs=10, settle=0.5, window=2.0)
 QUICK = rounds.Pace(pairs=5, settle=0.2, window=0.4, attempts=2)
 CAPTURED = 1000     # frames
-
-
-def say(text):
-    print(f'bench: {text}', file=sys.stderr, flush=True)
 
 
 @dataclasses.dataclass
