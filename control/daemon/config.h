@@ -15,7 +15,7 @@
  * The daemon's configuration: an INI file.
  *
  * Invariant: a struct df_config that a caller holds is complete and checked; an unknown key or a bad value is refused
- * with file and line and gives no configuration at all. Every key is one row of a table in config.c: section, key,
+ * with file and line and gives no configuration at all. Every key is one row of a table in config_keys.c: section, key,
  * type, default, help and what may change while the daemon runs. conf/dragonflow.ini is that table, printed.
  *
  * Sections that no row names are taken to be an app's. Its keys are known only when the apps are loaded: the

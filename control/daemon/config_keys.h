@@ -5,7 +5,7 @@
 
 #include "control/daemon/config.h"
 
-/* The table of keys behind config.c. Private to the two. */
+/* The table of keys behind config.c. Private to it and config_values.c. */
 
 enum df_config_type {
     DF_CONFIG_TEXT,
