@@ -13,31 +13,21 @@
 #include <zmq.h>
 
 #include "dbsync/pubsub/publication.h"
-#include "dbsync/pubsub/sequence.h"
+#include "dbsync/pubsub/source.h"
 
 #define HELLO_MS 1000
 #define DEAF_MS 5000
 #define PUBLISHERS_MAX 64
-#define QUEUE_MAX 100000 /* messages of a publisher that wait here */
 #define LIES_MAX 3       /* then it is not listened to */
 #define SHUNNED_MS 60000 /* for so long */
 #define MESSAGES_AT_ONCE 1000
-
-struct source {
-    char endpoint[300];
-    void *socket;
-    struct df_sequences *sequences;
-    uint64_t heard_ms; /* 0: never */
-    unsigned lies;
-    uint64_t shunned_ms; /* until then */
-};
 
 struct subscriber {
     struct df_feed feed;
     struct df_subscriber_config config;
     void *context;
     int epoll;
-    struct source sources[PUBLISHERS_MAX];
+    struct df_source sources[PUBLISHERS_MAX];
     size_t n_sources;
     char **topics; /* listened to; "" alone: everything */
     size_t n_topics;
@@ -71,86 +61,22 @@ static void say(const struct subscriber *subscriber, const char *format, ...)
     subscriber->config.log(subscriber->config.arg, text);
 }
 
-/* ---- Sockets */
+/* ---- Publishers */
 
-static int set(void *socket, int option, int value)
+static int open_source(struct subscriber *subscriber, struct df_source *source, struct df_error *error)
 {
-    return zmq_setsockopt(socket, option, &value, sizeof(value));
-}
-
-static int set_curve(void *socket, const struct df_curve *curve)
-{
-    if (!curve->server_key)
-        return 0;
-    if (zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, curve->server_key, strlen(curve->server_key)) != 0 ||
-        zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, curve->public_key, strlen(curve->public_key)) != 0 ||
-        zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, curve->secret_key, strlen(curve->secret_key)) != 0)
-        return -EINVAL;
-    return 0;
-}
-
-static void listen_to(struct source *source, const char *topic, bool on)
-{
-    char frame[300];
-    int len = *topic ? snprintf(frame, sizeof(frame), "%s%s", topic, DF_PUBLICATION_END) : 0;
-    if (len < (int)sizeof(frame))
-        zmq_setsockopt(source->socket, on ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, frame, (size_t)len);
-}
-
-/* Heartbeats find a line that is cut without a word. */
-static int open_source(struct subscriber *subscriber, struct source *source, struct df_error *error)
-{
-    int fd;
-    size_t size = sizeof(fd);
-    source->socket = zmq_socket(subscriber->context, ZMQ_SUB);
-    source->sequences = df_sequences_new();
-    if (!source->socket || !source->sequences)
-        return df_error_set(error, -ENOMEM, "publisher %s: no memory for its socket", source->endpoint);
-    set(source->socket, ZMQ_RCVHWM, QUEUE_MAX);
-    set(source->socket, ZMQ_LINGER, 0);
-    set(source->socket, ZMQ_IPV6, 1);
-    set(source->socket, ZMQ_RECONNECT_IVL_MAX, 5000);
-    set(source->socket, ZMQ_HEARTBEAT_IVL, 1000);
-    set(source->socket, ZMQ_HEARTBEAT_TIMEOUT, 3000);
-    int64_t most = DF_PUBLICATION_MAX + 1024;
-    zmq_setsockopt(source->socket, ZMQ_MAXMSGSIZE, &most, sizeof(most));
-    if (set_curve(source->socket, &subscriber->config.curve) != 0)
-        return df_error_set(error, -EINVAL,
-                            "publishers' keys: each must be 40 characters of Z85, as df-publisher "
-                            "--make-keys writes them");
-    if (zmq_connect(source->socket, source->endpoint) != 0)
-        return df_error_set(error, -EINVAL, "publisher %s: %s; it must be HOST or HOST:PORT", source->endpoint,
-                            zmq_strerror(errno));
-    for (size_t i = 0; i < subscriber->n_topics; i++)
-        listen_to(source, subscriber->topics[i], true);
-    zmq_getsockopt(source->socket, ZMQ_FD, &fd, &size);
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-    epoll_ctl(subscriber->epoll, EPOLL_CTL_ADD, fd, &event);
-    return 0;
-}
-
-static void close_source(struct source *source)
-{
-    if (source->socket)
-        zmq_close(source->socket);
-    source->socket = NULL;
-    df_sequences_free(source->sequences);
-    source->sequences = NULL;
+    return df_source_open(source, subscriber->context, subscriber->epoll, &subscriber->config.curve, subscriber->topics,
+                          subscriber->n_topics, error);
 }
 
 static int add_source(struct subscriber *subscriber, const char *name, struct df_error *error)
 {
-    struct source *source = &subscriber->sources[subscriber->n_sources];
-    const char *colon = strrchr(name, ':');
-    bool has_port = colon && (strchr(name, ':') == colon || (colon > name && colon[-1] == ']'));
-    bool bare6 = colon && !has_port && *name != '[';
+    struct df_source *source = &subscriber->sources[subscriber->n_sources];
     if (subscriber->n_sources == PUBLISHERS_MAX)
         return df_error_set(error, -EINVAL, "more than %d publishers", PUBLISHERS_MAX);
-    int len = has_port ? snprintf(source->endpoint, sizeof(source->endpoint), "tcp://%s", name)
-                       : snprintf(source->endpoint, sizeof(source->endpoint), bare6 ? "tcp://[%s]:%u" : "tcp://%s:%u",
-                                  name, subscriber->config.port);
-    if (len >= (int)sizeof(source->endpoint))
-        return df_error_set(error, -EINVAL, "publisher %.100s...: too long a name", name);
+    int rc = df_source_init(source, name, subscriber->config.port, error);
+    if (rc)
+        return rc;
     subscriber->n_sources++;
     return open_source(subscriber, source, error);
 }
@@ -185,15 +111,15 @@ static char **list_topics(const char *const *topics, size_t n, size_t *listed)
 }
 
 /* Both lists are sorted: what is in one alone begins or ends. */
-static void change_topics(struct subscriber *subscriber, struct source *source, char *const *to, size_t n)
+static void change_topics(struct subscriber *subscriber, struct df_source *source, char *const *to, size_t n)
 {
     size_t i = 0, j = 0;
     while (source->socket && (i < subscriber->n_topics || j < n)) {
         int order = i == subscriber->n_topics ? 1 : j == n ? -1 : strcmp(subscriber->topics[i], to[j]);
         if (order > 0)
-            listen_to(source, to[j], true);
+            df_source_listen(source, to[j], true);
         if (order < 0) {
-            listen_to(source, subscriber->topics[i], false);
+            df_source_listen(source, subscriber->topics[i], false);
             df_sequences_forget(source->sequences, subscriber->topics[i]);
         }
         i += order <= 0;
@@ -203,7 +129,7 @@ static void change_topics(struct subscriber *subscriber, struct source *source, 
 
 /* ---- Messages */
 
-static void lied(struct subscriber *subscriber, struct source *source, const char *why)
+static void lied(struct subscriber *subscriber, struct df_source *source, const char *why)
 {
     subscriber->gap = true;
     say(subscriber, "publisher %s is not believed: %s; taking a snapshot", source->endpoint, why);
@@ -212,10 +138,10 @@ static void lied(struct subscriber *subscriber, struct source *source, const cha
     say(subscriber, "publisher %s: not listened to for %d seconds", source->endpoint, SHUNNED_MS / 1000);
     source->lies = 0;
     source->shunned_ms = now_ms() + SHUNNED_MS;
-    close_source(source);
+    df_source_close(source);
 }
 
-static void hand_over(struct subscriber *subscriber, struct source *source, const Df__Publication *publication,
+static void hand_over(struct subscriber *subscriber, struct df_source *source, const Df__Publication *publication,
                       df_feed_row_cb cb, void *arg)
 {
     bool lie = false;
@@ -240,8 +166,8 @@ static void hand_over(struct subscriber *subscriber, struct source *source, cons
         lied(subscriber, source, "a row that is not of the topic it came by");
 }
 
-static void take_publication(struct subscriber *subscriber, struct source *source, const Df__Publication *publication,
-                             df_feed_row_cb cb, void *arg)
+static void take_publication(struct subscriber *subscriber, struct df_source *source,
+                             const Df__Publication *publication, df_feed_row_cb cb, void *arg)
 {
     bool all = subscriber->n_topics == 1 && !*subscriber->topics[0];
     enum df_sequence_verdict verdict =
@@ -261,7 +187,7 @@ static void take_publication(struct subscriber *subscriber, struct source *sourc
         hand_over(subscriber, source, publication, cb, arg);
 }
 
-static void take_frames(struct subscriber *subscriber, struct source *source, zmq_msg_t *topic, zmq_msg_t *data,
+static void take_frames(struct subscriber *subscriber, struct df_source *source, zmq_msg_t *topic, zmq_msg_t *data,
                         df_feed_row_cb cb, void *arg)
 {
     struct df_error error;
@@ -279,7 +205,7 @@ static void take_frames(struct subscriber *subscriber, struct source *source, zm
 }
 
 /* Whole messages only: what has not two frames is garbage. Returns false when there is none. */
-static bool take_message(struct subscriber *subscriber, struct source *source, df_feed_row_cb cb, void *arg)
+static bool take_message(struct subscriber *subscriber, struct df_source *source, df_feed_row_cb cb, void *arg)
 {
     zmq_msg_t frame[2];
     zmq_msg_init(&frame[0]);
@@ -307,7 +233,7 @@ static bool take_all(struct subscriber *subscriber, df_feed_row_cb cb, void *arg
 {
     bool more = false;
     for (size_t i = 0; i < subscriber->n_sources; i++) {
-        struct source *source = &subscriber->sources[i];
+        struct df_source *source = &subscriber->sources[i];
         unsigned n = 0;
         while (source->socket && n < MESSAGES_AT_ONCE && take_message(subscriber, source, cb, arg))
             n++;
@@ -323,7 +249,7 @@ static int feed_fd(struct df_feed *feed)
     return of(feed)->epoll;
 }
 
-static bool is_greeted(const struct source *source, char *const *topics, size_t n)
+static bool is_greeted(const struct df_source *source, char *const *topics, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (!df_sequences_heard(source->sequences, topics[i]))
@@ -331,7 +257,7 @@ static bool is_greeted(const struct source *source, char *const *topics, size_t 
     return true;
 }
 
-static bool is_silent(const struct subscriber *subscriber, const struct source *source)
+static bool is_silent(const struct subscriber *subscriber, const struct df_source *source)
 {
     uint64_t limit = subscriber->config.deaf_ms ? subscriber->config.deaf_ms : DEAF_MS;
     return !source->socket || source->heard_ms == 0 || now_ms() - source->heard_ms > limit;
@@ -341,7 +267,7 @@ static bool is_silent(const struct subscriber *subscriber, const struct source *
 static bool all_greeted(const struct subscriber *subscriber, bool first)
 {
     for (size_t i = 0; i < subscriber->n_sources; i++) {
-        const struct source *source = &subscriber->sources[i];
+        const struct df_source *source = &subscriber->sources[i];
         if (source->socket && (first || !is_silent(subscriber, source)) &&
             !is_greeted(source, subscriber->topics, subscriber->n_topics))
             return false;
@@ -383,10 +309,10 @@ static bool is_deaf(const struct subscriber *subscriber)
 static void open_again(struct subscriber *subscriber)
 {
     for (size_t i = 0; i < subscriber->n_sources; i++) {
-        struct source *source = &subscriber->sources[i];
+        struct df_source *source = &subscriber->sources[i];
         if (source->socket || now_ms() < source->shunned_ms)
             continue;
-        close_source(source);
+        df_source_close(source);
         if (open_source(subscriber, source, NULL) == 0)
             subscriber->gap = true;
     }
@@ -410,7 +336,7 @@ static void feed_close(struct df_feed *feed)
 {
     struct subscriber *subscriber = of(feed);
     for (size_t i = 0; i < subscriber->n_sources; i++)
-        close_source(&subscriber->sources[i]);
+        df_source_close(&subscriber->sources[i]);
     if (subscriber->context)
         zmq_ctx_term(subscriber->context);
     if (subscriber->epoll >= 0)

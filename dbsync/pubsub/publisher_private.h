@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <uthash.h>
+
+#include "dbsync/pubsub/publisher.h"
+
+/* What publisher.c (what it hears and knows) and publisher_messages.c (what it says) share. Private to the two. */
+
+/* A row that subscribers may know. */
+struct known {
+    UT_hash_handle hh;
+    uint64_t revision;
+    uint32_t snapshot;
+    char *topics; /* NULL: none */
+    char key[];   /* "TABLE/ID" */
+};
+
+struct topic {
+    UT_hash_handle hh;
+    uint64_t last; /* number */
+    uint64_t said_ms;
+    uint32_t hello_ms; /* after that time it is said again; 0: not any more */
+    uint32_t round;    /* of the transaction that was said last */
+    char name[];
+};
+
+/* A transaction that was published. */
+struct told {
+    UT_hash_handle hh;
+    uint64_t revision;
+};
+
+/* A row on its way out. */
+struct out {
+    Df__PublishedRow row; /* strings and data owned */
+    char *topics;         /* it has now */
+    char *left;           /* it had before, too; NULL: none */
+};
+
+struct df_publisher {
+    char *id;
+    df_publisher_send send;
+    void *arg;
+    struct known *rows;
+    struct topic *topics;
+    struct told *told;
+    uint32_t snapshot;
+    bool in_snapshot, primed; /* it knows what there is */
+    uint64_t revision;        /* of what is on its way out */
+    uint32_t round;
+    struct out *out;
+    size_t n_out, room_out;
+    uint64_t now_ms;
+    struct df_publisher_tally tally;
+};
+
+/** Says the rows on their way out to each of their topics. -ENOMEM. */
+int df_publisher_say_out(struct df_publisher *publisher);
