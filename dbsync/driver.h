@@ -22,7 +22,8 @@
  * - A lease is a name held by one owner until it is released, the holder dies, or the database has not
  *   heard of the holder for the lease's time to live. Leases are told as rows of table DF_DB_LEASES, id the
  *   name and data the owner, by snapshot() and watch(), so a watcher hears that a holder died. Renewing one is
- *   no change: nobody is told, and it costs the database the same however many watch.
+ *   no change: nobody is told, and it costs the database the same however many watch. Taking and ending one need be
+ *   no transaction: the row may come by the revision of the last one.
  * - A row may have topics: words that say whom it concerns. A handle that follows topics is told of rows that
  *   have one of them, of rows that have none, and of leases. It may be told of more.
  * - A database that is empty or away is an error or a gap, never a stream of deletes. A handle connects again by

@@ -69,10 +69,15 @@ static void remember(struct df_nb_feed *feed, const char *key, uint64_t revision
     HASH_ADD_STR(feed->now, key, known);
 }
 
-static bool is_news(struct df_nb_feed *feed, const char *key, uint64_t revision)
+/*
+ * A lease that ends or changes hands is no transaction: it may come by the revision of the one before (driver.h). So it
+ * may be told twice, which says the same.
+ */
+static bool is_news(const struct df_nb *nb, const char *key, const struct df_db_row *row)
 {
-    const struct known *now = find(feed->now, key), *before = find(feed->before, key);
-    return revision > (now ? now->revision : 0) && revision > (before ? before->revision : 0);
+    const struct known *now = find(nb->feed.now, key), *before = find(nb->feed.before, key);
+    uint64_t next = row->revision + (strcmp(row->table, DF_DB_LEASES) == 0);
+    return next > nb->revision && next > (now ? now->revision : 0) && next > (before ? before->revision : 0);
 }
 
 static void key_of(const struct df_db_row *row, char *key, size_t size)
@@ -127,7 +132,7 @@ int df_nb_feed_row(const struct df_feed_row *row, void *arg)
     if (claim == FALSE_CLAIM)
         return -EPROTO;
     key_of(&row->row, key, sizeof key);
-    if (claim == OTHERS || row->row.revision <= nb->revision || !is_news(&nb->feed, key, row->row.revision))
+    if (claim == OTHERS || !is_news(nb, key, &row->row))
         return 0;
     remember(&nb->feed, key, row->row.revision);
     return df_nb_tell_row(&row->row, teller);

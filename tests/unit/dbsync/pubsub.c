@@ -190,6 +190,22 @@ Test(publisher, what_was_pushed_and_read_is_told_once)
     df_publisher_free(p);
 }
 
+/* Not each database counts the end of a lease as a transaction. */
+Test(publisher, leases_are_told_whatever_their_revision)
+{
+    struct df_publisher *p = primed();
+    change(p, port_row("a", "n", NULL, 6));
+    df_publisher_flush(p);
+    what_was_said();
+    change(p, (struct df_db_row){.table = DF_DB_LEASES, .id = "chassis-h", .data = "me", .len = 2, .revision = 6});
+    df_publisher_flush(p);
+    cr_expect_str_eq(what_was_said(), "*#1@6[chassis-h] ");
+    change(p, (struct df_db_row){.table = DF_DB_LEASES, .id = "chassis-h", .revision = 6});
+    df_publisher_flush(p);
+    cr_expect_str_eq(what_was_said(), "*#2@6[chassis-h-] ");
+    df_publisher_free(p);
+}
+
 Test(publisher, a_push_that_cannot_be_read_is_refused_and_counted)
 {
     struct df_error error;
