@@ -40,23 +40,13 @@ static void drop_out(struct df_publisher *publisher)
     publisher->n_out = 0;
 }
 
-static void forget_row(struct df_publisher *publisher, struct known *known)
-{
-    HASH_DEL(publisher->rows, known);
-    free(known->topics);
-    free(known);
-}
-
 void df_publisher_free(struct df_publisher *publisher)
 {
-    struct known *known, *next_known;
     struct topic *topic, *next_topic;
     struct told *told, *next_told;
     if (!publisher)
         return;
-    HASH_ITER(hh, publisher->rows, known, next_known) {
-        forget_row(publisher, known);
-    }
+    df_publisher_forget_rows(publisher);
     HASH_ITER(hh, publisher->topics, topic, next_topic) {
         HASH_DEL(publisher->topics, topic);
         free(topic);
@@ -106,24 +96,6 @@ int df_publisher_flush(struct df_publisher *publisher)
 
 /* ---- Rows */
 
-static struct known *want_row(struct df_publisher *publisher, const char *table, const char *id)
-{
-    char key[512];
-    struct known *known;
-    size_t len = (size_t)snprintf(key, sizeof(key), "%s/%s", table, id);
-    if (len >= sizeof(key))
-        return NULL;
-    HASH_FIND(hh, publisher->rows, key, len, known);
-    if (known)
-        return known;
-    known = calloc(1, sizeof(*known) + len + 1);
-    if (!known)
-        return NULL;
-    memcpy(known->key, key, len + 1);
-    HASH_ADD_KEYPTR(hh, publisher->rows, known->key, len, known);
-    return known;
-}
-
 /* Leases are everybody's; tables that are not the model's are nobody's. A row that is bad is told as one. */
 static bool topics_of(const struct df_db_row *row, char **topics)
 {
@@ -169,7 +141,7 @@ static int take_row(struct df_publisher *publisher, const struct df_db_row *row)
     char *topics;
     if (!topics_of(row, &topics))
         return 0;
-    struct known *known = want_row(publisher, row->table, row->id);
+    struct known *known = df_publisher_want_row(publisher, row->table, row->id);
     char *copy = topics ? strdup(topics) : NULL;
     if (!known || (topics && !copy)) {
         free(topics);
@@ -183,9 +155,18 @@ static int take_row(struct df_publisher *publisher, const struct df_db_row *row)
     if (!row->data) { /* it concerned whom it concerned */
         topics = left;
         left = NULL;
-        forget_row(publisher, known);
+        df_publisher_forget_row(publisher, known);
     }
     return add_out(publisher, row, topics, left);
+}
+
+/* Of a transaction. What is older than what is known would name those who knew the row before for those who know it. */
+static int take_change(struct df_publisher *publisher, const struct df_db_row *row)
+{
+    if (!df_publisher_is_late(publisher, row))
+        return take_row(publisher, row);
+    publisher->tally.late++;
+    return 0;
 }
 
 void df_publisher_snapshot_begin(struct df_publisher *publisher)
@@ -202,7 +183,7 @@ int df_publisher_snapshot_row(struct df_publisher *publisher, const struct df_db
     if (!topics_of(row, &topics))
         return 0;
     free(topics);
-    struct known *known = want_row(publisher, row->table, row->id);
+    struct known *known = df_publisher_want_row(publisher, row->table, row->id);
     if (!known)
         return -ENOMEM;
     known->snapshot = publisher->snapshot;
@@ -251,7 +232,7 @@ int df_publisher_change(struct df_publisher *publisher, const struct df_db_row *
     if (rc || (!is_lease && was_told(publisher, row->revision)))
         return rc;
     publisher->revision = row->revision;
-    return take_row(publisher, row);
+    return is_lease ? take_row(publisher, row) : take_change(publisher, row);
 }
 
 /* ---- Pushes */
@@ -272,11 +253,11 @@ int df_publisher_push(struct df_publisher *publisher, const void *data, size_t l
         publisher->revision = push->revision;
         for (size_t i = 0; i < push->n_rows && rc == 0; i++) {
             const Df__PublishedRow *row = push->rows[i];
-            rc = take_row(publisher, &(struct df_db_row){.table = row->table,
-                                                         .id = row->id,
-                                                         .data = row->has_data ? row->data.data : NULL,
-                                                         .len = row->data.len,
-                                                         .revision = push->revision});
+            rc = take_change(publisher, &(struct df_db_row){.table = row->table,
+                                                            .id = row->id,
+                                                            .data = row->has_data ? row->data.data : NULL,
+                                                            .len = row->data.len,
+                                                            .revision = push->revision});
         }
         if (rc == 0)
             rc = df_publisher_flush(publisher);

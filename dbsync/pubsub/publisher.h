@@ -13,7 +13,8 @@
  *
  * Invariants:
  * - Of each row it knows topics and revision: a row that was deleted, or has moved to other topics, is told to those
- *   who knew it; and after a gap only what differs is told.
+ *   who knew it; and after a gap only what differs is told. Writers push in no order: of a row what is older than what
+ *   is known is not told, and not remembered.
  * - Messages of a topic are numbered from 1. Who begins to listen to a topic is told the last number, and so are all
  *   again 1, 2, 4, ... 64 seconds after a message; those who listen to what concerns everybody each second.
  *
@@ -30,6 +31,7 @@ struct df_publisher_tally {
     uint64_t hellos;
     uint64_t pushed;   /* transactions that a writer pushed */
     uint64_t repeated; /* and the database, or another push, told of before */
+    uint64_t late;     /* rows that were older than what was known of them */
     uint64_t refused;  /* pushes that could not be read */
     uint64_t dropped;  /* messages that did not fit somebody's queue */
     uint64_t rows;     /* that it knows */

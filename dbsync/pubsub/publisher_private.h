@@ -5,7 +5,10 @@
 
 #include "dbsync/pubsub/publisher.h"
 
-/* What publisher.c (what it hears and knows) and publisher_messages.c (what it says) share. Private to the two. */
+/*
+ * What publisher.c (what it hears), publisher_rows.c (what it knows) and publisher_messages.c (what it says) share. Private
+ * to the three.
+ */
 
 /* A row that subscribers may know. */
 struct known {
@@ -14,6 +17,13 @@ struct known {
     uint32_t snapshot;
     char *topics; /* NULL: none */
     char key[];   /* "TABLE/ID" */
+};
+
+/* A row that was deleted, so that who wrote it before, and is heard of later, does not bring it back. */
+struct gone {
+    UT_hash_handle hh;
+    uint64_t revision;
+    char key[]; /* "TABLE/ID" */
 };
 
 struct topic {
@@ -43,6 +53,7 @@ struct df_publisher {
     df_publisher_send send;
     void *arg;
     struct known *rows;
+    struct gone *gone;
     struct topic *topics;
     struct told *told;
     uint32_t snapshot;
@@ -54,6 +65,22 @@ struct df_publisher {
     uint64_t now_ms;
     struct df_publisher_tally tally;
 };
+
+/* ---- publisher_rows.c */
+
+/** The row, known from now on. NULL: out of memory. */
+struct known *df_publisher_want_row(struct df_publisher *publisher, const char *table, const char *id);
+
+/** It was deleted, by its last revision. */
+void df_publisher_forget_row(struct df_publisher *publisher, struct known *known);
+
+/** All of them, and that there were others. */
+void df_publisher_forget_rows(struct df_publisher *publisher);
+
+/** Is it older than what is known of the row? */
+bool df_publisher_is_late(const struct df_publisher *publisher, const struct df_db_row *row);
+
+/* ---- publisher_messages.c */
 
 /** Says the rows on their way out to each of their topics. -ENOMEM. */
 int df_publisher_say_out(struct df_publisher *publisher);

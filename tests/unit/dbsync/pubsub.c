@@ -190,6 +190,35 @@ Test(publisher, what_was_pushed_and_read_is_told_once)
     df_publisher_free(p);
 }
 
+/* Two writers commit one after the other, and push the other way round. */
+Test(publisher, a_push_that_is_late_is_not_told_and_not_remembered)
+{
+    struct df_publisher *p = primed();
+    push(p, port_row("a", "n2", NULL, 7), 0);
+    what_was_said();
+    push(p, port_row("a", "n1", NULL, 6), 0);
+    cr_expect_str_eq(what_was_said(), "");
+    change(p, (struct df_db_row){.table = "lport", .id = "a", .revision = 8});
+    df_publisher_flush(p);
+    cr_expect_str_eq(what_was_said(), "network:n2#2@8[a-] ", "those who knew it hear of its end");
+    cr_expect_eq(df_publisher_tally(p).late, 1);
+    df_publisher_free(p);
+}
+
+Test(publisher, a_push_that_is_late_brings_nothing_back)
+{
+    struct df_publisher *p = primed();
+    change(p, port_row("a", "n", NULL, 6));
+    change(p, (struct df_db_row){.table = "lport", .id = "a", .revision = 8});
+    df_publisher_flush(p);
+    what_was_said();
+    push(p, port_row("a", "n2", NULL, 7), 0);
+    cr_expect_str_eq(what_was_said(), "");
+    push(p, port_row("a", "n2", NULL, 9), 0);
+    cr_expect_str_eq(what_was_said(), "network:n2#1@9[a] ", "it may be made anew");
+    df_publisher_free(p);
+}
+
 /* Not each database counts the end of a lease as a transaction. */
 Test(publisher, leases_are_told_whatever_their_revision)
 {
