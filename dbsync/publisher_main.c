@@ -58,6 +58,34 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* ---- The publisher */
+
+static int send_publication(void *arg, const char *topic, const void *data, size_t len)
+{
+    return df_publisher_sockets_send(((struct program *)arg)->sockets, topic, data, len);
+}
+
+static int make_id(struct program *program)
+{
+    uint64_t random[2];
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return -EIO;
+    snprintf(program->id, sizeof(program->id), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
+    return 0;
+}
+
+/* With an id of its own: to those who listen it is another one, so they take a snapshot. */
+static int begin(struct program *program, struct df_error *error)
+{
+    struct df_publisher *publisher =
+        make_id(program) == 0 ? df_publisher_new(program->id, send_publication, program) : NULL;
+    if (!publisher)
+        return df_error_set(error, -ENOMEM, "out of memory");
+    df_publisher_free(program->publisher);
+    program->publisher = publisher;
+    return 0;
+}
+
 /* ---- The database */
 
 static int snapshot_row(const struct df_db_row *row, void *arg)
@@ -70,15 +98,21 @@ static int change_row(const struct df_db_row *row, void *arg)
     return df_publisher_change(((struct program *)arg)->publisher, row);
 }
 
+/* A database that was replaced, or put back, counts revisions anew: what is known by the old ones means nothing. */
 static int take_snapshot(struct program *program, struct df_error *error)
 {
+    uint64_t before = program->revision;
     program->driver->watch_fd(program->db); /* before, so that nothing is missed */
     df_publisher_snapshot_begin(program->publisher);
     int rc = program->driver->snapshot(program->db, snapshot_row, program, &program->revision, error);
     if (rc == 0)
         rc = df_publisher_snapshot_end(program->publisher, program->revision);
-    program->synced = rc == 0;
-    return rc;
+    program->synced = rc == 0 && program->revision >= before;
+    if (rc || program->synced)
+        return rc;
+    fprintf(stderr, "df-publisher: the database went back from revision %" PRIu64 " to %" PRIu64 ": beginning anew\n",
+            before, program->revision);
+    return begin(program, error);
 }
 
 /* The row is for operators: what publishers there are, and since when. */
@@ -134,7 +168,9 @@ static void look_at_database(struct program *program)
     if (rc == -ENODEV) {
         program->driver->close(program->db);
         program->db = NULL;
-        program->synced = false;
+        program->synced = program->registered = false;
+        program->revision = 0;
+        begin(program, NULL);
     }
 }
 
@@ -185,20 +221,6 @@ static void serve(struct program *program)
     print_stats(program);
 }
 
-static int send_publication(void *arg, const char *topic, const void *data, size_t len)
-{
-    return df_publisher_sockets_send(((struct program *)arg)->sockets, topic, data, len);
-}
-
-static int make_id(struct program *program)
-{
-    uint64_t random[2];
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return -EIO;
-    snprintf(program->id, sizeof(program->id), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
-    return 0;
-}
-
 static int start(struct program *program, struct df_error *error)
 {
     const struct options *options = program->options;
@@ -207,8 +229,7 @@ static int start(struct program *program, struct df_error *error)
         rc = df_publisher_sockets_open(&options->sockets, &program->sockets, error);
     if (rc)
         return rc;
-    program->publisher = make_id(program) == 0 ? df_publisher_new(program->id, send_publication, program) : NULL;
-    return program->publisher ? 0 : df_error_set(error, -ENOMEM, "out of memory");
+    return begin(program, error);
 }
 
 static int run(const struct options *options)

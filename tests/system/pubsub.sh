@@ -56,6 +56,23 @@ until_true 15 "the change arrives" renamed b back
 until_true 15 "and again" published '.published > 0'
 expect_ping a b
 
+note "the database is replaced by one that counts from the beginning: none of its changes is taken for one that was told"
+for n in {1..20}; do
+    df_db set lport a "name=before$n" >/dev/null
+done
+until_true 5 "the changes arrive" renamed a before20
+df_db dump >model.json
+rm -r nb
+df_db init >/dev/null
+df_db load model.json >/dev/null
+until_true 15 "the publisher begins anew" published '.published == 0 and .rows > 0'
+for n in {1..60}; do
+    df_db set lport a "name=after$n" >/dev/null
+    until_true 5 "the change arrives" renamed a "after$n"
+done
+until_true 5 "by the publisher" published '.published > 50'
+expect_ping a b
+
 note "a selective node follows what its ports need, and what comes to be needed"
 stop_switch
 option[df.enable_selective_topology_distribution]=true
