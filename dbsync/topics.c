@@ -15,9 +15,18 @@ struct topics {
     bool out_of_memory;
 };
 
+/* A byte of UTF-8 that is not the first of its character. */
+static bool is_inside_character(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
 char *df_topic(const char *kind, const char *id)
 {
     size_t kind_len = strlen(kind), len = kind_len + 1 + strlen(id);
+    if (len > DF_TOPIC_MAX)
+        for (len = DF_TOPIC_MAX; is_inside_character(id[len - kind_len - 1]);)
+            len--;
     char *topic = malloc(len + 1);
     if (!topic)
         return NULL;

@@ -17,6 +17,8 @@
  * tenants, and a node with one of them needs all. What has no topic concerns everybody: chassis, for one.
  */
 
+#define DF_TOPIC_MAX 127 /* bytes: what every database and publisher carries */
+
 /**
  * The topics of an object, separated by single spaces, each once.
  *
@@ -25,7 +27,11 @@
  */
 int df_topics_of(enum df_nb_table table, const ProtobufCMessage *object, char **topics);
 
-/** "KIND:ID" as a topic: what could separate topics becomes "_". The caller's, of malloc; NULL: out of memory. */
+/**
+ * "KIND:ID" as a topic: what could separate topics becomes "_", and what is longer than DF_TOPIC_MAX is cut (ids are
+ * not, names of projects may be): then two share a topic, and each hears of both. The caller's, of malloc; NULL: out of
+ * memory.
+ */
 char *df_topic(const char *kind, const char *id);
 
 /** Is the word one of topics? NULL has none. */

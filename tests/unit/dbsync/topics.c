@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Whom a row concerns. */
 
@@ -71,4 +72,20 @@ Test(topics, a_word_is_found_whole_only)
     cr_expect_not(df_topics_have("ab cd ef", "c"));
     cr_expect_not(df_topics_have("ab cd ef", "b"));
     cr_expect_not(df_topics_have(NULL, "ab"));
+}
+
+/* A database and a publisher refuse what is longer. */
+Test(topics, one_that_is_too_long_is_cut_between_characters)
+{
+    char id[256], *topic;
+    memset(id, 'x', 255);
+    id[255] = '\0';
+    topic = df_topic("project", id);
+    cr_expect_eq(strlen(topic), DF_TOPIC_MAX);
+    free(topic);
+    memcpy(id + DF_TOPIC_MAX - strlen("project:") - 1, "\xe2\x82\xac", 3); /* one byte of it would fit */
+    topic = df_topic("project", id);
+    cr_expect_eq(strlen(topic), DF_TOPIC_MAX - 1);
+    cr_expect_eq(topic[strlen(topic) - 1], 'x');
+    free(topic);
 }
