@@ -21,9 +21,17 @@ static const char *row_fault(const Df__PublishedRow *row)
     return NULL;
 }
 
-static const char *fault(const Df__Publication *publication, const void *topic, size_t topic_len)
+/* A subscription to "a\n" is also one to "a\nb\n": a topic with an end inside would be one that nobody asked for. */
+static bool is_frame_of(const void *frame, size_t len, const char *topic)
 {
     size_t end = strlen(DF_PUBLICATION_END);
+    return is_name(topic) && !strstr(topic, DF_PUBLICATION_END) && len == strlen(topic) + end &&
+           memcmp(frame, topic, len - end) == 0 &&
+           memcmp((const char *)frame + len - end, DF_PUBLICATION_END, end) == 0;
+}
+
+static const char *fault(const Df__Publication *publication, const void *topic, size_t topic_len)
+{
     if (publication->n_rows > DF_PUBLICATION_ROWS_MAX)
         return "too many rows";
     if (!publication->has_revision)
@@ -37,10 +45,7 @@ static const char *fault(const Df__Publication *publication, const void *topic, 
         return "no publisher";
     if (!publication->has_sequence || !publication->has_total)
         return "no sequence";
-    if (!is_name(publication->topic) || topic_len != strlen(publication->topic) + end ||
-        memcmp(topic, publication->topic, topic_len - end) != 0)
-        return "sent to another topic than it names";
-    return NULL;
+    return is_frame_of(topic, topic_len, publication->topic) ? NULL : "sent to another topic than it names";
 }
 
 Df__Publication *df_publication_read(const void *topic, size_t topic_len, const void *data, size_t len,

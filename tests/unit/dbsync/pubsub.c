@@ -51,6 +51,36 @@ Test(sequences, a_topic_that_was_forgotten_begins_anew)
     df_sequences_free(s);
 }
 
+/* ---- Messages */
+
+static const char *fault_of(const char *frame, char *topic)
+{
+    static struct df_error error;
+    void *data;
+    size_t len;
+    Df__Publication publication = DF__PUBLICATION__INIT;
+    publication.publisher = "p";
+    publication.topic = topic;
+    publication.has_sequence = publication.has_total = publication.has_revision = true;
+    cr_assert_eq(df_publication_write(&publication, &data, &len), 0);
+    Df__Publication *read = df_publication_read(frame, strlen(frame), data, len, &error);
+    free(data);
+    if (!read)
+        return error.text;
+    df__publication__free_unpacked(read, NULL);
+    return "";
+}
+
+/* ZeroMQ filters by prefix, and each topic that is heard of is remembered. */
+Test(publication, is_of_the_topic_that_its_frame_says_and_of_one_that_can_be_asked_for)
+{
+    const char *other = "a publication that cannot be: sent to another topic than it names";
+    cr_expect_str_eq(fault_of("a\n", "a"), "");
+    cr_expect_str_eq(fault_of("b\n", "a"), other);
+    cr_expect_str_eq(fault_of("ab", "a"), other);
+    cr_expect_str_eq(fault_of("a\nb\n", "a\nb"), other);
+}
+
 /* ---- What a publisher says: each message as "TOPIC#NUMBER@REVISION[id=data id-]" */
 
 static char said[4096];
