@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dbsync/row.h"
+
 #define NAME_MAX_BYTES 255
 
 static bool is_name(const char *text)
@@ -63,6 +65,11 @@ Df__Publication *df_publication_read(const void *topic, size_t topic_len, const 
     if (publication)
         df__publication__free_unpacked(publication, NULL);
     return NULL;
+}
+
+bool df_publication_carries(const char *table, const char *id, size_t len)
+{
+    return is_name(table) && is_name(id) && len <= DF_ROW_MAX;
 }
 
 int df_publication_write(const Df__Publication *publication, void **data, size_t *len)

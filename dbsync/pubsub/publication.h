@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,7 +16,7 @@
  * are good objects, and of that topic, is checked by who knows the model (nb_feed.c).
  */
 
-#define DF_PUBLICATION_MAX (8u << 20) /* bytes of one message */
+#define DF_PUBLICATION_MAX (9u << 20) /* bytes of one message: a row of DF_ROW_MAX, and its names */
 #define DF_PUBLICATION_ROWS_MAX 4096
 #define DF_PUBLICATION_END "\n"
 #define DF_TOPIC_EVERYBODY "*" /* rows without topics */
@@ -28,6 +29,9 @@
  */
 Df__Publication *df_publication_read(const void *topic, size_t topic_len, const void *data, size_t len,
                                      struct df_error *error);
+
+/** Can a message carry such a row? A database may hold others, which are bad: a snapshot says so. */
+bool df_publication_carries(const char *table, const char *id, size_t len);
 
 /** Packs; *data is the caller's, of malloc. -ENOMEM. */
 int df_publication_write(const Df__Publication *publication, void **data, size_t *len);

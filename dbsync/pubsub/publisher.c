@@ -97,11 +97,15 @@ int df_publisher_flush(struct df_publisher *publisher)
 /* ---- Rows */
 
 /* Leases are everybody's; tables that are not the model's are nobody's. A row that is bad is told as one. */
-static bool topics_of(const struct df_db_row *row, char **topics)
+static bool topics_of(struct df_publisher *publisher, const struct df_db_row *row, char **topics)
 {
     ProtobufCMessage *object;
     enum df_nb_table table = df_schema_find(row->table);
     *topics = NULL;
+    if (!df_publication_carries(row->table, row->id, row->len)) {
+        publisher->tally.untold++;
+        return false;
+    }
     if (table == DF_NB_TABLES)
         return strcmp(row->table, DF_DB_LEASES) == 0;
     if (!row->data || df_row_decode(table, row->id, row->data, row->len, &object, NULL))
@@ -139,7 +143,7 @@ static int add_out(struct df_publisher *publisher, const struct df_db_row *row, 
 static int take_row(struct df_publisher *publisher, const struct df_db_row *row)
 {
     char *topics;
-    if (!topics_of(row, &topics))
+    if (!topics_of(publisher, row, &topics))
         return 0;
     struct known *known = df_publisher_want_row(publisher, row->table, row->id);
     char *copy = topics ? strdup(topics) : NULL;
@@ -180,7 +184,7 @@ void df_publisher_snapshot_begin(struct df_publisher *publisher)
 int df_publisher_snapshot_row(struct df_publisher *publisher, const struct df_db_row *row)
 {
     char *topics;
-    if (!topics_of(row, &topics))
+    if (!topics_of(publisher, row, &topics))
         return 0;
     free(topics);
     struct known *known = df_publisher_want_row(publisher, row->table, row->id);

@@ -32,6 +32,7 @@ struct df_publisher_tally {
     uint64_t pushed;   /* transactions that a writer pushed */
     uint64_t repeated; /* and the database, or another push, told of before */
     uint64_t late;     /* rows that were older than what was known of them */
+    uint64_t untold;   /* rows of the database that no message carries, each time they were met */
     uint64_t refused;  /* pushes that could not be read */
     uint64_t dropped;  /* messages that did not fit somebody's queue */
     uint64_t rows;     /* that it knows */

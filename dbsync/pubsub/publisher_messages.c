@@ -11,7 +11,8 @@
 
 #define HELLO_FIRST_MS 1000
 #define HELLO_LAST_MS 64000
-#define ROWS_AT_ONCE 256 /* of one message */
+#define ROWS_AT_ONCE 256        /* of one message */
+#define BYTES_AT_ONCE (1 << 20) /* or so many, or one row */
 
 static struct topic *want_topic(struct df_publisher *publisher, const char *name, size_t len)
 {
@@ -64,7 +65,7 @@ static int say(struct df_publisher *publisher, struct topic *topic, Df__Publishe
 static int say_rows(struct df_publisher *publisher, struct topic *topic)
 {
     Df__PublishedRow *rows[ROWS_AT_ONCE];
-    size_t n = 0;
+    size_t n = 0, bytes = 0;
     int rc = 0;
     bool everybody = strcmp(topic->name, DF_TOPIC_EVERYBODY) == 0;
     for (size_t i = 0; i < publisher->n_out && rc == 0; i++) {
@@ -75,11 +76,12 @@ static int say_rows(struct df_publisher *publisher, struct topic *topic)
             continue;
         out->row.has_moved = out->row.has_data && !has;
         out->row.moved = out->row.has_moved;
-        rows[n++] = &out->row;
-        if (n == ROWS_AT_ONCE) {
+        if (n == ROWS_AT_ONCE || (n > 0 && bytes + out->row.data.len > BYTES_AT_ONCE)) {
             rc = say(publisher, topic, rows, n);
-            n = 0;
+            n = bytes = 0;
         }
+        rows[n++] = &out->row;
+        bytes += out->row.data.len;
     }
     if (rc == 0 && n > 0)
         rc = say(publisher, topic, rows, n);

@@ -7,7 +7,7 @@
 
 /* The rows that a publisher knows, and those that it knew. */
 
-#define KEY_MAX 512
+#define KEY_MAX 512    /* two names that a message carries, with a slash */
 #define GONE_MAX 65536 /* rows that are remembered behind their end */
 
 /* False: it is longer than any key may be. */

@@ -185,6 +185,33 @@ Test(publisher, a_transaction_is_one_message_of_a_topic)
     df_publisher_free(p);
 }
 
+/* Who receives refuses what is longer than DF_PUBLICATION_MAX, and note() does. */
+Test(publisher, a_transaction_that_no_message_holds_is_several)
+{
+    struct df_publisher *p = primed();
+    static char much[DF_ROW_MAX];
+    change(p, (struct df_db_row){.table = "lport", .id = "a", .data = much, .len = sizeof(much), .revision = 6});
+    change(p, (struct df_db_row){.table = "lport", .id = "b", .data = much, .len = sizeof(much), .revision = 6});
+    change(p, (struct df_db_row){.table = "lport", .id = "c", .data = much, .len = 1, .revision = 6});
+    df_publisher_flush(p);
+    cr_expect_str_eq(what_was_said(), "*#1@6[a] *#2@6[b] *#3@6[c] ");
+    df_publisher_free(p);
+}
+
+Test(publisher, a_row_that_no_message_carries_is_counted_and_keeps_nothing_else)
+{
+    struct df_publisher *p = primed();
+    static char much[DF_ROW_MAX + 1], name[257];
+    memset(name, 'x', 256);
+    change(p, (struct df_db_row){.table = "lport", .id = "a", .data = much, .len = sizeof(much), .revision = 6});
+    change(p, (struct df_db_row){.table = "lport", .id = name, .data = "", .revision = 6});
+    change(p, port_row("b", "n", NULL, 6));
+    df_publisher_flush(p);
+    cr_expect_str_eq(what_was_said(), "network:n#1@6[b] ");
+    cr_expect_eq(df_publisher_tally(p).untold, 2);
+    df_publisher_free(p);
+}
+
 static void push(struct df_publisher *p, struct df_db_row row, int expected)
 {
     struct df_error error;
