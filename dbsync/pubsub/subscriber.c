@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -18,15 +19,17 @@
 #define HELLO_MS 1000
 #define DEAF_MS 5000
 #define PUBLISHERS_MAX 64
-#define LIES_MAX 3       /* then it is not listened to */
-#define SHUNNED_MS 60000 /* for so long */
-#define MESSAGES_AT_ONCE 1000
+#define LIES_MAX 3           /* then it is not listened to */
+#define SHUNNED_MS 60000     /* for so long */
+#define MESSAGES_AT_ONCE 100 /* of each publisher in turn */
+#define TAKE_MS 500          /* then whoever has the feed goes on */
 
 struct subscriber {
     struct df_feed feed;
     struct df_subscriber_config config;
     void *context;
     int epoll;
+    int more; /* readable: there is more than was taken */
     struct df_source sources[PUBLISHERS_MAX];
     size_t n_sources;
     char **topics; /* listened to; "" alone: everything */
@@ -229,7 +232,7 @@ static bool take_message(struct subscriber *subscriber, struct df_source *source
 }
 
 /* The descriptors of ZeroMQ tell once: all that is there has to be taken, or asked for again soon. */
-static bool take_all(struct subscriber *subscriber, df_feed_row_cb cb, void *arg)
+static bool take_turn(struct subscriber *subscriber, df_feed_row_cb cb, void *arg)
 {
     bool more = false;
     for (size_t i = 0; i < subscriber->n_sources; i++) {
@@ -240,6 +243,22 @@ static bool take_all(struct subscriber *subscriber, df_feed_row_cb cb, void *arg
         more = more || n == MESSAGES_AT_ONCE;
     }
     return more;
+}
+
+/*
+ * A publisher that sends more than can be taken must not keep the thread, which has a lease to renew. What is left polls
+ * readable.
+ */
+static void take_some(struct subscriber *subscriber, df_feed_row_cb cb, void *arg)
+{
+    eventfd_t value;
+    uint64_t until_ms = now_ms() + TAKE_MS;
+    eventfd_read(subscriber->more, &value);
+    while (take_turn(subscriber, cb, arg))
+        if (now_ms() >= until_ms) {
+            eventfd_write(subscriber->more, 1);
+            return;
+        }
 }
 
 /* ---- The feed */
@@ -290,8 +309,11 @@ static int feed_follow(struct df_feed *feed, const char *const *topics, size_t n
     subscriber->n_topics = listed;
     uint64_t until_ms = now_ms() + (subscriber->config.hello_ms ? subscriber->config.hello_ms : HELLO_MS);
     struct pollfd fd = {.fd = subscriber->epoll, .events = POLLIN};
-    while (take_all(subscriber, cb, arg) || (!all_greeted(subscriber, !subscriber->tried) && now_ms() < until_ms))
+    take_some(subscriber, cb, arg);
+    while (!all_greeted(subscriber, !subscriber->tried) && now_ms() < until_ms) {
         poll(&fd, 1, 20);
+        take_some(subscriber, cb, arg);
+    }
     if (!cb) /* what was lost, or comes now, is older than the snapshot */
         subscriber->gap = false;
     subscriber->tried = true;
@@ -325,8 +347,7 @@ static int feed_take(struct df_feed *feed, df_feed_row_cb cb, void *arg, struct 
     (void)error;
     epoll_wait(subscriber->epoll, events, 8, 0);
     open_again(subscriber);
-    while (take_all(subscriber, cb, arg) && !subscriber->gap)
-        ;
+    take_some(subscriber, cb, arg);
     if (is_deaf(subscriber))
         return -ENOTCONN;
     return subscriber->gap ? -ESTALE : 0;
@@ -341,6 +362,8 @@ static void feed_close(struct df_feed *feed)
         zmq_ctx_term(subscriber->context);
     if (subscriber->epoll >= 0)
         close(subscriber->epoll);
+    if (subscriber->more >= 0)
+        close(subscriber->more);
     free_topics(subscriber);
     free(subscriber);
 }
@@ -356,7 +379,10 @@ int df_subscriber_new(const struct df_subscriber_config *config, struct df_feed 
     subscriber->config = *config;
     subscriber->context = zmq_ctx_new();
     subscriber->epoll = epoll_create1(EPOLL_CLOEXEC);
-    int rc = subscriber->context && subscriber->epoll >= 0
+    subscriber->more = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN};
+    int rc = subscriber->context && subscriber->epoll >= 0 && subscriber->more >= 0 &&
+                     epoll_ctl(subscriber->epoll, EPOLL_CTL_ADD, subscriber->more, &event) == 0
                  ? 0
                  : df_error_set(error, -ENOMEM, "no memory or descriptors for a subscriber");
     for (const char *const *name = config->publishers; rc == 0 && *name; name++)

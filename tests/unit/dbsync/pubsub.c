@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zmq.h>
 
 #include "dbsync/pubsub/publisher_sockets.h"
 #include "dbsync/pubsub/sequence.h"
@@ -338,6 +340,8 @@ Test(publisher, hellos_come_to_who_subscribes_and_after_a_message_for_a_while)
 
 /* ---- Over sockets */
 
+#define HELLO_MS 3000
+
 struct station {
     struct df_publisher *publisher;
     struct df_publisher_sockets *sockets;
@@ -402,10 +406,10 @@ static void station_tell(struct station *s, struct df_db_row row)
     pthread_mutex_unlock(&s->lock);
 }
 
-static struct df_feed *listen_to(struct station *s, const struct df_curve *curve)
+static struct df_feed *listen_to(struct station *s, const struct df_curve *curve, unsigned hello_ms)
 {
     const char *publishers[] = {s->name, NULL};
-    struct df_subscriber_config config = {.publishers = publishers, .hello_ms = 3000};
+    struct df_subscriber_config config = {.publishers = publishers, .hello_ms = hello_ms};
     struct df_feed *feed;
     struct df_error error;
     if (curve)
@@ -443,7 +447,7 @@ Test(pubsub, a_subscriber_hears_of_its_topics_and_no_others)
     const char *topics[] = {"network:n"};
     struct df_error error;
     station_up(&s, "first", NULL, NULL);
-    struct df_feed *feed = listen_to(&s, NULL);
+    struct df_feed *feed = listen_to(&s, NULL, HELLO_MS);
     cr_assert_eq(feed->ops->follow(feed, topics, 1, NULL, NULL, &error), 0);
     station_tell(&s, port_row("b", "other", NULL, 6));
     station_tell(&s, port_row("c", "n2", NULL, 7));
@@ -461,7 +465,7 @@ Test(pubsub, what_comes_while_more_is_followed_is_heard)
     const char *topics[] = {"network:n", "network:n2"};
     struct df_error error;
     station_up(&s, "first", NULL, NULL);
-    struct df_feed *feed = listen_to(&s, NULL);
+    struct df_feed *feed = listen_to(&s, NULL, HELLO_MS);
     cr_assert_eq(feed->ops->follow(feed, topics, 1, NULL, NULL, &error), 0);
     station_tell(&s, port_row("a", "n", NULL, 8));
     heard[0] = '\0';
@@ -479,7 +483,7 @@ Test(pubsub, everything_is_heard_by_who_follows_nothing)
     static struct station s;
     struct df_error error;
     station_up(&s, "first", NULL, NULL);
-    struct df_feed *feed = listen_to(&s, NULL);
+    struct df_feed *feed = listen_to(&s, NULL, HELLO_MS);
     cr_assert_eq(feed->ops->follow(feed, NULL, 0, NULL, NULL, &error), 0);
     station_tell(&s, port_row("b", "other", NULL, 6));
     cr_expect_eq(take_until_heard(feed, NULL), 0);
@@ -494,7 +498,7 @@ Test(pubsub, a_publisher_that_was_started_anew_asks_for_a_snapshot)
     const char *topics[] = {"network:n"};
     struct df_error error;
     station_up(&s, "first", NULL, NULL);
-    struct df_feed *feed = listen_to(&s, NULL);
+    struct df_feed *feed = listen_to(&s, NULL, HELLO_MS);
     cr_assert_eq(feed->ops->follow(feed, topics, 1, NULL, NULL, &error), 0);
     station_down(&s);
     station_up(&s, "second", NULL, NULL);
@@ -511,7 +515,7 @@ Test(pubsub, who_lies_is_counted_and_asks_for_a_snapshot)
     struct df_error error;
     int verdict = -EPROTO;
     station_up(&s, "first", NULL, NULL);
-    struct df_feed *feed = listen_to(&s, NULL);
+    struct df_feed *feed = listen_to(&s, NULL, HELLO_MS);
     cr_assert_eq(feed->ops->follow(feed, topics, 1, NULL, NULL, &error), 0);
     station_tell(&s, port_row("a", "n", NULL, 8));
     cr_expect_eq(take_until_heard(feed, &verdict), -ESTALE);
@@ -525,9 +529,78 @@ Test(pubsub, no_publisher_is_said_to_be_none)
     static struct station s;
     struct df_error error;
     snprintf(s.name, sizeof(s.name), "127.0.0.1:9"); /* discard: nobody is there */
-    struct df_feed *feed = listen_to(&s, NULL);
+    struct df_feed *feed = listen_to(&s, NULL, HELLO_MS);
     cr_expect_eq(feed->ops->take(feed, hear, NULL, &error), -ENOTCONN);
     feed->ops->close(feed);
+}
+
+/* A publisher that says two things more for each that was heard, so there is always more than was taken. */
+struct flood {
+    void *context, *socket;
+    uint64_t total;
+    struct station station; /* its name alone */
+};
+
+static void flood_say(struct flood *f)
+{
+    void *data;
+    size_t len;
+    Df__Publication said_now = DF__PUBLICATION__INIT;
+    Df__PublishedRow row = DF__PUBLISHED_ROW__INIT, *rows = &row;
+    row.table = "chassis";
+    row.id = "h";
+    said_now.publisher = "flood";
+    said_now.topic = DF_TOPIC_EVERYBODY;
+    said_now.has_sequence = said_now.has_total = said_now.has_revision = true;
+    said_now.total = ++f->total;
+    said_now.rows = &rows;
+    said_now.n_rows = 1;
+    cr_assert_eq(df_publication_write(&said_now, &data, &len), 0);
+    zmq_send(f->socket, DF_TOPIC_EVERYBODY DF_PUBLICATION_END, 2, ZMQ_SNDMORE);
+    zmq_send(f->socket, data, len, 0);
+    free(data);
+}
+
+static int flood_hear(const struct df_feed_row *row, void *arg)
+{
+    (void)row;
+    flood_say(arg);
+    flood_say(arg);
+    return 0;
+}
+
+static void flood_up(struct flood *f)
+{
+    char bind[64];
+    int no_limit = 0;
+    snprintf(f->station.name, sizeof(f->station.name), "127.0.0.1:%d", 20000 + getpid() % 20000);
+    snprintf(bind, sizeof(bind), "tcp://%s", f->station.name);
+    f->context = zmq_ctx_new();
+    f->socket = zmq_socket(f->context, ZMQ_XPUB);
+    zmq_setsockopt(f->socket, ZMQ_SNDHWM, &no_limit, sizeof(no_limit));
+    zmq_setsockopt(f->socket, ZMQ_LINGER, &no_limit, sizeof(no_limit));
+    cr_assert_eq(zmq_bind(f->socket, bind), 0);
+}
+
+/* Whoever takes has more to do, such as to hold a lease. */
+Test(pubsub, a_flood_keeps_nobody, .timeout = 20)
+{
+    static struct flood f;
+    struct df_error error;
+    char subscription[8];
+    flood_up(&f);
+    struct df_feed *feed = listen_to(&f.station, NULL, 1);
+    cr_assert_eq(feed->ops->follow(feed, NULL, 0, NULL, NULL, &error), 0);
+    cr_assert_eq(zmq_recv(f.socket, subscription, sizeof(subscription), 0), 1);
+    flood_say(&f);
+    struct pollfd fd = {.fd = feed->ops->fd(feed), .events = POLLIN};
+    while (df_subscriber_tally(feed).messages < 10000) {
+        cr_assert_eq(poll(&fd, 1, 5000), 1, "what is left polls readable");
+        cr_expect_eq(feed->ops->take(feed, flood_hear, &f, &error), 0);
+    }
+    feed->ops->close(feed);
+    zmq_close(f.socket);
+    zmq_ctx_term(f.context);
 }
 
 static void write_file(char *path, const char *folder, const char *name, const char *text)
@@ -565,7 +638,7 @@ Test(pubsub, only_keys_of_the_list_are_let_in)
     write_file(clients_file, folder, "clients", good_public);
     station_up(&s, "first", secret_file, clients_file);
     struct df_curve good = {good_public, good_secret, server_public}, bad = {bad_public, bad_secret, server_public};
-    struct df_feed *in = listen_to(&s, &good), *out = listen_to(&s, &bad);
+    struct df_feed *in = listen_to(&s, &good, HELLO_MS), *out = listen_to(&s, &bad, HELLO_MS);
     cr_assert_eq(in->ops->follow(in, topics, 1, NULL, NULL, &error), 0);
     cr_assert_eq(out->ops->follow(out, topics, 1, NULL, NULL, &error), 0);
     station_tell(&s, port_row("a", "n", NULL, 8));
