@@ -7,24 +7,9 @@
 
 #include "dbsync/path.h"
 #include "dbsync/rule.h"
+#include "dbsync/unpack.h"
 
-/* Two bytes of protobuf can ask for a struct of a hundred: the bytes' own bound does not bound the memory. */
 #define UNPACKED_MAX ((size_t)64 << 20)
-
-static void *bounded_alloc(void *arg, size_t size)
-{
-    size_t *left = arg;
-    if (size > *left)
-        return NULL;
-    *left -= size;
-    return malloc(size);
-}
-
-static void bounded_free(void *arg, void *pointer)
-{
-    (void)arg;
-    free(pointer);
-}
 
 int df_row_decode(enum df_nb_table table, const char *id, const void *data, size_t len, ProtobufCMessage **object,
                   struct df_error *error)
@@ -38,9 +23,7 @@ int df_row_decode(enum df_nb_table table, const char *id, const void *data, size
     if (len > DF_ROW_MAX)
         return df_object_error(&at, NULL, "%zu bytes are more than %zu", len, DF_ROW_MAX);
 
-    size_t left = UNPACKED_MAX;
-    ProtobufCAllocator allocator = {bounded_alloc, bounded_free, &left};
-    ProtobufCMessage *message = protobuf_c_message_unpack(schema->descriptor, &allocator, len, data);
+    ProtobufCMessage *message = df_unpack(schema->descriptor, data, len, UNPACKED_MAX);
     if (!message)
         return df_error_set(error, -EBADMSG, "%s '%s': the row is not a packed %s", schema->name, id,
                             schema->descriptor->short_name);

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "dbsync/row.h"
+#include "dbsync/unpack.h"
 
 #define NAME_MAX_BYTES 255
+#define UNPACKED_MAX ((size_t)4 * DF_PUBLICATION_MAX) /* its rows' data, and structs of small rows */
 
 static bool is_name(const char *text)
 {
@@ -57,7 +59,7 @@ Df__Publication *df_publication_read(const void *topic, size_t topic_len, const 
         df_error_set(error, -EMSGSIZE, "a publication of %zu bytes; at most %u are taken", len, DF_PUBLICATION_MAX);
         return NULL;
     }
-    Df__Publication *publication = df__publication__unpack(NULL, len, data);
+    Df__Publication *publication = (Df__Publication *)df_unpack(&df__publication__descriptor, data, len, UNPACKED_MAX);
     const char *why = publication ? fault(publication, topic, topic_len) : "no publication";
     if (!why)
         return publication;

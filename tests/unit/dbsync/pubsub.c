@@ -83,6 +83,17 @@ Test(publication, is_of_the_topic_that_its_frame_says_and_of_one_that_can_be_ask
     cr_expect_str_eq(fault_of("a\nb\n", "a\nb"), other);
 }
 
+/* Rows of two bytes each, which unpack to a hundred: it is not unpacked to be counted. */
+Test(publication, a_few_bytes_cannot_ask_for_much_memory)
+{
+    static uint8_t rows[DF_PUBLICATION_MAX / 2 * 2];
+    struct df_error error;
+    for (size_t i = 0; i < sizeof(rows); i += 2)
+        rows[i] = 5 << 3 | 2;
+    cr_expect_null(df_publication_read(NULL, 0, rows, sizeof(rows), &error));
+    cr_expect_str_eq(error.text, "a publication that cannot be: no publication");
+}
+
 /* ---- What a publisher says: each message as "TOPIC#NUMBER@REVISION[id=data id-]" */
 
 static char said[4096];
