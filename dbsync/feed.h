@@ -36,8 +36,8 @@ struct df_feed_ops {
     int (*follow)(struct df_feed *feed, const char *const *topics, size_t n, df_feed_row_cb cb, void *arg,
                   struct df_error *error);
     /*
-     * What has come. -ESTALE: something was lost, or came that cannot be: take a snapshot. -ENOTCONN: no publisher was
-     * heard of for some time.
+     * What has come. -ESTALE: something was lost, or came that cannot be: take a snapshot; said once a second at most, to be
+     * asked for again without news. -ENOTCONN: no publisher was heard of for some time.
      */
     int (*take)(struct df_feed *feed, df_feed_row_cb cb, void *arg, struct df_error *error);
     void (*close)(struct df_feed *feed);

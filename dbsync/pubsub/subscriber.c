@@ -23,6 +23,7 @@
 #define SHUNNED_MS 60000     /* for so long */
 #define MESSAGES_AT_ONCE 100 /* of each publisher in turn */
 #define TAKE_MS 500          /* then whoever has the feed goes on */
+#define STALE_MS 1000        /* between two snapshots that are asked for */
 
 struct subscriber {
     struct df_feed feed;
@@ -35,7 +36,8 @@ struct subscriber {
     char **topics; /* listened to; "" alone: everything */
     size_t n_topics;
     bool gap;
-    bool tried; /* each had its chance to say hello */
+    uint64_t stale_ms; /* a snapshot was asked for last */
+    bool tried;        /* each had its chance to say hello */
     struct df_subscriber_tally tally;
 };
 
@@ -340,6 +342,16 @@ static void open_again(struct subscriber *subscriber)
     }
 }
 
+/* A publisher that loses or makes up numbers must not have all nodes read the database all the time. */
+static bool is_snapshot_due(struct subscriber *subscriber)
+{
+    uint64_t now = now_ms();
+    if (!subscriber->gap || (subscriber->stale_ms && now < subscriber->stale_ms + STALE_MS))
+        return false;
+    subscriber->stale_ms = now;
+    return true;
+}
+
 static int feed_take(struct df_feed *feed, df_feed_row_cb cb, void *arg, struct df_error *error)
 {
     struct subscriber *subscriber = of(feed);
@@ -350,7 +362,7 @@ static int feed_take(struct df_feed *feed, df_feed_row_cb cb, void *arg, struct 
     take_some(subscriber, cb, arg);
     if (is_deaf(subscriber))
         return -ENOTCONN;
-    return subscriber->gap ? -ESTALE : 0;
+    return is_snapshot_due(subscriber) ? -ESTALE : 0;
 }
 
 static void feed_close(struct df_feed *feed)

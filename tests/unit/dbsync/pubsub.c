@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -545,14 +546,14 @@ Test(pubsub, no_publisher_is_said_to_be_none)
     feed->ops->close(feed);
 }
 
-/* A publisher that says two things more for each that was heard, so there is always more than was taken. */
-struct flood {
+/* A publisher whose messages the test makes. */
+struct voice {
     void *context, *socket;
     uint64_t total;
     struct station station; /* its name alone */
 };
 
-static void flood_say(struct flood *f)
+static void voice_say(struct voice *v)
 {
     void *data;
     size_t len;
@@ -560,58 +561,108 @@ static void flood_say(struct flood *f)
     Df__PublishedRow row = DF__PUBLISHED_ROW__INIT, *rows = &row;
     row.table = "chassis";
     row.id = "h";
-    said_now.publisher = "flood";
+    said_now.publisher = "voice";
     said_now.topic = DF_TOPIC_EVERYBODY;
     said_now.has_sequence = said_now.has_total = said_now.has_revision = true;
-    said_now.total = ++f->total;
+    said_now.total = ++v->total;
     said_now.rows = &rows;
     said_now.n_rows = 1;
     cr_assert_eq(df_publication_write(&said_now, &data, &len), 0);
-    zmq_send(f->socket, DF_TOPIC_EVERYBODY DF_PUBLICATION_END, 2, ZMQ_SNDMORE);
-    zmq_send(f->socket, data, len, 0);
+    zmq_send(v->socket, DF_TOPIC_EVERYBODY DF_PUBLICATION_END, 2, ZMQ_SNDMORE);
+    zmq_send(v->socket, data, len, 0);
     free(data);
 }
 
-static int flood_hear(const struct df_feed_row *row, void *arg)
+/* Two things more for each that was heard, so there is always more than was taken. */
+static int hear_and_say_more(const struct df_feed_row *row, void *arg)
 {
     (void)row;
-    flood_say(arg);
-    flood_say(arg);
+    voice_say(arg);
+    voice_say(arg);
     return 0;
 }
 
-static void flood_up(struct flood *f)
+static void voice_up(struct voice *v)
 {
     char bind[64];
     int no_limit = 0;
-    snprintf(f->station.name, sizeof(f->station.name), "127.0.0.1:%d", 20000 + getpid() % 20000);
-    snprintf(bind, sizeof(bind), "tcp://%s", f->station.name);
-    f->context = zmq_ctx_new();
-    f->socket = zmq_socket(f->context, ZMQ_XPUB);
-    zmq_setsockopt(f->socket, ZMQ_SNDHWM, &no_limit, sizeof(no_limit));
-    zmq_setsockopt(f->socket, ZMQ_LINGER, &no_limit, sizeof(no_limit));
-    cr_assert_eq(zmq_bind(f->socket, bind), 0);
+    snprintf(v->station.name, sizeof(v->station.name), "127.0.0.1:%d", 20000 + getpid() % 20000);
+    snprintf(bind, sizeof(bind), "tcp://%s", v->station.name);
+    v->context = zmq_ctx_new();
+    v->socket = zmq_socket(v->context, ZMQ_XPUB);
+    zmq_setsockopt(v->socket, ZMQ_SNDHWM, &no_limit, sizeof(no_limit));
+    zmq_setsockopt(v->socket, ZMQ_LINGER, &no_limit, sizeof(no_limit));
+    cr_assert_eq(zmq_bind(v->socket, bind), 0);
+}
+
+static void voice_down(struct voice *v)
+{
+    zmq_close(v->socket);
+    zmq_ctx_term(v->context);
+}
+
+/* Listens to everything that it says from now on. */
+static struct df_feed *listen_to_voice(struct voice *v)
+{
+    struct df_error error;
+    char subscription[8];
+    struct df_feed *feed = listen_to(&v->station, NULL, 1);
+    cr_assert_eq(feed->ops->follow(feed, NULL, 0, NULL, NULL, &error), 0);
+    cr_assert_eq(zmq_recv(v->socket, subscription, sizeof(subscription), 0), 1);
+    return feed;
 }
 
 /* Whoever takes has more to do, such as to hold a lease. */
 Test(pubsub, a_flood_keeps_nobody, .timeout = 20)
 {
-    static struct flood f;
+    static struct voice v;
     struct df_error error;
-    char subscription[8];
-    flood_up(&f);
-    struct df_feed *feed = listen_to(&f.station, NULL, 1);
-    cr_assert_eq(feed->ops->follow(feed, NULL, 0, NULL, NULL, &error), 0);
-    cr_assert_eq(zmq_recv(f.socket, subscription, sizeof(subscription), 0), 1);
-    flood_say(&f);
+    voice_up(&v);
+    struct df_feed *feed = listen_to_voice(&v);
+    voice_say(&v);
     struct pollfd fd = {.fd = feed->ops->fd(feed), .events = POLLIN};
     while (df_subscriber_tally(feed).messages < 10000) {
         cr_assert_eq(poll(&fd, 1, 5000), 1, "what is left polls readable");
-        cr_expect_eq(feed->ops->take(feed, flood_hear, &f, &error), 0);
+        cr_expect_eq(feed->ops->take(feed, hear_and_say_more, &v, &error), 0);
     }
     feed->ops->close(feed);
-    zmq_close(f.socket);
-    zmq_ctx_term(f.context);
+    voice_down(&v);
+}
+
+static uint64_t clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* The rows are heard meanwhile. */
+Test(pubsub, a_snapshot_is_asked_for_once_a_second_at_most)
+{
+    static struct voice v;
+    struct df_error error;
+    voice_up(&v);
+    struct df_feed *feed = listen_to_voice(&v);
+    voice_say(&v);
+    cr_expect_eq(take_until_heard(feed, NULL), 0);
+    v.total++;
+    voice_say(&v);
+    cr_expect_eq(take_until_heard(feed, NULL), -ESTALE);
+    uint64_t first_ms = clock_ms();
+    cr_assert_eq(feed->ops->follow(feed, NULL, 0, NULL, NULL, &error), 0);
+    v.total++;
+    voice_say(&v);
+    int rc = take_until_heard(feed, NULL);
+    cr_expect_str_eq(heard, "*:h ");
+    struct pollfd fd = {.fd = feed->ops->fd(feed), .events = POLLIN};
+    while (rc == 0 && clock_ms() < first_ms + 10000) {
+        poll(&fd, 1, 10);
+        rc = feed->ops->take(feed, hear, NULL, &error);
+    }
+    cr_expect_eq(rc, -ESTALE);
+    cr_expect_geq(clock_ms() - first_ms, 900);
+    feed->ops->close(feed);
+    voice_down(&v);
 }
 
 static void write_file(char *path, const char *folder, const char *name, const char *text)
