@@ -49,11 +49,11 @@ struct groups {
 /* By worker and rule. What no rule has is never touched, and takes no memory. */
 static _Atomic uint64_t hits[DF_EAL_WORKERS_MAX][DF_RULES_COUNTED] __attribute__((aligned(64)));
 
-static void count_hit(const struct df_walk *walk, uint32_t rule)
+void df_security_group_hit(unsigned worker, uint32_t rule)
 {
-    if (walk->worker >= DF_EAL_WORKERS_MAX || rule >= DF_RULES_COUNTED)
+    if (worker >= DF_EAL_WORKERS_MAX || rule >= DF_RULES_COUNTED)
         return;
-    _Atomic uint64_t *counter = &hits[walk->worker][rule]; /* that worker alone writes it */
+    _Atomic uint64_t *counter = &hits[worker][rule]; /* that worker alone writes it */
     uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
     atomic_store_explicit(counter, now + 1, memory_order_relaxed);
 }
@@ -489,7 +489,7 @@ static uint16_t judge_alone(struct df_walk *walk, enum df_track_side side)
     uint32_t rule = ask(walk, side, &question, BOTH, &kinds);
     if (rule == 0)
         return df_walk_drop(walk, no_rule[side]);
-    count_hit(walk, rule);
+    df_security_group_hit(walk->worker, rule);
     return pass(walk, side, rule);
 }
 
@@ -498,10 +498,7 @@ static uint32_t judge_anew(struct df_walk *walk, enum df_track_side side, unsign
 {
     struct df_rules_question question = about_packet(walk, side);
     uint32_t rule = ask(walk, side, &question, STATEFUL, kinds);
-    if (rule != 0) {
-        walk->track[side].begin = true;
-        count_hit(walk, rule);
-    }
+    walk->track[side].begin = rule != 0;
     return rule;
 }
 
@@ -598,7 +595,7 @@ static uint16_t judge_stateless(struct df_walk *walk, enum df_track_side side, u
         walk->uncacheable = true;
     if (rule == 0)
         return df_walk_drop(walk, kinds & STATEFUL ? reason : no_rule[side]);
-    count_hit(walk, rule);
+    df_security_group_hit(walk->worker, rule);
     return pass(walk, side, rule);
 }
 

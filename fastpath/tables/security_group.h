@@ -15,6 +15,9 @@
 
 #define DF_RULES_COUNTED 65536
 
+/** Counts one more. A worker whose number that is; of DF_WALK_NOBODY nothing is counted. */
+void df_security_group_hit(unsigned worker, uint32_t rule);
+
 /** The sum over workers. Any thread. */
 uint64_t df_security_group_hits(uint32_t rule);
 

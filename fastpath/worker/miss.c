@@ -2,77 +2,12 @@
 #include "fastpath/act/act.h"
 #include "fastpath/tunnel/tunnel.h"
 #include "fastpath/worker/internal.h"
+#include "fastpath/worker/tracks.h"
 
 /*
  * A packet that the flow cache cannot serve: it walks the tables, its verdict is carried out, and cached where it can
  * be.
  */
-
-/* ---- connections */
-
-/* Another worker was faster: the connection that it began may go the other way, and the packet then is a reply in it. */
-static void join(struct df_worker *worker, struct df_track *track, const struct df_packet *packet)
-{
-    struct df_conn_key key;
-    df_conn_key(track->conn, &key);
-    track->reply = memcmp(&key, &track->key, sizeof(key)) != 0;
-    if (track->reply)
-        df_conn_advance(track->conn, true, packet, worker->now_ms);
-}
-
-/* 0, or a negative errno: there is no room for a connection. */
-static int carry_out_track(struct df_worker *worker, struct df_track *track, const struct df_packet *packet)
-{
-    if (!track->tracked || track->related)
-        return 0;
-    if (!track->begin) {
-        df_conn_advance(track->conn, track->reply, packet, worker->now_ms);
-        return 0;
-    }
-    int rc = df_conn_begin(worker->index, &track->key, track->hash, packet, worker->now_ms, track->conn, &track->conn);
-    track->began = rc == 0;
-    if (rc == 1)
-        join(worker, track, packet);
-    return rc < 0 ? rc : 0;
-}
-
-/*
- * The connections of a delivered packet begin or move on. False: there is no room for one, and the verdict says so; what
- * began for the packet is taken back.
- */
-static bool carry_out_tracks(struct df_worker *worker, struct df_walk *walk)
-{
-    struct df_track *first = &walk->track[DF_TRACK_EGRESS], *second = &walk->track[DF_TRACK_INGRESS];
-    int rc = carry_out_track(worker, first, &walk->parsed);
-    if (rc == 0) {
-        rc = carry_out_track(worker, second, &walk->parsed);
-        if (rc != 0 && first->tracked && first->began)
-            df_conn_take_back(worker->index, first->conn);
-    }
-    if (rc != 0)
-        df_walk_drop(walk, rc == -EDQUOT ? DF_DROP_CONN_PORT_LIMIT : DF_DROP_CONN_TABLE_FULL);
-    return rc == 0;
-}
-
-static void count_in_tracks(const struct df_walk *walk, uint32_t weight, uint32_t bytes)
-{
-    for (unsigned side = 0; side < DF_TRACK_SIDES; side++) {
-        const struct df_track *track = &walk->track[side];
-        if (track->tracked && !track->related)
-            df_conn_count(track->conn, track->reply, weight, weight * bytes);
-    }
-}
-
-/* A connection is not cached before it lasts: most packets of a scan are the only one of theirs. */
-static bool tracks_last(const struct df_walk *walk)
-{
-    for (unsigned side = 0; side < DF_TRACK_SIDES; side++) {
-        const struct df_track *track = &walk->track[side];
-        if (track->tracked && (track->begin || track->related || !df_conn_is_lasting(track->conn, track->reply)))
-            return false;
-    }
-    return true;
-}
 
 /* ---- the cache */
 
@@ -88,7 +23,7 @@ static bool is_cacheable(const struct df_walk *walk, unsigned kind)
     if (verdict->kind == DF_VERDICT_DROP) /* where a connection had a say, no stamp tells when that ends */
         return !walk->track[DF_TRACK_EGRESS].tracked && !walk->track[DF_TRACK_INGRESS].tracked;
     return verdict->kind == DF_VERDICT_OUTPUT && verdict->n_outputs == 1 && walk->outputs[0].vlan == 0 &&
-           !walk->unless_conn && tracks_last(walk);
+           !walk->unless_conn && df_tracks_last(walk);
 }
 
 /* Then its stamps are whole. */
@@ -238,8 +173,8 @@ static void carry_out(struct df_worker *worker, struct rte_mbuf *mbuf, const str
                       uint32_t weight)
 {
     struct df_walk *walk = &worker->walk;
-    if (walk->verdict.kind == DF_VERDICT_OUTPUT && carry_out_tracks(worker, walk) && weight != 0)
-        count_in_tracks(walk, weight, mbuf->pkt_len - walk->outer_len);
+    if (walk->verdict.kind == DF_VERDICT_OUTPUT && df_tracks_carry_out(walk) && weight != 0)
+        df_tracks_count(walk, weight, mbuf->pkt_len - walk->outer_len);
     cache_verdict(worker, probe);
     df_act(worker, mbuf, walk);
 }

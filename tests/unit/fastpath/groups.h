@@ -31,13 +31,14 @@ static const uint16_t past_of[] = {DF_TABLE_SERVICES, DF_TABLE_DISPATCH};
 
 /* ---- groups */
 
-static inline int conntrack_put(uint32_t lport, uint32_t enabled, uint32_t said, uint32_t n, const uint32_t *groups)
+static inline int conntrack_put_at(uint16_t port, uint32_t lport, uint32_t enabled, uint32_t said, uint32_t n,
+                                   const uint32_t *groups)
 {
     uint8_t bytes[4096] = {0};
     struct df_conntrack_value *value = (void *)bytes;
     struct df_conntrack_key key = {.lport = lport};
     value->enabled = enabled;
-    value->port = GUEST_PORT;
+    value->port = port;
     value->domain = DOMAIN;
     value->n_groups = said;
     for (uint32_t i = 0; i < n; i++)
@@ -45,6 +46,11 @@ static inline int conntrack_put(uint32_t lport, uint32_t enabled, uint32_t said,
     size_t len = sizeof(*value) + n * sizeof(value->group[0]);
     int rc = put_len(DF_TABLE_INGRESS_CONNTRACK, &key, sizeof(key), value, len);
     return rc != 0 ? rc : put_len(DF_TABLE_EGRESS_CONNTRACK, &key, sizeof(key), value, len);
+}
+
+static inline int conntrack_put(uint32_t lport, uint32_t enabled, uint32_t said, uint32_t n, const uint32_t *groups)
+{
+    return conntrack_put_at(GUEST_PORT, lport, enabled, said, n, groups);
 }
 
 static inline void guest_in(uint32_t n, const uint32_t *groups)

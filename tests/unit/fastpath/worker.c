@@ -6,8 +6,9 @@
 #include <rte_eal.h>
 #include <stdio.h>
 
+#include "fastpath/tables/security_group.h"
 #include "tests/scenario/memory_port.h"
-#include "tests/unit/fastpath/table_test.h"
+#include "tests/unit/fastpath/groups.h"
 
 /*
  * A worker with two ports of memory, whose rounds and clock are turned by hand: what it counts, what it limits, and
@@ -24,6 +25,7 @@ static uint64_t now = HZ;
 static struct rte_mempool *pool;
 static struct df_port *port[3];
 static unsigned wakes;
+static uint16_t n_workers = 1;
 
 static uint64_t clock_cycles(void)
 {
@@ -41,7 +43,7 @@ static void open_port(uint16_t number)
     char name[8];
     snprintf(name, sizeof(name), "p%u", number);
     struct df_port_config config = {
-        .number = number, .name = name, .vif_type = "ethdev", .vif_name = name, .n_workers = 1, .pool = pool};
+        .number = number, .name = name, .vif_type = "ethdev", .vif_name = name, .n_workers = n_workers, .pool = pool};
     cr_assert_eq(df_port_open(&config, &port[number]), 0);
     cr_assert_eq(df_ports_publish(port[number]), 0);
 }
@@ -84,7 +86,7 @@ static void put_entries(void)
 
 static void workers_up_with(uint32_t flow_cache_entries, uint32_t per_second)
 {
-    struct df_worker_config config = {.n_workers = 1,
+    struct df_worker_config config = {.n_workers = n_workers,
                                       .flow_cache_entries = flow_cache_entries,
                                       .answers_per_second = per_second,
                                       .punts_per_second = per_second,
@@ -328,12 +330,12 @@ static unsigned punted(void)
 }
 
 /* How often it goes well in a second in which it is tried 40 times each 20 ms. */
-static unsigned in_a_second(unsigned (*through)(void))
+static unsigned in_a_second(unsigned (*count)(void))
 {
     unsigned n = 0;
     for (unsigned i = 0; i < 50; i++) {
         send_frames(40);
-        n += through();
+        n += count();
         now += HZ / 50;
     }
     return n;
@@ -546,4 +548,109 @@ Test(worker, flows_are_shown_with_their_age)
     df_worker_round(df_worker(0));
     df_worker_flows_each(df_worker(0), check_flow, &n);
     cr_assert_eq(n, 1);
+}
+
+/* ---- Two workers, of which the second one polls port 2, and a race between them */
+
+#define TABLE_RACE DF_TABLE_FIRST_FREE
+#define PORT_RACE 7 /* what is sent there passes by that table */
+
+static bool raced;
+
+static void reply_to_race(void)
+{
+    frame_ethernet(&frame);
+    memcpy(frame.byte, ((uint8_t[]){2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2}), 12);
+    frame_ip4(&frame, 17, "10.0.0.2", "10.0.0.1", 0);
+    frame_udp(&frame, PORT_RACE, 1000, 10);
+    frame_close(&frame);
+}
+
+/*
+ * The sender's connection is to begin, which the walk decided in a table before this one. Now the other worker has a
+ * packet of the same tuple, the other way round, and is through with it before the walk goes on.
+ */
+static uint16_t race_decide(void *state, struct df_walk *its)
+{
+    (void)state;
+    cr_assert(its->track[OUT].begin && its->track[OUT].conn == NULL);
+    reply_to_race();
+    cr_assert(put_frame("p2"));
+    cr_assert_eq(df_worker_round(df_worker(1)), 1);
+    cr_assert_eq(tally_of(1).tx_packets, 1);
+    raced = true;
+    return DF_TABLE_L2;
+}
+
+static const struct df_field no_fields[] = {DF_FIELD_END};
+
+static const struct df_table_ops race_table = {
+    .desc = {.number = TABLE_RACE,
+             .name = "race",
+             .upstream = "RACE",
+             .summary = "lets another worker go first",
+             .key_size = sizeof(uint32_t),
+             .value_size = sizeof(uint32_t),
+             .order = DF_ORDER_SERVICE,
+             .key_fields = no_fields,
+             .value_fields = no_fields},
+    DF_EXACT_OPS,
+    .decide = race_decide,
+};
+
+static void up_race(void)
+{
+    const struct df_conns_config config = {
+        .max = 1000, .max_per_port = 500, .n_workers = 2, .timeouts = df_conn_timeouts_default};
+    struct df_services_key seven = {.eth_type = 0x0800, .ip_proto = 17, .l4_dst = PORT_RACE};
+    struct df_services_value to_race = {.table = TABLE_RACE};
+    n_workers = 2;
+    up();
+    cr_assert_eq(df_conns_init(&config), 0);
+    cr_assert_eq(df_table_register(&race_table), 0);
+    must_put(DF_TABLE_SERVICES, &seven, &to_race);
+    for (uint16_t n = 1; n <= 2; n++)
+        cr_assert_eq(conntrack_put_at(n, 10u + n, 1, 1, 1, (uint32_t[]){GROUP}), 0);
+    only_rule(OUT, GROUP, 1, .rule = 201, .ip_version = 4, .any_proto = 1);
+    only_rule(IN, GROUP, 1, .rule = 202, .ip_version = 4, .any_proto = 1);
+}
+
+static void down_race(void)
+{
+    workers_down();
+    df_tables_fini();
+    df_rcu_barrier();
+    df_conns_fini();
+    df_rcu_unregister();
+}
+
+TestSuite(worker_race, .init = up_race, .fini = down_race);
+
+static int check_replied(struct df_conn *conn, const struct df_conn_info *info, void *n)
+{
+    struct df_ip began = ip4("10.0.0.2");
+    (void)conn;
+    ++*(unsigned *)n;
+    cr_assert(df_ip_equal(&info->key.src, &began), "the one that came second began it");
+    cr_assert_eq(info->state, DF_CONN_UDP_STREAM, "%s", df_conn_state_name(info->state));
+    cr_assert_eq(info->packets[0], 1);
+    cr_assert_eq(info->packets[1], 1);
+    return 0;
+}
+
+Test(worker_race, who_comes_second_joins_and_is_delivered)
+{
+    unsigned n = 0;
+    struct df_conns_tally conns;
+    udp(2, 1000, PORT_RACE);
+    send_frames(1);
+    cr_assert(raced);
+    cr_assert_eq(take_all("p1"), 1);
+    cr_assert_eq(take_all("p2"), 1);
+    cr_assert_eq(drops_of(1) + drops_of(2), 0);
+    df_conns_each(1, UINT32_MAX, df_workers_now_ms(), check_replied, &n);
+    cr_assert_eq(n, 2, "%u connections in two zones", n);
+    df_conns_tally(&conns);
+    cr_assert_eq(conns.begun, 2);
+    cr_assert_eq(df_security_group_hits(201) + df_security_group_hits(202), 2, "who joined is a hit of its rule");
 }
