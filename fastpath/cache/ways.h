@@ -34,7 +34,7 @@ struct df_conntrack_value;
 
 /*
  * A rule that allowed something on the way, as a judge found it: valid as long as the way and the stamps of its own,
- * which are of that rule and of the address in its set (tables/security_group.c).
+ * which are of that rule and of the address in its set (tables/security_group_ask.c).
  */
 struct df_ruling {
     const struct df_conntrack_value *by; /* whose groups were asked; NULL: there is no ruling */

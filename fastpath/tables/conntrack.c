@@ -13,7 +13,7 @@
  * Which security groups judge a packet, and whose connection it is: of what a local port sends (10) and gets (105).
  *
  * What Neutron always lets pass goes past the groups. For everything else the connection is looked up here, and nothing
- * is decided about it: the rules are judge of that (security_group.c), since it is they who say which connections hold.
+ * is decided about it: the rules are judge of that (security_group_judge.c), since it is they who say which connections hold.
  */
 
 /* Where a packet goes from here: to its judge, or past it. */
