@@ -41,6 +41,15 @@ void server_pause_ms(unsigned ms)
     poll(NULL, 0, (int)ms);
 }
 
+bool server_wait(uint64_t *end_ms)
+{
+    enum { LOOK_MS = 10 };
+    if (*end_ms == 0)
+        *end_ms = server_now_ms() + SERVER_READY_MS;
+    server_pause_ms(LOOK_MS);
+    return server_now_ms() < *end_ms;
+}
+
 static void become(void (*body)(const struct server *server, unsigned m), const struct server *server, unsigned m)
 {
     const struct server_member *member = &server->members[m];

@@ -39,15 +39,14 @@ static bool is_ready(const struct server *server, unsigned m)
 
 static void wait_ready(const struct server *server, unsigned m)
 {
-    uint64_t end = server_now_ms() + SERVER_READY_MS;
+    uint64_t end = 0;
     while (!is_ready(server, m)) {
         bool runs = server_runs(server, m);
-        if (!runs || server_now_ms() > end) {
+        if (!runs || !server_wait(&end)) {
             server_command(server, "tail -n 20 %s/log >&2", server->members[m].path);
             server_fail("%s: member %u %s, see %s/log", server->kind, m, runs ? "does not get ready" : "ended",
                         server->members[m].path);
         }
-        server_pause_ms(20);
     }
 }
 
@@ -65,13 +64,12 @@ void server_run(struct server *server, unsigned m)
 
 void server_revive(struct server *server, unsigned m)
 {
-    uint64_t end = server_now_ms() + SERVER_READY_MS;
-    while (server_now_ms() < end) {
+    uint64_t end = 0;
+    do {
         server_begin(server, m);
         if (is_ready(server, m))
             return;
-        server_pause_ms(20);
-    }
+    } while (server_wait(&end));
     wait_ready(server, m);
 }
 
@@ -91,9 +89,11 @@ void server_pause(struct server *server, unsigned m)
 {
     if (!server_runs(server, m))
         return;
+    uint64_t end = 0;
     kill(server->members[m].pid, SIGSTOP);
     while (!has_stopped(server, m))
-        server_pause_ms(1);
+        if (!server_wait(&end))
+            server_fail("%s: member %u does not stop", server->kind, m);
 }
 
 void server_continue(struct server *server, unsigned m)
@@ -105,12 +105,11 @@ void server_continue(struct server *server, unsigned m)
 unsigned server_leader(const struct server *server)
 {
     const struct server_kind *kind = server_kind(server);
-    uint64_t end = server_now_ms() + SERVER_READY_MS;
+    uint64_t end = 0;
     int leader = kind->leader ? kind->leader(server) : 0;
     while (leader < 0) {
-        if (server_now_ms() > end)
+        if (!server_wait(&end))
             server_fail("%s: no member leads", server->kind);
-        server_pause_ms(20);
         leader = kind->leader(server);
     }
     return (unsigned)leader;
@@ -140,9 +139,11 @@ void server_mend(struct server *server, unsigned m)
     if (server->members[m].proxy && !server->members[m].swallows)
         return; /* servers that know each other by their doors need not find each other again */
     server_cut(server, m);
+    uint64_t end = 0;
     server_spawn(&server->members[m].proxy, run_proxy, server, m);
     while (!server_listens(server->members[m].door))
-        server_pause_ms(1);
+        if (!server_wait(&end))
+            server_fail("%s: the door of member %u does not open", server->kind, m);
 }
 
 /* Disks. */

@@ -4,11 +4,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/system/db/server_private.h"
 #include "tests/system/db/servers/kinds.h"
 
 /*
- * redis: alone, alone with TLS and a password, three with three Sentinels, and a Cluster of three masters, of
- * which the first has our keys and two replicas, whose bus is at port + 1. Servers know each other by their doors, since that is where clients are sent.
+ * redis: alone, alone with TLS and a password, three with three Sentinels, and a Cluster of three masters, of which the
+ * first has our keys and two replicas, whose bus is at port + 1. Servers know each other by their doors, since that is
+ * where clients are sent.
  */
 
 enum { DATA_SERVERS = 3, CLUSTER_MASTERS = 3, REPLICAS = 2 };
@@ -48,13 +50,11 @@ static int control(const struct server *server, unsigned m, const char *what)
 /* Waits until a command prints what it should. */
 static void wait_for(const struct server *server, unsigned m, const char *what, const char *printed)
 {
-    unsigned tries = 0;
+    uint64_t end = 0;
     while (
-        server_command(server, "timeout 5 redis-cli -p %u %s | grep -q '%s'", server->members[m].port, what, printed)) {
-        if (++tries == 600)
-            server_fail("redis: '%s' does not print '%s'", what, printed);
-        usleep(20000);
-    }
+        server_command(server, "timeout 5 redis-cli -p %u %s | grep -q '%s'", server->members[m].port, what, printed))
+        if (!server_wait(&end))
+            server_fail("%s: '%s' of member %u does not print '%s'", server->kind, what, m, printed);
 }
 
 static void wait_for_replicas(const struct server *server, unsigned m)
@@ -233,11 +233,11 @@ static bool is_whole_cluster(const struct server *server, unsigned leader)
 
 static void settle(const struct server *server, bool (*is_whole)(const struct server *server, unsigned leader))
 {
+    uint64_t end = 0;
     unsigned leader = server_leader(server);
-    for (unsigned tries = 0; !is_whole(server, leader) || !is_in_step(server, leader); tries++) {
-        if (tries == 1000)
+    while (!is_whole(server, leader) || !is_in_step(server, leader)) {
+        if (!server_wait(&end))
             server_fail("%s: not all servers come back, see %s", server->kind, server->path);
-        usleep(20000);
         leader = server_leader(server);
     }
 }
