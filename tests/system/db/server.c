@@ -272,6 +272,8 @@ void server_restore(struct server *server)
 {
     const struct server_kind *kind = server_kind(server);
     server_heal(server);
+    if (kind->settle)
+        kind->settle(server);
     if (kind->wipe)
         kind->wipe(server);
     else

@@ -68,7 +68,10 @@ struct server_kind {
      * location so that those that were acknowledged are on every member; NULL: what was seen stays.
      */
     const char *keeps_acknowledged;
-    /* Waits until another member may go: all that there are have everything. NULL: there is nothing to wait for. */
+    /*
+     * Waits until another member may go, and until who leads will stay: all that there are have everything, and none is
+     * about to take over. NULL: there is nothing to wait for.
+     */
     void (*settle)(const struct server *server);
     /* Whether a member gets what the leader writes, some time after it; NULL: that is nothing special. */
     bool (*follows)(const struct server *server, unsigned m);
