@@ -103,8 +103,8 @@ static const char *check_port(const char *value)
     }
 
 /*
- * Time is kept in milliseconds of 32 bits, which an idle time must not come near. A connection that the flow cache serves
- * is seen once a tick, of about a second: what is busy must not seem idle.
+ * Time is kept in milliseconds of 32 bits, which an idle time must not come near. One of a second
+ * or two would mean nothing: of what the flow cache serves packets are noted only each few seconds.
  */
 #define TIMEOUT_MIN_S 3
 #define TIMEOUT_MAX_S (1000 * 1000)

@@ -161,6 +161,7 @@ static int start_parts(const struct fastpath *fp, const struct df_fastpath_confi
 {
     struct df_conns_config conns = config->conns;
     conns.n_workers = config->workers.n_workers;
+    conns.seen_late_ms = DF_WORKER_SEEN_LATE_MS;
     int code = df_tables_init(config->table_entries_max);
     if (code != 0)
         return df_error_set(error, code, "no memory for the pipeline's tables");

@@ -37,11 +37,20 @@
 #define DF_FLOW_LINES 16                 /* of a bucket */
 #define DF_FLOW_STAMPS_MAX DF_STAMPS_MAX /* a decision with more is not cached */
 
+#define DF_FLOW_TICK_SHIFT 10 /* of milliseconds: a tick of the cache's ages is 1.024 s */
+
+/*
+ * A flow that packets use notes the tick this often, and tells its connection: soon enough for every time-out, and so
+ * seldom that with a million flows few packets have to fetch a connection from memory.
+ */
+#define DF_FLOW_NOTE_TICKS 4
+
 /*
  * A flow of a connection that was idle for longer walks. So its reference to the connection cannot have become one to
  * another: the generation would have to come round within that time, and each life of an entry lasts a grace period.
  */
 #define DF_FLOW_IDLE_TICKS_MAX 8
+_Static_assert(DF_FLOW_NOTE_TICKS < DF_FLOW_IDLE_TICKS_MAX, "a busy flow is never idle");
 
 /* What to do (two bits), and how, or-ed. */
 enum df_flow_action {
@@ -69,7 +78,7 @@ struct df_flow {
     uint32_t len_max : 14;  /* bytes of the longest frame that the decision is for; what is longer walks */
     uint16_t out_port;      /* DF_FLOW_ENCAP: source port of the outer headers; DF_FLOW_DROP: enum df_drop */
     uint16_t peer;          /* DF_FLOW_ENCAP; kind DF_FLOW_TUNNEL: the upper bits of the key it came with */
-    uint16_t used;          /* tick of the last packet */
+    uint16_t used;          /* tick of the last packet that noted it, see DF_FLOW_NOTE_TICKS */
     uint8_t ttl_less;       /* routers crossed; 0: the frame is not touched */
     _Atomic uint8_t action; /* enum df_flow_action; another thread may set it to DF_FLOW_FREE (df_conn_set_flow()) */
 };

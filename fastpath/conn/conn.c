@@ -59,9 +59,17 @@ static size_t array_size(void)
 static bool is_sound(const struct df_conns_config *config)
 {
     for (unsigned state = DF_CONN_DEAD + 1; state < DF_CONN_STATES; state++)
-        if (config->timeouts.ms[state] == 0 || config->timeouts.ms[state] > MS_MAX)
+        if (config->timeouts.ms[state] == 0 || config->timeouts.ms[state] > MS_MAX - config->seen_late_ms)
             return false;
-    return config->max > 0 && config->max <= DF_CONN_MAX && config->max_per_port > 0 && config->n_workers > 0;
+    return config->seen_late_ms < MS_MAX && config->max > 0 && config->max <= DF_CONN_MAX && config->max_per_port > 0 && config->n_workers > 0;
+}
+
+/* No connection is idle before its time-out is over, so what it was not yet seen to do counts for it. */
+static void lengthen_timeouts(struct df_conns_config *config)
+{
+    for (unsigned state = DF_CONN_DEAD + 1; state < DF_CONN_STATES; state++)
+        if (df_conn_is(state) & (DF_CONN_IS_STEADY | DF_CONN_IS_STEADY_REPLY))
+            config->timeouts.ms[state] += config->seen_late_ms;
 }
 
 static void fini(void)
@@ -95,6 +103,7 @@ int df_conns_init(const struct df_conns_config *config)
     if (!is_sound(config))
         return -EINVAL;
     df_conn_table.config = *config;
+    lengthen_timeouts(&df_conn_table.config);
     int rc = init_parts(config);
     if (rc != 0) {
         fini();

@@ -136,6 +136,8 @@ struct df_conns_config {
     uint32_t max_per_port; /* of one zone */
     unsigned n_workers;    /* who insert: each has a reserve of free entries of its own */
     bool tcp_pick_up;      /* a TCP packet in mid-stream may begin a connection */
+    /* How late a packet may be noted of a connection in a steady state: it is given so much longer than its time-out. */
+    uint32_t seen_late_ms;
     struct df_conn_timeouts timeouts;
 };
 

@@ -66,7 +66,7 @@ struct df_worker {
     unsigned index;
     unsigned lcore;
     uint32_t now_ms;  /* of this round: df_workers_now_ms() */
-    uint16_t tick;    /* of the flow cache's ages: now_ms >> DF_TICK_SHIFT */
+    uint16_t tick;    /* of the flow cache's ages: now_ms >> DF_FLOW_TICK_SHIFT */
     uint32_t window;  /* of allowances: cycles >> window_shift */
     uint32_t changes; /* of the model, as seen since the last quiescent state */
     uint32_t random;  /* which packet of a batch stands for it in the estimates of connections */
@@ -99,8 +99,6 @@ struct df_worker {
     struct df_polls poll_lists[2]; /* the control thread's */
     _Atomic bool stop;
 } __attribute__((aligned(64)));
-
-#define DF_TICK_SHIFT 10 /* a tick of the flow cache lasts 1.024 s */
 
 extern int df_punt_info_offset; /* dynamic field of an mbuf, of struct df_punt_info */
 

@@ -176,7 +176,7 @@ static void begin_round(struct df_worker *worker, uint64_t now)
 {
     worker->now_ms = df_workers_now_ms();
     worker->walk.now_ms = worker->now_ms;
-    uint16_t tick = (uint16_t)(worker->now_ms >> DF_TICK_SHIFT);
+    uint16_t tick = (uint16_t)(worker->now_ms >> DF_FLOW_TICK_SHIFT);
     if (unlikely(tick != worker->tick)) {
         worker->tick = tick;
         df_flow_cache_age(&worker->cache, tick);

@@ -75,13 +75,18 @@ static void read_inner_keys(struct df_worker *worker, struct df_batch *b)
 
 /* ---- the connections of a cached flow */
 
+static inline bool is_noted(const struct df_worker *worker, const struct df_flow *flow)
+{
+    return (uint16_t)(worker->tick - flow->used) < DF_FLOW_NOTE_TICKS;
+}
+
 static bool is_steady(df_conn_ref ref, bool reply)
 {
     struct df_conn *conn = df_conn_at(ref);
     return conn != NULL && df_conn_is_steady(conn, reply);
 }
 
-/* The first packet of a tick: do the connections still live? Then they are seen. */
+/* The first packet after DF_FLOW_NOTE_TICKS: do the connections still live? Then they are seen. */
 static __attribute__((noinline)) bool touch_connections(struct df_worker *worker, struct df_flow *flow, uint8_t action)
 {
     const struct df_flow_rest *rest = df_flow_rest(&worker->cache, flow);
@@ -207,7 +212,7 @@ static inline bool serve_found(struct df_worker *worker, struct df_batch *b, uns
 {
     struct df_flow *flow = b->flow[i];
     uint8_t action = atomic_load_explicit(&flow->action, memory_order_relaxed);
-    if (unlikely(flow->used != worker->tick)) {
+    if (unlikely(!is_noted(worker, flow))) {
         if (flow->conn != 0 && !touch_connections(worker, flow, action))
             return false;
         flow->used = worker->tick;
@@ -221,13 +226,12 @@ static inline bool serve(struct df_worker *worker, struct df_batch *b, unsigned 
 }
 
 /*
- * With a million connections many packets of a batch are the first in a tick: their connections come from memory at
- * once.
+ * With a million connections more than one packet of a batch has to note: their connections come from memory at once.
  */
 static inline bool must_wait(const struct df_worker *worker, struct df_batch *b, unsigned i)
 {
     const struct df_flow *flow = b->flow[i];
-    if (likely(flow->used == worker->tick) || flow->conn == 0)
+    if (likely(is_noted(worker, flow)) || flow->conn == 0)
         return false;
     rte_prefetch0(&df_conn_array[flow->conn & DF_CONN_MAX]);
     b->waits |= 1u << i;

@@ -88,7 +88,7 @@ void df_worker_flows_each(const struct df_worker *worker, int (*cb)(const struct
             continue;
         struct df_flow_info info =
             describe(&flow, df_flow_rest(cache, &bucket->flow[way]), df_flow_key_kind(&flow.key));
-        info.idle_ms = (uint32_t)(uint16_t)(worker->tick - flow.used) << DF_TICK_SHIFT;
+        info.idle_ms = (uint32_t)(uint16_t)(worker->tick - flow.used) << DF_FLOW_TICK_SHIFT;
         if (cb(&info, arg) != 0)
             return;
     }

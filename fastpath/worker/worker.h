@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fastpath/cache/flow_cache.h"
 #include "fastpath/drop.h"
 #include "fastpath/fragment/fragment.h"
 #include "fastpath/ports/port.h"
@@ -24,6 +25,9 @@
  */
 
 #define DF_BATCH 32
+
+/* Milliseconds that a connection may have been busy since it was noted as seen, because cached flows served it. */
+#define DF_WORKER_SEEN_LATE_MS (DF_FLOW_NOTE_TICKS << DF_FLOW_TICK_SHIFT)
 
 /* Counters of one port on one worker. */
 struct df_port_tally {
@@ -140,7 +144,7 @@ struct df_flow_info {
     uint8_t drop;        /* enum df_drop */
     uint8_t tunnel_type; /* enum df_tunnel_type it came by */
     uint32_t tunnel_key; /* it came with; 0: from a local port */
-    uint32_t idle_ms;    /* since its last packet, in steps of the cache's tick */
+    uint32_t idle_ms;    /* since it was last noted: up to DF_WORKER_SEEN_LATE_MS more than since its last packet */
 };
 void df_worker_flows_each(const struct df_worker *worker, int (*cb)(const struct df_flow_info *flow, void *arg),
                           void *arg);

@@ -190,7 +190,7 @@ Test(conn_errors, an_error_does_not_keep_a_connection_alive)
     lab_passes("vm1", UDP_TO, "vm2");
     lab_turn_ms(20000);
     comes(&vm2, &vm1, 3, 3, UDP_TO);
-    lab_turn_ms(12000);
+    lab_turn_ms(15000);
     is_refused(&vm2, &vm1, 3, 3, UDP_TO, "conn_unrelated");
 }
 

@@ -115,7 +115,7 @@ Test(conn_limits, the_sender_keeps_nothing_of_what_the_receiver_has_no_room_for,
 Test(conn_limits, what_timed_out_makes_room, .init = per_port, .fini = lab_down)
 {
     cr_assert_eq(open_many(1000, 1000), PER_PORT);
-    lab_turn_ms(32000);
+    lab_turn_ms(35000);
     lab_age();
     cr_assert_eq(open_many(2000, 1000), PER_PORT);
 }

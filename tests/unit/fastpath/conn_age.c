@@ -63,6 +63,23 @@ Test(conn_age, an_established_connection_waits_for_days)
     cr_assert_eq(lab_age(), 1);
 }
 
+/* Packets of a steady connection are noted late: none is taken down early for that. */
+Test(conn_age, what_is_noted_late_is_taken_down_late)
+{
+    lab_close();
+    lab_config.seen_late_ms = 4000;
+    open_lab();
+    lab_config.seen_late_ms = 0;
+    cr_assert_eq(sent(lab_udp_nth(1)), BEGUN);
+    lab_now_ms += 34000;
+    cr_assert_eq(lab_age(), 0);
+    lab_now_ms += 1;
+    cr_assert_eq(lab_age(), 1);
+    cr_assert_eq(sent(lab_tcp(false, SYN, 1, 0)), BEGUN, "it is not steady, so each packet is noted");
+    lab_now_ms += 120001;
+    cr_assert_eq(lab_age(), 1);
+}
+
 Test(conn_age, it_ends_the_cached_flow)
 {
     _Atomic uint8_t flow = 1;
