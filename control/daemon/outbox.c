@@ -14,11 +14,20 @@
 
 enum what { WRITE, WITHDRAW, BURY };
 
+/* The ports of a dead node, as of the database: this node may not have heard of all. */
+struct burial {
+    const char *host;
+    bool is_listed;
+    char **ids; /* still to be marked */
+    size_t n, room;
+};
+
 struct item {
     UT_hash_handle hh;
     enum what what;
     enum df_nb_table table;
     ProtobufCMessage *object; /* of WRITE */
+    struct burial burial;     /* of BURY */
     char *id;                 /* in key */
     char key[];               /* "TABLE/ID", or "/HOST" of a burial */
 };
@@ -39,8 +48,17 @@ struct df_outbox *df_outbox_new(const char *driver, const struct df_db_config *d
     return outbox;
 }
 
+static void forget_list(struct burial *burial)
+{
+    while (burial->n > 0)
+        free(burial->ids[--burial->n]);
+    free(burial->ids);
+    *burial = (struct burial){0};
+}
+
 static void item_free(struct item *item)
 {
+    forget_list(&item->burial);
     if (item->object)
         protobuf_c_message_free_unpacked(item->object, NULL);
     free(item);
@@ -138,13 +156,6 @@ static int withdraw(struct df_nb *nb, const struct item *item, const char *host,
     return rc == -ENOENT ? 0 : rc;
 }
 
-/* The ports of a dead node, as of the database: this node may not have heard of all. */
-struct burial {
-    const char *host;
-    char **ids;
-    size_t n, room;
-};
-
 static void list_port(struct df_nb_change *change, void *arg)
 {
     struct burial *burial = arg;
@@ -187,22 +198,33 @@ static int list_ports(const struct df_outbox *outbox, struct burial *burial, str
     return rc;
 }
 
-static int bury(struct df_outbox *outbox, struct df_nb *nb, const char *host, struct df_error *error)
+/* Such a row is given up: trying again changes nothing. */
+static bool is_hopeless(int rc)
 {
-    struct burial burial = {.host = host};
-    int rc = list_ports(outbox, &burial, error);
-    for (size_t i = 0; i < burial.n; i++) {
-        if (rc == 0)
-            rc = df_nb_edit(nb, DF_NB_PORT_STATUS, burial.ids[i], mark_dead, (void *)(uintptr_t)host, error);
-        if (rc == -ENOENT || rc == -ECANCELED)
-            rc = 0;
-        free(burial.ids[i]);
-    }
-    free(burial.ids);
-    return rc;
+    return rc == -EINVAL || rc == -EROFS || rc == -EBADMSG;
 }
 
-static int write_item(struct df_outbox *outbox, struct df_nb *nb, const struct item *item, const char *host,
+/* Lists the ports, or marks the next one. 1: there are more. */
+static int bury(struct df_outbox *outbox, struct df_nb *nb, struct item *item, struct df_error *error)
+{
+    struct burial *burial = &item->burial;
+    if (!burial->is_listed) {
+        forget_list(burial); /* of a list that broke off */
+        burial->host = item->id;
+        int rc = list_ports(outbox, burial, error);
+        burial->is_listed = rc == 0;
+        return rc ? rc : burial->n > 0;
+    }
+    int rc = df_nb_edit(nb, DF_NB_PORT_STATUS, burial->ids[burial->n - 1], mark_dead, item->id, error);
+    if (rc == -ENOENT || rc == -ECANCELED)
+        rc = 0;
+    if (rc == 0 || is_hopeless(rc))
+        free(burial->ids[--burial->n]);
+    return rc ? rc : burial->n > 0;
+}
+
+/* 1: a part of it was written. */
+static int write_item(struct df_outbox *outbox, struct df_nb *nb, struct item *item, const char *host,
                       struct df_error *error)
 {
     switch (item->what) {
@@ -213,7 +235,7 @@ static int write_item(struct df_outbox *outbox, struct df_nb *nb, const struct i
     case BURY:
         break;
     }
-    return bury(outbox, nb, item->id, error);
+    return bury(outbox, nb, item, error);
 }
 
 static struct item *take(struct df_outbox *outbox)
@@ -240,10 +262,11 @@ int df_outbox_write(struct df_outbox *outbox, struct df_nb *nb, const char *host
     if (!item)
         return 0;
     int rc = write_item(outbox, nb, item, host, error);
-    bool hopeless = rc == -EINVAL || rc == -EROFS || rc == -EBADMSG;
-    if (hopeless)
+    if (is_hopeless(rc)) {
         df_log(DF_LOG_ERROR, "cannot tell the database of this node: %s", error->text);
-    if (rc && !hopeless) {
+        rc = item->burial.n > 0;
+    }
+    if (rc) {
         keep(outbox, item, true);
         return rc;
     }

@@ -21,7 +21,7 @@ void df_outbox_free(struct df_outbox *outbox);
 /** Wants the row; copied. object NULL: wants it gone, if its chassis is this node. */
 void df_outbox_put(struct df_outbox *outbox, enum df_nb_table table, const char *id, const ProtobufCMessage *object);
 
-/** Wants the status of all ports of a dead node to say so. */
+/** Wants the status of all ports of a dead node to say so; that is a row for each of them. */
 void df_outbox_bury(struct df_outbox *outbox, const char *host);
 
 /**
