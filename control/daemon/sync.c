@@ -7,6 +7,7 @@
 
 #include "control/daemon/db_thread.h"
 #include "control/log.h"
+#include "control/model/alloc.h"
 
 /* What is not of interest any more is forgotten by a snapshot, and not at once: a port may only be moving. */
 #define FORGET_AFTER_S 30
@@ -61,7 +62,7 @@ static void set_rival(struct df_sync *sync, const char *why)
         df_log(DF_LOG_INFO, "host %s: no other df-switchd has this name any more: opening its ports",
                sync->config.host);
     free(sync->rival);
-    sync->rival = why ? strdup(why) : NULL;
+    sync->rival = df_strdup(why);
     df_controller_rival(sync->config.controller, why);
     if (sync->state == IN_SYNC)
         sync->config.changed(sync->config.arg);
@@ -120,10 +121,10 @@ static void keep_topics(struct df_sync *sync, const char *const *topics, size_t 
     for (size_t i = 0; i < sync->n_topics; i++)
         free(sync->topics[i]);
     free(sync->topics);
-    sync->topics = calloc(n + 1, sizeof(*sync->topics));
-    sync->n_topics = 0;
-    for (size_t i = 0; sync->topics && i < n; i++)
-        sync->topics[sync->n_topics++] = strdup(topics[i]);
+    sync->topics = df_alloc((n + 1) * sizeof(*sync->topics));
+    for (size_t i = 0; i < n; i++)
+        sync->topics[i] = df_strdup(topics[i]);
+    sync->n_topics = n;
 }
 
 bool df_sync_settled(struct df_sync *sync)

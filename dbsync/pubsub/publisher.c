@@ -27,17 +27,19 @@ struct df_publisher *df_publisher_new(const char *id, df_publisher_send send, vo
     return NULL;
 }
 
+static void free_out(struct out *out)
+{
+    free(out->row.table);
+    free(out->row.id);
+    free(out->row.data.data);
+    free(out->topics);
+    free(out->left);
+}
+
 static void drop_out(struct df_publisher *publisher)
 {
-    for (size_t i = 0; i < publisher->n_out; i++) {
-        struct out *out = &publisher->out[i];
-        free(out->row.table);
-        free(out->row.id);
-        free(out->row.data.data);
-        free(out->topics);
-        free(out->left);
-    }
-    publisher->n_out = 0;
+    while (publisher->n_out > 0)
+        free_out(&publisher->out[--publisher->n_out]);
 }
 
 void df_publisher_free(struct df_publisher *publisher)
@@ -115,27 +117,35 @@ static bool topics_of(struct df_publisher *publisher, const struct df_db_row *ro
     return true;
 }
 
+static int want_room(struct df_publisher *publisher)
+{
+    if (publisher->n_out < publisher->room_out)
+        return 0;
+    size_t room = publisher->room_out ? publisher->room_out * 2 : 16;
+    struct out *out = realloc(publisher->out, room * sizeof(*out));
+    if (!out)
+        return -ENOMEM;
+    publisher->out = out;
+    publisher->room_out = room;
+    return 0;
+}
+
+/* Takes topics and left over, also when it fails. */
 static int add_out(struct df_publisher *publisher, const struct df_db_row *row, char *topics, char *left)
 {
-    if (publisher->n_out == publisher->room_out) {
-        size_t room = publisher->room_out ? publisher->room_out * 2 : 16;
-        struct out *out = realloc(publisher->out, room * sizeof(*out));
-        if (!out)
-            return -ENOMEM;
-        publisher->out = out;
-        publisher->room_out = room;
-    }
-    struct out *out = &publisher->out[publisher->n_out++];
-    *out = (struct out){.row = DF__PUBLISHED_ROW__INIT, .topics = topics, .left = left};
-    out->row.table = strdup(row->table);
-    out->row.id = strdup(row->id);
-    out->row.has_data = row->data != NULL;
-    out->row.data.len = row->len;
-    out->row.data.data = malloc(row->len + 1);
-    if (!out->row.table || !out->row.id || !out->row.data.data)
+    struct out out = {.row = DF__PUBLISHED_ROW__INIT, .topics = topics, .left = left};
+    out.row.table = strdup(row->table);
+    out.row.id = strdup(row->id);
+    out.row.has_data = row->data != NULL;
+    out.row.data.len = row->len;
+    out.row.data.data = malloc(row->len + 1);
+    if (!out.row.table || !out.row.id || !out.row.data.data || want_room(publisher) != 0) {
+        free_out(&out);
         return -ENOMEM;
+    }
     if (row->data)
-        memcpy(out->row.data.data, row->data, row->len);
+        memcpy(out.row.data.data, row->data, row->len);
+    publisher->out[publisher->n_out++] = out;
     return 0;
 }
 

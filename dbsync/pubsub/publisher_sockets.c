@@ -49,7 +49,8 @@ static int open_pull(struct df_publisher_sockets *sockets, const char *ipc, stru
     zmq_setsockopt(sockets->pull, ZMQ_MAXMSGSIZE, &most, sizeof(most));
     if (zmq_bind(sockets->pull, ipc) != 0)
         return df_error_set(error, -errno, "--ipc %s: %s", ipc, zmq_strerror(errno));
-    chmod(ipc + 6, 0660); /* whoever writes to the database may push */
+    if (chmod(ipc + 6, 0660) != 0) /* whoever writes to the database may push */
+        return df_error_set(error, -errno, "--ipc %s: letting its group push: %s", ipc, strerror(errno));
     return 0;
 }
 
@@ -81,7 +82,8 @@ int df_publisher_sockets_open(const struct df_publisher_sockets_config *config, 
     if (!sockets)
         return df_error_set(error, -ENOMEM, "out of memory");
     sockets->context = zmq_ctx_new();
-    int rc = sockets->context ? open_pull(sockets, config->ipc, error) : -ENOMEM;
+    int rc = sockets->context ? open_pull(sockets, config->ipc, error)
+                              : df_error_set(error, -ENOMEM, "no memory for sockets");
     if (rc == 0)
         rc = open_pub(sockets, config, error);
     if (rc)

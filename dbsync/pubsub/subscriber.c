@@ -88,13 +88,11 @@ static int add_source(struct subscriber *subscriber, const char *name, struct df
 
 /* ---- Topics */
 
-static void free_topics(struct subscriber *subscriber)
+static void free_list(char **topics, size_t n)
 {
-    for (size_t i = 0; i < subscriber->n_topics; i++)
-        free(subscriber->topics[i]);
-    free(subscriber->topics);
-    subscriber->topics = NULL;
-    subscriber->n_topics = 0;
+    for (size_t i = 0; i < n; i++)
+        free(topics[i]);
+    free(topics);
 }
 
 static int compare(const void *a, const void *b)
@@ -104,14 +102,18 @@ static int compare(const void *a, const void *b)
 
 static char **list_topics(const char *const *topics, size_t n, size_t *listed)
 {
-    char **list = calloc(n + 2, sizeof(*list));
+    char **list = calloc(n + 1, sizeof(*list));
     *listed = 0;
-    if (!list)
-        return NULL;
-    list[(*listed)++] = strdup(n == 0 ? "" : DF_TOPIC_EVERYBODY);
-    for (size_t i = 0; i < n; i++)
-        list[(*listed)++] = strdup(topics[i]);
-    qsort(list, *listed, sizeof(*list), compare);
+    for (size_t i = 0; list && i <= n; i++) {
+        list[i] = strdup(i < n ? topics[i] : n == 0 ? "" : DF_TOPIC_EVERYBODY);
+        if (!list[i]) {
+            free_list(list, i);
+            return NULL;
+        }
+        *listed = i + 1;
+    }
+    if (list)
+        qsort(list, *listed, sizeof(*list), compare);
     return list;
 }
 
@@ -306,7 +308,7 @@ static int feed_follow(struct df_feed *feed, const char *const *topics, size_t n
         return df_error_set(error, -ENOMEM, "out of memory");
     for (size_t i = 0; i < subscriber->n_sources; i++)
         change_topics(subscriber, &subscriber->sources[i], list, listed);
-    free_topics(subscriber);
+    free_list(subscriber->topics, subscriber->n_topics);
     subscriber->topics = list;
     subscriber->n_topics = listed;
     uint64_t until_ms = now_ms() + (subscriber->config.hello_ms ? subscriber->config.hello_ms : HELLO_MS);
@@ -336,9 +338,10 @@ static void open_again(struct subscriber *subscriber)
         struct df_source *source = &subscriber->sources[i];
         if (source->socket || now_ms() < source->shunned_ms)
             continue;
-        df_source_close(source);
         if (open_source(subscriber, source, NULL) == 0)
             subscriber->gap = true;
+        else
+            df_source_close(source);
     }
 }
 
@@ -376,7 +379,7 @@ static void feed_close(struct df_feed *feed)
         close(subscriber->epoll);
     if (subscriber->more >= 0)
         close(subscriber->more);
-    free_topics(subscriber);
+    free_list(subscriber->topics, subscriber->n_topics);
     free(subscriber);
 }
 
