@@ -4,7 +4,7 @@
 #include "dbsync/pubsub/sequence.h"
 #include "dbsync/pubsub/subscriber.h"
 
-/* One publisher that a subscriber listens to, and its socket. Private to subscriber.c. */
+/* One publisher that a subscriber listens to, and its socket. Private to subscriber.c and hearing.c. */
 
 struct df_source {
     char endpoint[300];
