@@ -125,22 +125,24 @@ static char *ends_text(json_t *row)
     return text;
 }
 
-static void put_protocol(json_t *row, char *text, size_t size)
+/* What has no name is known by its number. */
+static void put_name(json_t *row, const char *name_key, const char *number_key, char *text, size_t size)
 {
-    const char *name = json_string_value(json_object_get(row, "protocol"));
+    const char *name = json_string_value(json_object_get(row, name_key));
     if (name)
         snprintf(text, size, "%s", name);
     else
-        snprintf(text, size, "%lld", number_at(row, "ip_proto"));
+        snprintf(text, size, "%lld", number_at(row, number_key));
+}
+
+static void put_protocol(json_t *row, char *text, size_t size)
+{
+    put_name(row, "protocol", "ip_proto", text, size);
 }
 
 static void put_port(json_t *row, char *text, size_t size)
 {
-    const char *name = json_string_value(json_object_get(row, "port_name"));
-    if (name)
-        snprintf(text, size, "%s", name);
-    else
-        snprintf(text, size, "%lld", number_at(row, "port"));
+    put_name(row, "port_name", "port", text, size);
 }
 
 /* ---- list */
