@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "dbsync/driver.h"
-
 /*
  * A model with something wrong in it: what is bad is left out alone, its older version stays in force, it is shown, and
  * it is applied when it is mended. What is missing is waited for. What cannot be filtered is not opened.
@@ -23,22 +21,6 @@ static void networks(void)
 TestSuite(bad_objects, .init = networks, .fini = lab_down);
 
 #define PING_12 "icmp,icmp_type=8,dl_src=" MAC1 ",dl_dst=" MAC2 ",nw_src=10.1.0.11,nw_dst=10.1.0.12"
-
-/* Writes a row as another program could, past all checks. */
-static void write_row(const char *table, const char *id, const void *bytes, size_t len)
-{
-    struct df_db *db;
-    struct df_error error = {""};
-    size_t failed;
-    uint64_t revision;
-    const struct df_db_driver *driver = df_db_driver_find("lmdb");
-    struct df_db_config config = {.location = lab_directory()};
-    struct df_db_op op = {.table = table, .id = id, .data = bytes, .len = len};
-    cr_assert_eq(driver->open(&config, &db, &error), 0, "%s", error.text);
-    cr_assert_eq(driver->commit(db, &op, 1, &failed, &revision, &error), 0, "%s", error.text);
-    driver->close(db);
-    lab_settle();
-}
 
 static json_t *show(void)
 {
@@ -84,18 +66,18 @@ static void works(void)
 
 Test(bad_objects, a_row_of_garbage_is_left_out_alone_and_named)
 {
-    write_row("lport", "garbage", "\xff\xff\xff\xff\xff", 5);
+    lab_write_row("lport", "garbage", "\xff\xff\xff\xff\xff", 5);
     expect_shown("bad", "n_bad", 1, "\"table\":\"lport\",\"id\":\"garbage\"");
     expect_shown("bad", "n_bad", 1, "\"in_force\":false");
     works();
-    write_row("lport", "garbage", NULL, 0);
+    lab_write_row("lport", "garbage", NULL, 0);
     expect_shown("bad", "n_bad", 0, NULL);
 }
 
 Test(bad_objects, an_older_version_stays_in_force_and_the_mended_one_is_applied)
 {
     works();
-    write_row("lport", "vm2", "\x08\x01garbage", 9);
+    lab_write_row("lport", "vm2", "\x08\x01garbage", 9);
     expect_shown("bad", "n_bad", 1, "\"id\":\"vm2\"");
     expect_shown("bad", "n_bad", 1, "\"in_force\":true");
     works();
@@ -116,12 +98,12 @@ Test(bad_objects, a_chassis_with_a_bad_address_is_named_and_its_older_version_ho
     chassis.n_ips = 2;
     chassis.ips = (char *[]){"192.0.2.2", "2001:db8::nowhere"};
     lab_model("{'chassis': [{'id': 'node2', 'ip': '192.0.2.2'}, {'id': 'node3', 'ip': '192.0.2.3'}]}");
-    write_row("chassis", "node2", row, df__chassis__pack(&chassis, row));
+    lab_write_row("chassis", "node2", row, df__chassis__pack(&chassis, row));
     expect_shown("bad", "n_bad", 1, "\"table\":\"chassis\",\"id\":\"node2\"");
     expect_shown("bad", "n_bad", 1, "ips[1]: '2001:db8::nowhere' is not an IP address");
     expect_shown("bad", "n_bad", 1, "\"in_force\":true");
     chassis.ips = (char *[]){"192.0.2.2", "2001:db8::2"};
-    write_row("chassis", "node2", row, df__chassis__pack(&chassis, row));
+    lab_write_row("chassis", "node2", row, df__chassis__pack(&chassis, row));
     expect_shown("bad", "n_bad", 0, NULL);
 }
 
@@ -138,7 +120,7 @@ static void write_lport(const char *id, const char *mac, const char *ip)
     lport.unique_key = 4711;
     uint8_t bytes[256];
     size_t len = protobuf_c_message_pack(&lport.base, bytes);
-    write_row("lport", id, bytes, len);
+    lab_write_row("lport", id, bytes, len);
 }
 
 Test(bad_objects, a_field_that_cannot_be_is_named)
@@ -154,7 +136,7 @@ Test(bad_objects, a_field_that_cannot_be_is_named)
 
 Test(bad_objects, a_table_that_is_not_known_disturbs_nobody)
 {
-    write_row("from_the_future", "x", "y", 1);
+    lab_write_row("from_the_future", "x", "y", 1);
     works();
 }
 
@@ -163,7 +145,7 @@ Test(bad_objects, many_bad_rows_are_counted_and_the_list_is_cut)
     char id[16];
     for (unsigned i = 0; i < 150; i++) {
         snprintf(id, sizeof(id), "bad%u", i);
-        write_row("lport", id, "\xff", 1);
+        lab_write_row("lport", id, "\xff", 1);
     }
     json_t *report = show();
     cr_assert_eq(json_integer_value(json_object_get(report, "n_bad")), 150);

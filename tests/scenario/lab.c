@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "dbsync/driver.h"
 #include "control/datapath/fastpath.h"
 #include "fastpath/rcu.h"
 #include "tests/scenario/lab_private.h"
@@ -291,13 +292,18 @@ void lab_age(void)
     }
 }
 
-const char *lab_directory(void)
+void lab_write_row(const char *table, const char *id, const void *bytes, size_t len)
 {
-    return directory;
-}
-
-void lab_settle(void)
-{
+    struct df_db *db;
+    struct df_error error = {""};
+    size_t failed;
+    uint64_t revision;
+    const struct df_db_driver *driver = df_db_driver_find("lmdb");
+    struct df_db_config config = {.location = directory};
+    struct df_db_op op = {.table = table, .id = id, .data = bytes, .len = len};
+    cr_assert_eq(driver->open(&config, &db, &error), 0, "%s", error.text);
+    cr_assert_eq(driver->commit(db, &op, 1, &failed, &revision, &error), 0, "%s", error.text);
+    driver->close(db);
     settle();
 }
 

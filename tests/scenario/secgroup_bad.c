@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/scenario/groups.h"
 
-#include "dbsync/driver.h"
-
 /*
  * Rules that cannot be: one of them matches nothing, the rest of its group holds, and `df-ctl show` lists it. They are
  * written past the checks of the database's own programs, as an older or a careless one could.
@@ -17,21 +15,6 @@ static void up(void)
 }
 
 TestSuite(secgroup_bad, .init = up, .fini = lab_down);
-
-static void write_row(const char *table, const char *id, const void *bytes, size_t len)
-{
-    struct df_db *db;
-    struct df_error error = {""};
-    size_t failed;
-    uint64_t revision;
-    const struct df_db_driver *driver = df_db_driver_find("lmdb");
-    struct df_db_config config = {.location = lab_directory()};
-    struct df_db_op op = {.table = table, .id = id, .data = bytes, .len = len};
-    cr_assert_eq(driver->open(&config, &db, &error), 0, "%s", error.text);
-    cr_assert_eq(driver->commit(db, &op, 1, &failed, &revision, &error), 0, "%s", error.text);
-    driver->close(db);
-    lab_settle();
-}
 
 /* The group "receiver" of a good rule for UDP port 53, the bad one, and a good one for UDP port 54. */
 static void write_group(Df__SecurityGroupRule *bad)
@@ -51,7 +34,7 @@ static void write_group(Df__SecurityGroupRule *bad)
     group.n_rules = 3;
     group.rules = (Df__SecurityGroupRule *[]){&good[0], bad, &good[1]};
     uint8_t bytes[1000];
-    write_row("secgroup", "receiver", bytes, protobuf_c_message_pack(&group.base, bytes));
+    lab_write_row("secgroup", "receiver", bytes, protobuf_c_message_pack(&group.base, bytes));
 }
 
 /* The report of what is wrong names the group and the rule. */
