@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/model/address.h"
+#include "underlay_bytes.h"
 
 /* What the node says on its underlay, byte by byte, and what it makes of what others say. */
 
@@ -27,28 +28,6 @@ static void up(void)
 
 TestSuite(underlay_frames, .init = up);
 
-/* Bytes in hexadecimal, blanks between them as one likes. */
-static uint32_t bytes_of(const char *hex, uint8_t *bytes)
-{
-    uint32_t n = 0;
-    unsigned byte;
-    int used;
-    while (sscanf(hex, " %2x%n", &byte, &used) == 1) {
-        bytes[n++] = (uint8_t)byte;
-        hex += used;
-    }
-    return n;
-}
-
-static void expect(const uint8_t *frame, uint32_t len, const char *hex)
-{
-    uint8_t wanted[256];
-    uint32_t n = bytes_of(hex, wanted);
-    cr_assert_eq(len, n, "%u bytes, not %u", len, n);
-    for (uint32_t i = 0; i < n; i++)
-        cr_assert_eq(frame[i], wanted[i], "byte %u is %02x, not %02x", i, frame[i], wanted[i]);
-}
-
 /* ---- What it says */
 
 #define ARP_HEAD "0001 0800 06 04 "
@@ -59,13 +38,13 @@ Test(underlay_frames, arp_asks_all_or_one)
     uint8_t frame[DF_FRAMES_MAX];
     struct df_ip target = ip_of("192.0.2.2");
     struct df_mac to = {{2, 0, 0, 0, 0xff, 2}};
-    expect(frame, df_frames_ask(frame, &self, &target, NULL),
-           "ffffffffffff " SELF " 0806 " ARP_HEAD "0001 " SELF " c0000201 000000000000 c0000202");
-    expect(frame, df_frames_ask(frame, &self, &target, &to),
-           "02000000ff02 " SELF " 0806 " ARP_HEAD "0001 " SELF " c0000201 000000000000 c0000202");
+    expect_bytes(frame, df_frames_ask(frame, &self, &target, NULL),
+                 "ffffffffffff " SELF " 0806 " ARP_HEAD "0001 " SELF " c0000201 000000000000 c0000202");
+    expect_bytes(frame, df_frames_ask(frame, &self, &target, &to),
+                 "02000000ff02 " SELF " 0806 " ARP_HEAD "0001 " SELF " c0000201 000000000000 c0000202");
     self.vlan = 100;
-    expect(frame, df_frames_ask(frame, &self, &target, NULL),
-           "ffffffffffff " SELF " 8100 0064 0806 " ARP_HEAD "0001 " SELF " c0000201 000000000000 c0000202");
+    expect_bytes(frame, df_frames_ask(frame, &self, &target, NULL),
+                 "ffffffffffff " SELF " 8100 0064 0806 " ARP_HEAD "0001 " SELF " c0000201 000000000000 c0000202");
 }
 
 #define OUR_IP6 "20010db8000000000000000000000001"
@@ -76,23 +55,24 @@ Test(underlay_frames, a_solicitation_asks_the_group_of_the_address_or_one)
     uint8_t frame[DF_FRAMES_MAX];
     struct df_ip target = ip_of("2001:db8::a:b0c");
     struct df_mac to = {{2, 0, 0, 0, 0xff, 2}};
-    expect(frame, df_frames_ask(frame, &self, &target, NULL),
-           "3333ff0a0b0c " SELF " 86dd 60000000 0020 3a ff " OUR_IP6 " ff0200000000000000000001ff0a0b0c "
-           "87 00 06fe 00000000 20010db80000000000000000000a0b0c 01 01 " SELF);
-    expect(frame, df_frames_ask(frame, &self, &target, &to),
-           "02000000ff02 " SELF " 86dd 60000000 0020 3a ff " OUR_IP6 " 20010db80000000000000000000a0b0c "
-           "87 00 d749 00000000 20010db80000000000000000000a0b0c 01 01 " SELF);
+    expect_bytes(frame, df_frames_ask(frame, &self, &target, NULL),
+                 "3333ff0a0b0c " SELF " 86dd 60000000 0020 3a ff " OUR_IP6 " ff0200000000000000000001ff0a0b0c "
+                 "87 00 06fe 00000000 20010db80000000000000000000a0b0c 01 01 " SELF);
+    expect_bytes(frame, df_frames_ask(frame, &self, &target, &to),
+                 "02000000ff02 " SELF " 86dd 60000000 0020 3a ff " OUR_IP6 " 20010db80000000000000000000a0b0c "
+                 "87 00 d749 00000000 20010db80000000000000000000a0b0c 01 01 " SELF);
 }
 
 Test(underlay_frames, it_announces_its_addresses_to_all)
 {
     uint8_t frame[DF_FRAMES_MAX];
-    expect(frame, df_frames_announce(frame, &self, &self.ip4),
-           "ffffffffffff " SELF " 0806 " ARP_HEAD "0001 " SELF " c0000201 000000000000 c0000201");
+    expect_bytes(frame, df_frames_announce(frame, &self, &self.ip4),
+                 "ffffffffffff " SELF " 0806 " ARP_HEAD "0001 " SELF " c0000201 000000000000 c0000201");
     self.vlan = 7;
-    expect(frame, df_frames_announce(frame, &self, &self.ip6),
-           "333300000001 " SELF " 8100 0007 86dd 60000000 0020 3a ff " OUR_IP6 " ff020000000000000000000000000001 "
-           "88 00 fa29 20000000 " OUR_IP6 " 02 01 " SELF);
+    expect_bytes(frame, df_frames_announce(frame, &self, &self.ip6),
+                 "333300000001 " SELF " 8100 0007 86dd 60000000 0020 3a ff " OUR_IP6
+                 " ff020000000000000000000000000001 "
+                 "88 00 fa29 20000000 " OUR_IP6 " 02 01 " SELF);
 }
 
 /* ---- Who has an address */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/model/address.h"
+#include "underlay_bytes.h"
 
 /* Multicast listener discovery, byte by byte: reports, and which queries are answered when. */
 
@@ -27,26 +28,10 @@ static void up(void)
 
 TestSuite(underlay_mld, .init = up);
 
-/* Bytes in hexadecimal, blanks between them as one likes. */
-static uint32_t bytes_of(const char *hex, uint8_t *bytes)
-{
-    uint32_t n = 0;
-    unsigned byte;
-    int used;
-    while (sscanf(hex, " %2x%n", &byte, &used) == 1) {
-        bytes[n++] = (uint8_t)byte;
-        hex += used;
-    }
-    return n;
-}
-
 static void expect_report(enum df_mld_record record, const char *hex)
 {
-    uint8_t wanted[256], frame[DF_FRAMES_MAX];
-    uint32_t n = bytes_of(hex, wanted), len = df_mld_report(&mld, frame, &self, record, now);
-    cr_assert_eq(len, n, "%u bytes, not %u", len, n);
-    for (uint32_t i = 0; i < n; i++)
-        cr_assert_eq(frame[i], wanted[i], "byte %u is %02x, not %02x", i, frame[i], wanted[i]);
+    uint8_t frame[DF_FRAMES_MAX];
+    expect_bytes(frame, df_mld_report(&mld, frame, &self, record, now), hex);
 }
 
 #define GROUP "ff0200000000000000000001ffabcdef"
