@@ -2,22 +2,27 @@
 #include "dbsync/pubsub/curve.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <zmq.h>
 
 #define KEY_LEN 40 /* of Z85 */
 #define CLIENTS_MAX 100000
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01" /* RFC 27 */
 #define ZAP_FRAMES 7
+#define REFUSED_SAID_S 10 /* between two lines about it: who is not let in tries again and again */
 
 struct df_curve_gate {
     void *socket;
     bool any;
     char (*clients)[KEY_LEN + 1];
     size_t n_clients;
+    uint64_t refused, refused_said; /* how many were not let in; and when that was said last */
+    time_t said_s;                  /* 0: never */
 };
 
 static bool is_key(const char *text)
@@ -61,7 +66,9 @@ static int read_clients(struct df_curve_gate *gate, const char *path, struct df_
             continue;
         char(*clients)[KEY_LEN + 1] = realloc(gate->clients, (gate->n_clients + 1) * sizeof(*clients));
         if (!is_key(key) || !clients || gate->n_clients == CLIENTS_MAX)
-            rc = df_error_set(error, -EINVAL, "--clients %s:%u: must be a public key, 40 characters of Z85", path, n);
+            rc = df_error_set(error, -EINVAL,
+                              "--clients %s:%u: must be a public key, 40 characters of Z85; at most %d are taken", path,
+                              n, CLIENTS_MAX);
         if (clients)
             gate->clients = clients;
         if (rc == 0)
@@ -141,6 +148,26 @@ static void answer(struct df_curve_gate *gate, const char *request, size_t len, 
     zmq_send(gate->socket, "", 0, 0);
 }
 
+static void note_refused(struct df_curve_gate *gate, const char *who)
+{
+    struct timespec now;
+    gate->refused++;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (gate->said_s && now.tv_sec < gate->said_s + REFUSED_SAID_S)
+        return;
+    fprintf(stderr,
+            "df-publisher: %s is not let in: its key is not in the file of --clients (%" PRIu64
+            " times since that was said last)\n",
+            who, gate->refused - gate->refused_said);
+    gate->said_s = now.tv_sec;
+    gate->refused_said = gate->refused;
+}
+
+uint64_t df_curve_gate_refused(const struct df_curve_gate *gate)
+{
+    return gate->refused;
+}
+
 /* Frames: version, request id, domain, address, identity, mechanism, and CURVE's: the client's key. */
 static bool serve_one(struct df_curve_gate *gate)
 {
@@ -158,8 +185,7 @@ static bool serve_one(struct df_curve_gate *gate)
     bool let_in =
         n == ZAP_FRAMES && strcmp(frame[5], "CURVE") == 0 && is_let_in(gate, (const uint8_t *)frame[6], (size_t)len[6]);
     if (!let_in)
-        fprintf(stderr, "df-publisher: %s is not let in: its key is not in the file of --clients\n",
-                n > 3 ? frame[3] : "somebody");
+        note_refused(gate, n > 3 ? frame[3] : "somebody");
     answer(gate, frame[1], (size_t)len[1], let_in);
     return true;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdint.h>
+
 #include "dbsync/error.h"
 
 /*
@@ -21,5 +23,6 @@ void df_curve_gate_close(struct df_curve_gate *gate);
 /** To poll for reading; then df_curve_gate_serve(). */
 void *df_curve_gate_socket(struct df_curve_gate *gate);
 
-/** Answers who asks to be let in; whom it does not let in is logged. */
+/** Answers who asks to be let in; whom it does not let in is counted, and logged from time to time. */
 void df_curve_gate_serve(struct df_curve_gate *gate);
+uint64_t df_curve_gate_refused(const struct df_curve_gate *gate);

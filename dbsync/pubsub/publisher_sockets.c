@@ -154,6 +154,11 @@ void df_publisher_sockets_serve(struct df_publisher_sockets *sockets, struct df_
         ;
 }
 
+uint64_t df_publisher_sockets_not_let_in(const struct df_publisher_sockets *sockets)
+{
+    return sockets->gate ? df_curve_gate_refused(sockets->gate) : 0;
+}
+
 static int send_both(struct df_publisher_sockets *sockets, const char *topic, const void *data, size_t len)
 {
     if (zmq_send(sockets->pub, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)

@@ -32,6 +32,9 @@ void df_publisher_sockets_wait(struct df_publisher_sockets *sockets, int fd, int
 /** Takes what writers pushed and who subscribed. */
 void df_publisher_sockets_serve(struct df_publisher_sockets *sockets, struct df_publisher *publisher);
 
+/** How often somebody was not let in. */
+uint64_t df_publisher_sockets_not_let_in(const struct df_publisher_sockets *sockets);
+
 /** A df_publisher_send. */
 int df_publisher_sockets_send(struct df_publisher_sockets *sockets, const char *topic, const void *data, size_t len);
 

@@ -707,6 +707,9 @@ Test(pubsub, only_keys_of_the_list_are_let_in)
     cr_expect_eq(take_until_heard(in, NULL), 0);
     cr_expect_str_eq(heard, "network:n:a ");
     cr_expect_eq(out->ops->take(out, hear, NULL, &error), -ENOTCONN, "it heard nothing");
+    pthread_mutex_lock(&s.lock);
+    cr_expect_geq(df_publisher_sockets_not_let_in(s.sockets), 1);
+    pthread_mutex_unlock(&s.lock);
     in->ops->close(in);
     out->ops->close(out);
     station_down(&s);
