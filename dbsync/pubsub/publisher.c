@@ -45,6 +45,7 @@ static void drop_out(struct df_publisher *publisher)
 void df_publisher_free(struct df_publisher *publisher)
 {
     struct topic *topic, *next_topic;
+    struct greeting *greeting, *next_greeting;
     struct told *told, *next_told;
     if (!publisher)
         return;
@@ -52,6 +53,10 @@ void df_publisher_free(struct df_publisher *publisher)
     HASH_ITER(hh, publisher->topics, topic, next_topic) {
         HASH_DEL(publisher->topics, topic);
         free(topic);
+    }
+    HASH_ITER(hh, publisher->greetings, greeting, next_greeting) {
+        HASH_DEL(publisher->greetings, greeting);
+        free(greeting);
     }
     HASH_ITER(hh, publisher->told, told, next_told) {
         HASH_DEL(publisher->told, told);

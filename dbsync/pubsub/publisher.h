@@ -57,6 +57,12 @@ int df_publisher_push(struct df_publisher *publisher, const void *data, size_t l
 /** Somebody listens to the topic (the frame, with its end). */
 void df_publisher_subscribed(struct df_publisher *publisher, const char *frame, size_t len);
 
+/**
+ * Says hello to each topic that somebody began to listen to. All who listen to it hear that, so it is said once for those
+ * who came together: a thousand nodes that connect again are not a million messages.
+ */
+void df_publisher_greet(struct df_publisher *publisher);
+
 /** Says the hellos that are due. Call each second or so. */
 void df_publisher_tick(struct df_publisher *publisher, uint64_t now_ms);
 

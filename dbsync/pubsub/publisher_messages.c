@@ -11,6 +11,7 @@
 
 #define HELLO_FIRST_MS 1000
 #define HELLO_LAST_MS 64000
+#define GREETINGS_MAX 1024      /* that wait */
 #define ROWS_AT_ONCE 256        /* of one message */
 #define BYTES_AT_ONCE (1 << 20) /* or so many, or one row */
 
@@ -120,18 +121,36 @@ int df_publisher_say_out(struct df_publisher *publisher)
 
 /* ---- Hellos */
 
-/* A topic of which nothing was said yet is not kept: who listens chooses its name, and may choose as many as it likes. */
 void df_publisher_subscribed(struct df_publisher *publisher, const char *frame, size_t len)
 {
     size_t end = strlen(DF_PUBLICATION_END);
-    char name[256];
-    struct topic *topic;
-    if (len <= end || len - end >= sizeof(name) || memcmp(frame + len - end, DF_PUBLICATION_END, end) != 0)
+    struct greeting *greeting;
+    if (len <= end || len - end > DF_TOPIC_MAX || memcmp(frame + len - end, DF_PUBLICATION_END, end) != 0)
         return; /* to everything: it will hear the hello to everybody */
-    memcpy(name, frame, len - end);
-    name[len - end] = '\0';
-    HASH_FIND_STR(publisher->topics, name, topic);
-    send_message(publisher, name, topic ? topic->last : 0, NULL, 0);
+    len -= end;
+    HASH_FIND(hh, publisher->greetings, frame, len, greeting);
+    if (greeting)
+        return;
+    if (HASH_COUNT(publisher->greetings) == GREETINGS_MAX)
+        df_publisher_greet(publisher);
+    greeting = calloc(1, sizeof(*greeting) + len + 1);
+    if (!greeting)
+        return;
+    memcpy(greeting->name, frame, len);
+    HASH_ADD_KEYPTR(hh, publisher->greetings, greeting->name, len, greeting);
+}
+
+/* A topic of which nothing was said yet is not kept: who listens chooses its name, and may choose as many as it likes. */
+void df_publisher_greet(struct df_publisher *publisher)
+{
+    struct greeting *greeting, *next;
+    HASH_ITER(hh, publisher->greetings, greeting, next) {
+        struct topic *topic;
+        HASH_FIND_STR(publisher->topics, greeting->name, topic);
+        send_message(publisher, greeting->name, topic ? topic->last : 0, NULL, 0);
+        HASH_DEL(publisher->greetings, greeting);
+        free(greeting);
+    }
 }
 
 void df_publisher_tick(struct df_publisher *publisher, uint64_t now_ms)

@@ -35,6 +35,12 @@ struct topic {
     char name[];
 };
 
+/* A topic that somebody began to listen to. */
+struct greeting {
+    UT_hash_handle hh;
+    char name[];
+};
+
 /* A transaction that was published. */
 struct told {
     UT_hash_handle hh;
@@ -55,6 +61,7 @@ struct df_publisher {
     struct known *rows;
     struct gone *gone;
     struct topic *topics;
+    struct greeting *greetings;
     struct told *told;
     uint32_t snapshot;
     bool in_snapshot, primed; /* it knows what there is */

@@ -152,6 +152,7 @@ void df_publisher_sockets_serve(struct df_publisher_sockets *sockets, struct df_
         ;
     for (unsigned i = 0; i < MESSAGES_AT_ONCE && take_subscription(sockets, publisher); i++)
         ;
+    df_publisher_greet(publisher);
 }
 
 uint64_t df_publisher_sockets_not_let_in(const struct df_publisher_sockets *sockets)
