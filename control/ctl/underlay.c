@@ -58,6 +58,9 @@ static void print_port(json_t *json)
     if (json_is_object(conflict))
         printf("%-12s%s is the address of %s too, who said so %lld s ago\n", "conflict", text_of(conflict, "ip"),
                text_of(conflict, "mac"), number_of(conflict, "age_ms") / 1000);
+    if (number_of(json, "refused"))
+        printf("%-12s%lld times, for there were as many peers or neighbours as may be\n", "refused",
+               number_of(json, "refused"));
     printf("%-12s%lld asked, %lld answers, %lld of what nobody asked for; %lld packets wait\n\n", "resolver",
            number_of(json, "asked"), number_of(json, "answers"), number_of(json, "unasked"),
            number_of(json, "waiting"));

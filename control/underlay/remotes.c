@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "control/log.h"
+#include "control/model/address.h"
 #include "control/model/alloc.h"
 #include "fastpath/lookup/hash.h"
 
@@ -13,6 +15,7 @@ struct df_remotes {
     const struct df_settings *settings;
     struct df_neighbours *neighbours;
     size_t n;
+    uint64_t refused;
     bool any_settled;
     uint64_t mtu_ms;  /* when the first path MTU is to be forgotten; 0: there is none */
     uint64_t reap_ms; /* when to look for those that nobody watches */
@@ -32,6 +35,19 @@ struct df_remotes *df_remotes_new(const struct df_settings *settings, struct df_
     return remotes;
 }
 
+static void refuse(struct df_remotes *remotes, const struct df_ip *ip)
+{
+    char text[DF_IP_TEXT];
+    if (remotes->refused++ == 0)
+        df_log(DF_LOG_WARNING, "underlay: nothing is sent to %s and others: there are %d peers or neighbours already",
+               df_ip_text(ip, text), DF_REMOTES_MAX);
+}
+
+uint64_t df_remotes_refused(const struct df_remotes *remotes)
+{
+    return remotes->refused;
+}
+
 /* ---- Its neighbour */
 
 static void join(struct df_remotes *remotes, struct df_remote *remote)
@@ -41,8 +57,10 @@ static void join(struct df_remotes *remotes, struct df_remote *remote)
         !df_settings_next_hop(remotes->settings, &remote->ip, &hop))
         return;
     remote->hop = df_neighbours_want(remotes->neighbours, &hop);
-    if (!remote->hop)
+    if (!remote->hop) {
+        refuse(remotes, &remote->ip);
         return;
+    }
     remote->sibling = remote->hop->wanted_by;
     remote->hop->wanted_by = remote;
 }
@@ -72,8 +90,10 @@ struct df_remote *df_remotes_find(struct df_remotes *remotes, const struct df_ip
 
 static struct df_remote *add(struct df_remotes *remotes, const struct df_ip *ip)
 {
-    if (remotes->n == DF_REMOTES_MAX)
+    if (remotes->n == DF_REMOTES_MAX) {
+        refuse(remotes, ip);
         return NULL;
+    }
     struct df_remote *remote = df_alloc(sizeof(*remote));
     struct df_remote **bucket = bucket_of(remotes, ip);
     *remote = (struct df_remote){.ip = *ip, .next = *bucket};

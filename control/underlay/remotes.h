@@ -21,7 +21,7 @@
  * Control thread. Times are of the caller's clock, in milliseconds.
  */
 
-#define DF_REMOTES_MAX 16384
+#define DF_REMOTES_MAX DF_NEIGHBOURS_MAX
 #define DF_PATH_MTU_MS 600000
 
 struct df_remote {
@@ -71,6 +71,9 @@ void df_remotes_run(struct df_remotes *remotes, uint64_t now_ms, void (*settled)
 
 /** When df_remotes_run() has something to do, maybe in the past; -1: never by itself. */
 int64_t df_remotes_next_ms(const struct df_remotes *remotes);
+
+/** How often one was not taken, or its neighbour not, as there were as many as may be. */
+uint64_t df_remotes_refused(const struct df_remotes *remotes);
 
 void df_remotes_each(const struct df_remotes *remotes, void (*cb)(const struct df_remote *remote, void *arg),
                      void *arg);

@@ -155,6 +155,7 @@ json_t *df_underlay_port_report(const struct df_underlay_port *underlay, uint64_
     json_object_set_new(json, "path_mtus", listing.path_mtus);
     json_object_set_new(json, "waiting", number(df_held_count(underlay->held, NULL)));
     json_object_set_new(json, "peers", number(listing.n_remotes));
+    json_object_set_new(json, "refused", number(df_remotes_refused(underlay->remotes)));
     json_object_set_new(json, "asked", number(counters.asked));
     json_object_set_new(json, "answers", number(counters.answers));
     json_object_set_new(json, "unasked", number(counters.unasked));
