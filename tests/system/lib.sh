@@ -73,11 +73,23 @@ show_log() {
     local code=$?
     if [ $code != 0 ] && [ $code != 77 ] && [ -n "$(find . -maxdepth 1 \( -name log -o -name '*.err' \))" ]; then
         echo "---- ends of the logs of the switch and of what else a test started"
-        find . -maxdepth 1 \( -name log -o -name '*.err' \) -exec tail -v -n 60 {} +
-        echo "---- its ports and drops"
-        timeout 5 "$df_ctl_program" --socket /run/df/df.sock ports || true
-        timeout 5 "$df_ctl_program" --socket /run/df/df.sock drops || true
+        find . -maxdepth 1 \( -name log -o -name '*.err' -o -name '*.console' \) -exec tail -v -n 60 {} +
+        show_switch || true
     fi >&3 2>&3
+}
+
+# Where packets ended, from the guests' ports to the apps.
+show_switch() {
+    echo "---- its ports, drops, workers and apps"
+    ask_switch ports
+    ask_switch ports --json | jq -c '.[] | {id} + with_entries(select(.key | test("^(detail|[rt]x_)")))'
+    ask_switch drops
+    ask_switch workers --json | jq -c '.workers[]'
+    ask_switch apps --json | jq -c '.[] | select(.state) | {name, state}'
+}
+
+ask_switch() {
+    timeout 5 "$df_ctl_program" --socket /run/df/df.sock "$@" || true
 }
 trap show_log EXIT
 
