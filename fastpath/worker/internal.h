@@ -13,8 +13,8 @@
 /*
  * What a worker is, for the files of this folder and fastpath/act/ only.
  *
- * Everything in struct df_worker is written by the worker alone, except the lists of queues, which the control thread
- * prepares and publishes.
+ * Everything in struct df_worker is written by the worker alone, except its last members: the lists of queues, which
+ * the control thread prepares and publishes, and two flags.
  */
 
 struct df_tx_buffer {
@@ -98,6 +98,7 @@ struct df_worker {
     struct df_port_tally ports[DF_PORTS_MAX];
     struct df_polls poll_lists[2]; /* the control thread's */
     _Atomic bool stop;
+    _Atomic bool woken; /* the controller was, and has not found all rings empty since */
 } __attribute__((aligned(64)));
 
 extern int df_punt_info_offset; /* dynamic field of an mbuf, of struct df_punt_info */

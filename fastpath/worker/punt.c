@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "fastpath/underlay/underlay.h"
@@ -52,17 +53,16 @@ void df_punt(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_pu
         return;
     }
     *df_punt_info(mbuf) = *info;
-    bool was_empty = rte_ring_empty(worker->punted);
     if (rte_ring_sp_enqueue(worker->punted, mbuf) != 0) {
         df_worker_drop(worker, info->port, DF_DROP_PUNT_FULL, mbuf);
         return;
     }
     worker->tally.punts++;
-    if (was_empty && worker->wake != NULL)
+    if (worker->wake != NULL && !atomic_exchange(&worker->woken, true))
         worker->wake(worker->wake_arg);
 }
 
-struct rte_mbuf *df_workers_punted(struct df_punt_info *info)
+static struct rte_mbuf *take_punted(struct df_punt_info *info)
 {
     for (unsigned i = 0; i < df_workers_count(); i++) {
         void *mbuf;
@@ -72,6 +72,22 @@ struct rte_mbuf *df_workers_punted(struct df_punt_info *info)
         }
     }
     return NULL;
+}
+
+/*
+ * Whether the ring was empty before a packet was put into it does not say whether to wake: the controller may find it
+ * empty in between, and each later packet would find it not empty. So workers are told that nobody is awake before the
+ * rings are looked at for the last time. Of a worker's exchange after it put a packet, and the one here, the later one
+ * sees what came before the other: the worker that it has to wake, or the controller the packet.
+ */
+struct rte_mbuf *df_workers_punted(struct df_punt_info *info)
+{
+    struct rte_mbuf *mbuf = take_punted(info);
+    if (mbuf != NULL)
+        return mbuf;
+    for (unsigned i = 0; i < df_workers_count(); i++)
+        atomic_exchange(&df_worker(i)->woken, false);
+    return take_punted(info);
 }
 
 static int inject(const struct df_punt_info *info, const uint8_t *frame, uint32_t len)

@@ -68,7 +68,7 @@ struct df_worker_config {
     struct rte_mempool *pool;             /* for copies and answers */
     uint64_t (*cycles)(void);             /* the worker's clock; NULL: the TSC. Tests turn their own by hand */
     uint64_t cycles_per_second;           /* of that clock; 0: the TSC's */
-    /** Called on a worker when the punt queue was empty and has something now; must not block. */
+    /** Called on a worker at its first punt after df_workers_punted() had no more; must not block. */
     void (*wake)(void *arg);
     void *wake_arg;
 };
@@ -122,7 +122,7 @@ int df_workers_packet_in(uint16_t port, const uint8_t *frame, uint32_t len);
 /** Counts a punted packet, which came in by the port, as dropped. Control thread. */
 void df_workers_dropped(uint16_t port, enum df_drop reason);
 
-/** The next punted packet, or NULL; the caller frees it. Control thread. */
+/** The next punted packet; the caller frees it. NULL: none, and the next one wakes. Control thread. */
 struct rte_mbuf *df_workers_punted(struct df_punt_info *info);
 
 /** Sums over workers. */

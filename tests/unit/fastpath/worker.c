@@ -3,8 +3,13 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <rte_eal.h>
+#include <rte_pause.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "fastpath/tables/security_group.h"
 #include "tests/scenario/memory_port.h"
@@ -84,7 +89,7 @@ static void put_entries(void)
     must_put(DF_TABLE_SERVICES, &arp, &to_arp);
 }
 
-static void workers_up_with(uint32_t flow_cache_entries, uint32_t per_second)
+static void workers_up_as(uint32_t flow_cache_entries, uint32_t per_second, void (*on_wake)(void *arg))
 {
     struct df_worker_config config = {.n_workers = n_workers,
                                       .flow_cache_entries = flow_cache_entries,
@@ -93,10 +98,15 @@ static void workers_up_with(uint32_t flow_cache_entries, uint32_t per_second)
                                       .pool = pool,
                                       .cycles = clock_cycles,
                                       .cycles_per_second = HZ,
-                                      .wake = wake};
+                                      .wake = on_wake};
     cr_assert_eq(df_workers_init(&config), 0);
     open_port(1);
     open_port(2);
+}
+
+static void workers_up_with(uint32_t flow_cache_entries, uint32_t per_second)
+{
+    workers_up_as(flow_cache_entries, per_second, wake);
 }
 
 static void workers_up(uint32_t flow_cache_entries)
@@ -316,6 +326,88 @@ Test(worker, the_smallest_cache_serves_as_well)
     send_frames(3);
     cr_assert_eq(take_all("p2"), 3);
     cr_assert_eq(worker_tally().hits, 2);
+}
+
+/* ---- The controller is woken */
+
+/* Sleeps until it is woken, which takes some time, and takes all there is, as the control thread does. */
+static struct {
+    _Atomic unsigned wakes, taken;
+    _Atomic bool stop;
+} controller;
+
+static void wake_controller(void *arg)
+{
+    (void)arg;
+    controller.wakes++;
+}
+
+/* Spins, as what is looked for are nanoseconds, but not for long where there is one core for both. */
+static void wait_a_little(unsigned turn)
+{
+    rte_pause();
+    if (turn % 4096 == 0)
+        sched_yield();
+}
+
+static void *run_controller(void *arg)
+{
+    struct df_punt_info info;
+    cpu_set_t all;
+    unsigned seen = 0;
+    memset(&all, 0xff, sizeof(all)); /* the EAL's one core is the worker's */
+    pthread_setaffinity_np(pthread_self(), sizeof(all), &all);
+    for (unsigned turn = 1; !controller.stop; turn++) {
+        if (controller.wakes == seen) {
+            wait_a_little(turn);
+            continue;
+        }
+        seen = controller.wakes;
+        for (unsigned pause = seen % 16; pause > 0; pause--)
+            rte_pause();
+        for (struct rte_mbuf *mbuf; (mbuf = df_workers_punted(&info)) != NULL; controller.taken++)
+            rte_pktmbuf_free(mbuf);
+    }
+    return arg;
+}
+
+static bool is_taken(unsigned n)
+{
+    time_t deadline = time(NULL) + 10;
+    for (unsigned turn = 1; controller.taken != n && time(NULL) < deadline; turn++)
+        wait_a_little(turn);
+    return controller.taken == n;
+}
+
+Test(worker, one_wake_is_enough_for_what_is_not_taken_yet)
+{
+    struct df_punt_info info;
+    udp(2, 68, 67);
+    send_frames(3);
+    cr_assert_eq(wakes, 1);
+    for (unsigned i = 0; i < 3; i++)
+        rte_pktmbuf_free(df_workers_punted(&info));
+    cr_assert_null(df_workers_punted(&info));
+    send_frames(1);
+    cr_assert_eq(wakes, 2);
+    rte_pktmbuf_free(df_workers_punted(&info));
+}
+
+/* The second packet of each pair comes while the controller takes the first, sooner or later. */
+Test(worker, no_punt_is_left_behind_by_a_controller_that_goes_to_sleep, .timeout = 60)
+{
+    time_t end = time(NULL) + 3;
+    pthread_t thread;
+    workers_down();
+    workers_up_as(256, UINT32_MAX, wake_controller);
+    cr_assert_eq(pthread_create(&thread, NULL, run_controller, NULL), 0);
+    udp(2, 68, 67);
+    for (unsigned pair = 1; time(NULL) < end; pair++) {
+        send_frames(2);
+        cr_assert(is_taken(2 * pair), "%u of %u packets were taken", controller.taken, 2 * pair);
+    }
+    controller.stop = true;
+    pthread_join(thread, NULL);
 }
 
 /* ---- Limits */
