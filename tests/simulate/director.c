@@ -218,7 +218,8 @@ static json_t *times_since(const struct director *director, uint64_t since_ns)
 
 /*
  * Until nothing is said but what keeps leases: nodes write the status of their ports after they started, and what is
- * measured next is not that. In seconds; all nodes together send less than so much each when idle.
+ * measured next is not that. In seconds, START_S at most; a node sends less than so much in a second when idle, which
+ * only a second of waiting can tell.
  */
 #define QUIET_BYTES 400
 
@@ -523,7 +524,7 @@ static int foreign(struct director *director)
     return rc;
 }
 
-/* ---- idle: what it costs to live. */
+/* ---- idle: what it costs to live, for so long. Nothing is waited for: the time is what is measured. */
 
 static int idle(struct director *director)
 {

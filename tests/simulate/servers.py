@@ -22,7 +22,10 @@ def free_port():
 
 
 def _wait(process, port, log):
-    """Until the port is listened to."""
+    """Until the port is listened to, or the process ended.
+
+    A kernel tells nobody that a port is listened to, so it is tried.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as client:
