@@ -184,11 +184,12 @@ uint32_t df_route_groups_count(void *state)
     return df_groups_count(((struct df_route_groups *)state)->groups);
 }
 
-const struct df_entry *df_route_groups_find(const struct df_route_groups *routes, struct df_walk *walk, uint64_t id,
+const struct df_entry *df_route_groups_find(const struct df_route_groups *routes, struct df_stamps *stamps, uint64_t id,
                                             const struct df_ip *ip, bool ip4)
 {
     uint64_t hash = df_id_hash(id);
-    df_stamps_add(&walk->stamps, mark_of(routes, hash));
+    if (stamps != NULL)
+        df_stamps_add(stamps, mark_of(routes, hash));
     const struct route_group *group = df_group_find(routes->groups, id, hash);
     const struct df_route_table *table = group != NULL ? df_rcu_read(group->table) : NULL;
     return table != NULL ? df_route_table_lookup(table, ip, ip4) : NULL;

@@ -56,6 +56,10 @@ int df_route_groups_flush(void *state); /* -ENOMEM: what failed to compile stays
 int df_route_groups_for_each(void *state, int (*cb)(const struct df_entry *entry, uint64_t hits, void *arg), void *arg);
 uint32_t df_route_groups_count(void *state);
 
-/** The entry of the id's longest prefix that has the address in it, or NULL; records the id's stamp. */
-const struct df_entry *df_route_groups_find(const struct df_route_groups *routes, struct df_walk *walk, uint64_t id,
+/**
+ * The entry of the id's longest prefix that has the address in it, or NULL.
+ *
+ * @param stamps the id's is recorded there; NULL: the caller has recorded what covers it
+ */
+const struct df_entry *df_route_groups_find(const struct df_route_groups *routes, struct df_stamps *stamps, uint64_t id,
                                             const struct df_ip *ip, bool ip4);

@@ -48,7 +48,7 @@ static const struct df_l3_value *find(const struct df_route_groups *routers, str
 {
     const struct df_packet *packet = &walk->packet;
     const struct df_entry *route =
-        df_route_groups_find(routers, walk, walk->router, &packet->ip_dst, packet->bits & DF_PACKET_IP4);
+        df_route_groups_find(routers, &walk->stamps, walk->router, &packet->ip_dst, packet->bits & DF_PACKET_IP4);
     if (walk->trace != NULL) {
         struct df_l3_key key = {.router = walk->router, .prefix_len = 128, .prefix = packet->ip_dst};
         df_walk_trace_entry(walk, &key, route);

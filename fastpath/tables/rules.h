@@ -53,6 +53,9 @@ int df_rules_new(struct df_rules **rules, const struct df_security_group_value *
 /** Frees what nobody reads. NULL is ignored. */
 void df_rules_free(struct df_rules *rules);
 
-/** A rule that matches. Records in the walk the stamps of the sets that were asked, and whether ports mattered. */
+/**
+ * A rule that matches. Records in the walk whether ports mattered, but not what the sets that were asked depend on
+ * (address_set.h): a rule that is found depends on one of them, and that none is, on all.
+ */
 struct df_rules_answer df_rules_match(const struct df_rules *rules, struct df_walk *walk,
                                       const struct df_rules_question *question);

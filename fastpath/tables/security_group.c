@@ -60,7 +60,7 @@ static void tell_rules(const struct df_table_ops *ops, const struct sg_policy *o
 }
 
 /*
- * policy NULL: none. Tells the caches, and only then lets go of its predecessor. The group's stamp is the one of
+ * policy NULL: none. Tells the caches, and only then lets go of its predecessor. The group's stamps are those of
  * decisions that no rule allowed; security_group_ask.c says why the rules' come after the publication.
  */
 static void policy_replace(const struct sg_groups *groups, struct sg_group *group, struct sg_policy *policy)
@@ -68,6 +68,7 @@ static void policy_replace(const struct sg_groups *groups, struct sg_group *grou
     struct sg_policy *old = group->policy;
     df_rcu_publish(group->policy, policy);
     df_stamps_bump(df_stamp_mark(groups->ops->desc.number, group->id.hash.hash));
+    df_stamps_bump(sg_group_mark(groups->ops, SG_ANY_GROUP));
     if (old == NULL)
         return;
     tell_rules(groups->ops, old, policy);

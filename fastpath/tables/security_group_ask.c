@@ -8,8 +8,14 @@
  * Which rule of a port's groups allows something, and what that answer depends on.
  *
  * Invariant: rules only allow, so what one allows depends on that rule alone; what none allows depends on all groups of
- * the port.
+ * the port and on all sets that their rules name, but by few stamps, however many those are.
  */
+
+/*
+ * A port in more groups than that depends on all groups there are, by one stamp. Where it has stateful and stateless
+ * ones each may be asked twice on a side, and the rest of a walk takes about 15 of DF_STAMPS_MAX.
+ */
+#define GROUPS_APART_MAX 6
 
 static const uint16_t rules_of[DF_TRACK_SIDES] = {
     [DF_TRACK_EGRESS] = DF_TABLE_EGRESS_SECURITY_GROUP,
@@ -23,12 +29,14 @@ static const struct sg_policy *policy_read(const struct df_table *table, uint32_
     return group != NULL ? df_rcu_read(group->policy) : NULL;
 }
 
-static const struct sg_policy *policy_find(const struct df_table *table, struct df_walk *walk, uint32_t number)
+/* apart: the decision depends on that group; else on what the caller has recorded. */
+static const struct sg_policy *policy_find(const struct df_table *table, struct df_walk *walk, uint32_t number,
+                                           bool apart)
 {
     const struct df_security_group_key key = {.group = number};
-    uint64_t hash = df_id_hash(number);
-    df_stamps_add(&walk->stamps, df_stamp_mark(table->ops->desc.number, hash));
-    const struct sg_policy *policy = policy_read(table, number, hash);
+    if (apart)
+        df_stamps_add(&walk->stamps, sg_group_mark(table->ops, number));
+    const struct sg_policy *policy = policy_read(table, number, df_id_hash(number));
     if (walk->trace != NULL)
         walk->trace->lookup(walk->trace, table, &key, sizeof(key), policy != NULL ? &policy->entry : NULL);
     return policy;
@@ -116,14 +124,13 @@ static uint32_t ask_one(struct df_walk *walk, enum df_track_side direction, cons
         struct df_rules_answer answer = df_rules_match(policy->rules, walk, question);
         if (answer.rule == 0)
             continue;
-        df_stamps_back_to(&walk->stamps, &before);
         df_stamps_add(&walk->stamps, sg_rule_mark(table->ops, answer.rule));
         if (policy_read(table, number, hash) == policy &&
-            (answer.set == 0 || df_address_set_has(walk, answer.set, answer.domain, &question->remote)))
+            (answer.set == 0 || df_address_set_depend(walk, answer.set, answer.domain, &question->remote)))
             return answer.rule;
+        df_stamps_back_to(&walk->stamps, &before);
         break;
     }
-    df_stamps_back_to(&walk->stamps, &before);
     return 0;
 }
 
@@ -153,8 +160,13 @@ uint32_t df_security_group_ask(struct df_walk *walk, enum df_track_side directio
     uint32_t rule = walk->trace == NULL ? ask_short(walk, direction, question, kind) : 0;
     if (rule != 0 && kind != SG_STATELESS)
         return rule;
+    bool apart = port->n_groups <= GROUPS_APART_MAX;
+    if (!apart)
+        df_stamps_add(&walk->stamps, sg_group_mark(table->ops, SG_ANY_GROUP));
+    if (rule == 0)
+        df_address_sets_depend(walk, &question->remote);
     for (uint32_t i = 0; i < port->n_groups && (rule == 0 || kind == SG_STATELESS); i++) {
-        const struct sg_policy *policy = policy_find(table, walk, port->group[i].group);
+        const struct sg_policy *policy = policy_find(table, walk, port->group[i].group, apart);
         if (policy == NULL) {
             *kinds |= SG_BOTH;
             continue;

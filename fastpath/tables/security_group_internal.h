@@ -38,6 +38,14 @@ static inline uint32_t sg_rule_mark(const struct df_table_ops *ops, uint32_t rul
     return df_stamp_mark(ops->desc.number, df_id_hash(rule));
 }
 
+/* What a decision depends on for which the rules of one group were asked, and of many: no group has the number 0. */
+static inline uint32_t sg_group_mark(const struct df_table_ops *ops, uint32_t group)
+{
+    return df_stamp_mark(ops->desc.number, df_id_hash(group));
+}
+
+#define SG_ANY_GROUP 0
+
 /* Kinds of groups, or-ed. */
 enum { SG_STATEFUL = 1, SG_STATELESS = 2, SG_BOTH = SG_STATEFUL | SG_STATELESS };
 

@@ -12,7 +12,7 @@ TestSuite(address_set, .init = tables_setup, .fini = tables_teardown);
 static bool has_in(uint32_t domain, uint32_t set, struct df_ip ip)
 {
     walk_reset();
-    return df_address_set_has(&walk, set, domain, &ip);
+    return df_address_set_depend(&walk, set, domain, &ip);
 }
 
 static bool has(uint32_t set, struct df_ip ip)

@@ -345,16 +345,113 @@ Test(security_group, several_sets_and_ports)
         }
 }
 
-/* Each question costs stamps, of which a decision that is cached has only so many. */
+static unsigned asked; /* look-ups in address sets */
+
+static void note_enter(struct df_trace *trace, uint16_t table, const struct df_walk *its)
+{
+    (void)trace, (void)table, (void)its;
+}
+
+static void note_leave(struct df_trace *trace, uint16_t table, uint16_t next, const struct df_walk *its)
+{
+    (void)trace, (void)table, (void)next, (void)its;
+}
+
+static void note_lookup(struct df_trace *trace, const struct df_table *table, const void *key, uint16_t key_len,
+                        const struct df_entry *entry)
+{
+    (void)trace, (void)key, (void)key_len, (void)entry;
+    asked += table->ops->desc.number == DF_TABLE_ADDRESS_SET;
+}
+
 Test(security_group, each_set_is_asked_once)
 {
+    struct df_trace trace = {.enter = note_enter, .lookup = note_lookup, .leave = note_leave};
     struct df_security_group_rule rules[100];
     for (uint32_t i = 0; i < 100; i++)
         rules[i] = (struct df_security_group_rule){PROTO4(17), TO_PORTS(i, 200), IN_SET(7 + i % 2)};
     rules_put(IN, GROUP, 1, 100, rules);
     make_udp(IN, PEER, 9, 150);
+    walk.trace = &trace;
     expect_denied(IN, SG_INGRESS);
-    cr_assert_eq(walk.stamps.n, 1 + 1 + 2 * 2, "port, group, and of each set the address and the prefixes");
+    cr_assert_eq(asked, 2);
+}
+
+#define MANY_SETS 100
+
+static void rules_for_many_sets(void)
+{
+    struct df_security_group_rule rules[MANY_SETS];
+    for (uint32_t i = 0; i < MANY_SETS; i++)
+        rules[i] = (struct df_security_group_rule){.rule = 1 + i, .ip_version = 4, .ip_proto = 17, IN_SET(1 + i)};
+    rules_put(IN, GROUP, 1, MANY_SETS, rules);
+}
+
+static struct df_stamps stamps_of_denial(void)
+{
+    make_udp(IN, PEER, 9, 9);
+    expect_denied(IN, SG_INGRESS);
+    cr_assert_leq(walk.stamps.n, 1 + 1 + 2, "port, group, the address and the prefixes");
+    return walk.stamps;
+}
+
+/* A decision that is cached has only so many stamps. */
+Test(security_group, what_no_rule_allows_depends_on_all_sets_by_two_stamps)
+{
+    rules_for_many_sets();
+    struct df_stamps stamps = stamps_of_denial();
+    member_put(MANY_SETS, ip4("10.0.0.3"), 128);
+    cr_assert(holds(&stamps), "what a set says of another address");
+    member_put(MANY_SETS, ip4(PEER), 128);
+    cr_assert_not(holds(&stamps), "a member");
+    expect_pass(IN);
+    member_del(MANY_SETS, ip4(PEER), 128);
+    stamps = stamps_of_denial();
+    member_put(1, ip4("10.0.0.0"), 120);
+    cr_assert_not(holds(&stamps), "a prefix");
+    expect_pass(IN);
+    member_del(1, ip4("10.0.0.0"), 120);
+    stamps = stamps_of_denial();
+    rules_del(IN, GROUP);
+    cr_assert_not(holds(&stamps), "the group");
+}
+
+Test(security_group, what_one_of_many_sets_allows_depends_on_that_one)
+{
+    rules_for_many_sets();
+    member_put(MANY_SETS, ip4(PEER), 128);
+    make_udp(IN, PEER, 9, 9);
+    expect_pass(IN);
+    struct df_stamps stamps = walk.stamps;
+    cr_assert_eq(stamps.n, 1 + 1 + 1, "port, rule, and the address in its set");
+    for (uint32_t set = 1; set < MANY_SETS; set++)
+        member_put(set, ip4(PEER), 128);
+    member_put(1, ip4("10.0.0.0"), 120);
+    cr_assert(holds(&stamps), "sets of other rules");
+    member_del(MANY_SETS, ip4(PEER), 128);
+    cr_assert_not(holds(&stamps));
+}
+
+Test(security_group, what_no_rule_of_many_groups_allows_depends_on_all_groups_by_one_stamp)
+{
+    uint32_t groups[DF_CONNTRACK_GROUPS_MAX];
+    for (uint32_t i = 0; i < DF_CONNTRACK_GROUPS_MAX; i++)
+        groups[i] = 1 + i;
+    guest_in(DF_CONNTRACK_GROUPS_MAX, groups);
+    struct df_stamps stamps = stamps_of_denial();
+    only_rule(OUT, 1, 1, ANY4);
+    cr_assert(holds(&stamps), "rules of the other way");
+    only_rule(IN, 1, 1, PROTO4(6));
+    cr_assert_not(holds(&stamps), "a group that comes");
+    stamps = stamps_of_denial();
+    rules_del(IN, 1);
+    cr_assert_not(holds(&stamps), "a group that goes");
+    stamps = stamps_of_denial();
+    only_rule(IN, DF_CONNTRACK_GROUPS_MAX, 1, ANY4);
+    cr_assert_not(holds(&stamps), "a rule");
+    make_udp(IN, PEER, 9, 9);
+    expect_pass(IN);
+    cr_assert_eq(walk.stamps.n, 1 + 1, "port and rule");
 }
 
 Test(security_group, any_rule_of_any_group)
