@@ -5,28 +5,40 @@
 Usage: rethinkdb.py PORT FOLDER [USER PASSWORD]
 
 Written from the documentation of the protocol ("Writing RethinkDB drivers" and ql2.proto), to test a driver where there
-is no server. Documents are in a log in FOLDER, each change on disk before it is answered, so that it can be killed.
-What it does not have is an error, as with the real one: an unknown term, arguments of other kinds.
+is no server. Documents are in an SQLite database in FOLDER, and each change is on disk before it is answered or seen,
+so that it can be killed. What it does not have is an error, as with the real one: an unknown term, arguments of other
+kinds.
+
+What happens to it is what happens to clients of the real one, as far as that can be read:
+- a full disk ends it ("Ran out of disk space");
+- tables cannot be asked for a moment after a start: they fail, other than what waits for them;
+- SIGUSR1: the table's primary replica goes elsewhere. Changefeeds end with an error, the next write is done or is not
+  and nobody knows, and then the table is away for a moment, too.
 """
 
 import asyncio
 import base64
-import copy
+import contextlib
 import hashlib
 import hmac
 import json
 import os
+import signal
+import sqlite3
 import struct
 import sys
+import time
 
 MAGIC = 0x34c2bdc3
 BATCH = 200
 ITERATIONS = 4096
+AWAY_S = 0.1
 
 START, CONTINUE, STOP = 1, 2, 3
 ATOM, SEQUENCE, PARTIAL = 1, 2, 3
 CLIENT_ERROR, COMPILE_ERROR, RUNTIME_ERROR = 16, 17, 18
-NON_EXISTENCE, OP_FAILED = 3200000, 4100000
+NON_EXISTENCE, OP_FAILED, OP_INDETERMINATE = 3100000, 4100000, 4200000
+WAITS_FOR = ('ready_for_outdated_reads', 'ready_for_reads', 'ready_for_writes', 'all_replicas_ready')
 
 
 class ReqlError(Exception):
@@ -37,46 +49,66 @@ class ReqlError(Exception):
 
 
 class Store:
-    """Databases of tables of documents, and who waits for which."""
+    """Databases of tables of documents, and who waits for which. A table without a name is the database itself."""
 
     def __init__(self, folder):
-        self.tables = {}
         self.feeds = {}
-        self.path = os.path.join(folder, 'changes')
-        if os.path.exists(self.path):
-            with open(self.path, 'rb') as changes:
-                for line in changes:
-                    if line.endswith(b'\n'):  # the last one may have been cut
-                        self.apply(*json.loads(line))
-        self.log = open(self.path, 'ab')
-        size = self.log.tell()
-        if size:
-            with open(self.path, 'rb+') as changes:
-                data = changes.read()
-                changes.truncate(data.rfind(b'\n') + 1)
+        self.moves, self.in_doubt = 0, False
+        self.ready_at = time.monotonic() + AWAY_S
+        self.disk = sqlite3.connect(os.path.join(folder, 'documents'), isolation_level=None)
+        self.disk.execute('PRAGMA locking_mode = EXCLUSIVE')
+        self.disk.execute('PRAGMA journal_mode = WAL')
+        self.disk.execute('PRAGMA synchronous = FULL')
+        self.disk.execute('CREATE TABLE IF NOT EXISTS names (base TEXT, name TEXT, PRIMARY KEY (base, name))')
+        self.disk.execute('CREATE TABLE IF NOT EXISTS documents (base TEXT, name TEXT, id TEXT, document TEXT, '
+                          'PRIMARY KEY (base, name, id))')
 
-    def apply(self, database, table, key, document):
-        tables = self.tables.setdefault(database, {})
-        if table is None:
-            return
-        documents = tables.setdefault(table, {})
-        if key is None:
-            return
-        if document is None:
-            documents.pop(key, None)
-        else:
-            documents[key] = document
+    def is_there(self, database, name=''):
+        return bool(self.disk.execute('SELECT 1 FROM names WHERE base = ? AND name = ?', (database, name)).fetchall())
 
-    def write(self, database, table=None, key=None, document=None):
-        line = json.dumps([database, table, key, document]).encode() + b'\n'
-        self.log.write(line)
-        self.log.flush()
-        old = None
-        if key is not None:
-            old = self.tables[database][table].get(key)
-        self.apply(database, table, key, document)
-        for feed in list(self.feeds.get((database, table, key), ())):
-            feed.tell({'old_val': old, 'new_val': document})
+    def databases(self):
+        return [base for base, in self.disk.execute("SELECT base FROM names WHERE name = '' ORDER BY base")]
+
+    def tables(self, database):
+        found = self.disk.execute("SELECT name FROM names WHERE base = ? AND name != '' ORDER BY name", (database,))
+        return [name for name, in found]
+
+    def create(self, database, name=''):
+        self.disk.execute('INSERT INTO names VALUES (?, ?)', (database, name))
+
+    def read(self, place):
+        found = self.disk.execute('SELECT document FROM documents WHERE base = ? AND name = ? AND id = ?', place)
+        return next((json.loads(document) for document, in found.fetchall()), None)
+
+    def read_range(self, database, name, left, right):
+        found = self.disk.execute('SELECT document FROM documents WHERE base = ? AND name = ? AND id >= ? AND id < ? '
+                                  'ORDER BY id LIMIT ?', (database, name, left, right, BATCH + 1))
+        return [json.loads(document) for document, in found.fetchall()]
+
+    def write(self, place, old, document):
+        doubt, self.in_doubt = self.in_doubt, False
+        if not doubt or self.moves % 2:
+            if document is None:
+                self.disk.execute('DELETE FROM documents WHERE base = ? AND name = ? AND id = ?', place)
+            else:
+                self.disk.execute('REPLACE INTO documents VALUES (?, ?, ?, ?)', (*place, json.dumps(document)))
+            for feed in list(self.feeds.get(place, ())):
+                feed.tell({'old_val': old, 'new_val': document})
+        if doubt:
+            self.ready_at = time.monotonic() + AWAY_S
+            raise ReqlError('Cannot perform write: lost contact with primary replica', code=OP_INDETERMINATE)
+
+    def move(self):
+        self.moves += 1
+        self.in_doubt = True
+        for feeds in self.feeds.values():
+            for feed in feeds:
+                feed.abort()
+        self.feeds = {}
+
+    def need_primary(self):
+        if time.monotonic() < self.ready_at:
+            raise ReqlError('Cannot perform query: primary replica is not available')
 
 
 class Feed:
@@ -86,35 +118,56 @@ class Feed:
         self.connection = connection
         self.token = token
         self.changes = []
-        self.asked = False
+        self.asked = self.aborted = False
 
     def tell(self, change):
-        self.changes.append(copy.deepcopy(change))
+        self.changes.append(change)
+        self.answer()
+
+    def abort(self):
+        self.aborted = True
         self.answer()
 
     def answer(self):
-        if self.asked and self.changes:
+        if self.asked and self.aborted:
+            self.connection.fail(self.token, ReqlError('Changefeed aborted (unavailable).'))
+            del self.connection.streams[self.token]
+        elif self.asked and self.changes:
             changes, self.changes, self.asked = self.changes, [], False
             self.connection.send(self.token, {'t': PARTIAL, 'r': changes, 'n': [2]})
 
 
 class Table:
     def __init__(self, store, database, name):
-        if name not in store.tables.get(database, {}):
+        if not store.is_there(database, name):
             raise ReqlError('Table `%s.%s` does not exist.' % (database, name))
         self.store, self.database, self.name = store, database, name
-        self.documents = store.tables[database][name]
 
 
 class Selection:
     def __init__(self, table, key):
-        self.table, self.key = table, key
-        self.document = table.documents.get(key)
+        table.store.need_primary()
+        self.store, self.place = table.store, (table.database, table.name, key)
+        self.document = table.store.read(self.place)
 
 
 class Range:
-    def __init__(self, documents):
-        self.documents = documents
+    """Documents of a table from left to right, read as they are asked for, while others write."""
+
+    def __init__(self, table, left, right):
+        self.table, self.left, self.right = table, left, right
+
+    def next(self):
+        self.table.store.need_primary()
+        found = self.table.store.read_range(self.table.database, self.table.name, self.left, self.right)
+        now, rest = found[:BATCH], found[BATCH:]
+        self.left = rest[0]['id'] if rest else None
+        return now
+
+
+class Wait:
+    def __init__(self, store):
+        self.store = store
 
 
 class Changes:
@@ -174,17 +227,22 @@ class Evaluator:
         selection = self.value(arguments[0], variables)
         old = selection.document
         names, body = self.value(arguments[1], variables)
-        new = self.datum(body, {names[0]: old})
         counts = dict.fromkeys(('deleted', 'errors', 'inserted', 'replaced', 'skipped', 'unchanged'), 0)
+        try:
+            new = self.datum(body, {names[0]: old})
+            if new is not None and new.get('id') != selection.place[2]:
+                raise ReqlError('Primary key `id` cannot be changed.')
+        except ReqlError as error:
+            counts['errors'] = 1
+            counts['first_error'] = str(error)
+            return counts
         if new is None and old is None:
             counts['skipped'] = 1
         elif new == old:
             counts['unchanged'] = 1
         else:
-            if new is not None and new.get('id') != selection.key:
-                raise ReqlError('Primary key `id` cannot be changed.')
             counts['deleted' if new is None else 'inserted' if old is None else 'replaced'] = 1
-            self.store.write(selection.table.database, selection.table.name, selection.key, new)
+            self.store.write(selection.place, old, new)
         return counts
 
     def term_56(self, arguments, options, variables):  # INSERT
@@ -193,38 +251,41 @@ class Evaluator:
         counts = dict.fromkeys(('deleted', 'errors', 'inserted', 'replaced', 'skipped', 'unchanged'), 0)
         if options.get('conflict', 'error') != 'error':
             raise ReqlError('Only conflict: error is known here.', COMPILE_ERROR)
+        self.store.need_primary()
+        place = table.database, table.name, document['id']
+        found = self.store.read(place)
         if len(document['id']) > 127:
             counts['errors'] = 1
             counts['first_error'] = 'Primary key too long (max 127 characters): "%s"' % document['id']
-        elif document['id'] in table.documents:
+        elif found:
             counts['errors'] = 1
-            counts['first_error'] = 'Duplicate primary key `id`:\n%s' % json.dumps(table.documents[document['id']])
+            counts['first_error'] = 'Duplicate primary key `id`:\n%s' % json.dumps(found)
         else:
             counts['inserted'] = 1
-            self.store.write(table.database, table.name, document['id'], document)
+            self.store.write(place, None, document)
         return counts
 
     def term_57(self, arguments, options, variables):  # DB_CREATE
-        if arguments[0] in self.store.tables:
+        if self.store.is_there(arguments[0]):
             raise ReqlError('Database `%s` already exists.' % arguments[0])
-        self.store.write(arguments[0])
+        self.store.create(arguments[0])
         return {'dbs_created': 1}
 
     def term_59(self, arguments, options, variables):  # DB_LIST
-        return sorted(self.store.tables)
+        return self.store.databases()
 
     def term_60(self, arguments, options, variables):  # TABLE_CREATE
         database = self.value(arguments[0], variables)[1]
-        if arguments[1] in self.store.tables[database]:
+        if self.store.is_there(database, arguments[1]):
             raise ReqlError('Table `%s.%s` already exists.' % (database, arguments[1]))
-        self.store.write(database, arguments[1])
+        self.store.create(database, arguments[1])
         return {'tables_created': 1}
 
     def term_62(self, arguments, options, variables):  # TABLE_LIST
         database = self.value(arguments[0], variables)[1]
-        if database not in self.store.tables:
+        if not self.store.is_there(database):
             raise ReqlError('Database `%s` does not exist.' % database)
-        return sorted(self.store.tables[database])
+        return self.store.tables(database)
 
     def term_65(self, arguments, options, variables):  # BRANCH
         chosen = arguments[1] if self.datum(arguments[0], variables) else arguments[2]
@@ -251,13 +312,12 @@ class Evaluator:
         return document[arguments[1]]
 
     def term_177(self, arguments, options, variables):  # WAIT
-        self.value(arguments[0], variables)
-        return {'ready': 1}
+        if options.get('wait_for', 'all_replicas_ready') not in WAITS_FOR:
+            raise ReqlError('Unknown table readiness state.')
+        return Wait(self.value(arguments[0], variables).store)
 
     def term_182(self, arguments, options, variables):  # BETWEEN, closed on the left and open on the right
-        table = self.value(arguments[0], variables)
-        keys = sorted(key for key in table.documents if arguments[1] <= key < arguments[2])
-        return Range([table.documents[key] for key in keys])
+        return Range(self.value(arguments[0], variables), arguments[1], arguments[2])
 
 
 class Connection:
@@ -317,29 +377,33 @@ class Connection:
             stream.asked = True
             stream.answer()
         elif stream is None:
-            self.send(token, {'t': CLIENT_ERROR, 'r': ['Token %d not in stream cache.' % token]})
+            raise ReqlError('Token %d not in stream cache.' % token, CLIENT_ERROR)
         else:
             self.batch(token, stream)
 
     def batch(self, token, documents):
-        now, rest = documents[:BATCH], documents[BATCH:]
-        self.streams[token] = rest
-        if not rest:
-            del self.streams[token]
-        self.send(token, {'t': PARTIAL if rest else SEQUENCE, 'r': now, 'n': []})
+        self.streams.pop(token, None)
+        now = documents.next()
+        if documents.left is not None:
+            self.streams[token] = documents
+        self.send(token, {'t': SEQUENCE if documents.left is None else PARTIAL, 'r': now, 'n': []})
 
-    def start(self, token, term):
+    async def start(self, token, term):
         result = Evaluator(self.server.store).value(term, {})
         if isinstance(result, Changes):
-            selection = result.selection
             feed = self.streams[token] = Feed(self, token)
-            place = selection.table.database, selection.table.name, selection.key
-            self.server.store.feeds.setdefault(place, set()).add(feed)
+            self.server.store.feeds.setdefault(result.selection.place, set()).add(feed)
             self.send(token, {'t': PARTIAL, 'r': [], 'n': [2]})
         elif isinstance(result, Range):
-            self.batch(token, result.documents)
+            self.batch(token, result)
+        elif isinstance(result, Wait):
+            await asyncio.sleep(max(0, result.store.ready_at - time.monotonic()))
+            self.send(token, {'t': ATOM, 'r': [{'ready': 1}], 'n': []})
         else:
             self.send(token, {'t': ATOM, 'r': [plain(result)], 'n': []})
+
+    def fail(self, token, error):
+        self.send(token, {'t': error.kind, 'e': error.code, 'r': [str(error)], 'b': []})
 
     async def serve(self):
         while True:
@@ -347,13 +411,13 @@ class Connection:
             query = json.loads(await self.reader.readexactly(length))
             try:
                 if query[0] == START:
-                    self.start(token, query[1])
+                    await self.start(token, query[1])
                 elif query[0] == CONTINUE:
                     self.more(token)
                 else:
-                    self.send(token, {'t': CLIENT_ERROR, 'r': ['Unknown query.']})
+                    raise ReqlError('Unknown query.', CLIENT_ERROR)
             except ReqlError as error:
-                self.send(token, {'t': error.kind, 'e': error.code, 'r': [str(error)], 'b': []})
+                self.fail(token, error)
             await self.writer.drain()
 
     def end(self):
@@ -374,12 +438,17 @@ class Server:
                 await connection.serve()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
+        except sqlite3.OperationalError as error:
+            with contextlib.suppress(OSError):  # its log is on the same disk
+                print('Ran out of disk space. (%s)' % error, file=sys.stderr)
+            os._exit(1)
         finally:
             connection.end()
 
 
 async def main(port, folder, user='admin', password=''):
     server = Server(folder, user, password)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, server.store.move)
     listener = await asyncio.start_server(server.meet, '127.0.0.1', int(port), limit=64 << 20)
     async with listener:
         await listener.serve_forever()
