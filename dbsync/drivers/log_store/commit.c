@@ -254,7 +254,7 @@ int df_store_commit(struct df_store *store, const struct df_db_op *ops, size_t n
         rc = attempt(&commit, error);
     while (rc == -ESTALE && df_store_now_ms() < end);
     if (rc == -ESTALE)
-        rc = df_error_set(error, -EAGAIN, "%s:%s: other writers were quicker for %u ms", store->ops->name,
+        rc = df_error_set(error, -ETIMEDOUT, "%s:%s: other writers were quicker for %u ms", store->ops->name,
                           store->location, store->timeout_ms);
     if (commit.others)
         store->courtesy_ms = (unsigned)(df_store_now_ms() - begin) + 1;

@@ -283,7 +283,7 @@ int df_zk_commit(struct df_zk *zk, const struct df_db_op *ops, size_t n, size_t 
         return df_zk_no_memory(error);
     rc = df_zk_retry(zk, commit_once, &commit, error);
     if (rc == -ESTALE)
-        rc = df_error_set(error, -EAGAIN, "zookeeper:%s: other writers were quicker for %u ms", zk->place.text,
+        rc = df_error_set(error, -ETIMEDOUT, "zookeeper:%s: other writers were quicker for %u ms", zk->place.text,
                           zk->timeout_ms);
     *failed = commit.failed;
     *revision = commit.revision;
