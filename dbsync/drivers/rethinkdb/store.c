@@ -141,7 +141,7 @@ static int prepare(struct df_kv *kv, bool create, struct df_error *error)
         rc = make(kv, json_pack("[i, [o, s]]", TABLE_CREATE, database(kv), TABLE), error);
     if (rc == 0 && !listed && !create)
         return -ENOENT;
-    return rc ? rc : make(kv, json_pack("[i, [o]]", WAIT, table(kv)), error);
+    return rc ? rc : make(kv, json_pack("[i, [o], {s:s}]", WAIT, table(kv), "wait_for", "ready_for_writes"), error);
 }
 
 static int malformed(const struct df_kv *kv, const char *key, struct df_error *error)
