@@ -61,7 +61,8 @@ static bool is_sound(const struct df_conns_config *config)
     for (unsigned state = DF_CONN_DEAD + 1; state < DF_CONN_STATES; state++)
         if (config->timeouts.ms[state] == 0 || config->timeouts.ms[state] > MS_MAX - config->seen_late_ms)
             return false;
-    return config->seen_late_ms < MS_MAX && config->max > 0 && config->max <= DF_CONN_MAX && config->max_per_port > 0 && config->n_workers > 0;
+    return config->seen_late_ms < MS_MAX && config->max > 0 && config->max <= DF_CONN_MAX && config->max_per_port > 0 &&
+           config->n_workers > 0;
 }
 
 /* No connection is idle before its time-out is over, so what it was not yet seen to do counts for it. */

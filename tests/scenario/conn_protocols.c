@@ -41,7 +41,8 @@ static void up(void)
 
 TestSuite(conn_protocols, .init = up, .fini = lab_down);
 
-#define LATE_MS 5000 /* a served flow tells its connection each four seconds that it is used: so much later it is gone */
+/* A served flow tells its connection each four seconds that it is used: so much later it is gone. */
+#define LATE_MS 5000
 
 static void to_server(const char *words)
 {
