@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fastpath/fragment/fragment.h"
 #include "fastpath/fragment/pieces.h"
+#include "fastpath/fragment/waiting.h"
 #include "fastpath/lookup/hash.h"
-#include "fastpath/ports/port.h"
 
 #include <rte_common.h>
 #include <stdlib.h>
@@ -13,17 +13,6 @@
 
 /* The bits of a packet that say what its transport header said. */
 #define TRANSPORT_BITS (DF_PACKET_L4 | DF_PACKET_ICMP_ECHO | DF_PACKET_ICMP_ERROR)
-
-/* A packet that waits. */
-struct held {
-    void *packet;
-    uint32_t next; /* in its queue, or of the free ones */
-    uint16_t port;
-};
-
-struct queue {
-    uint32_t first, last; /* index of struct held, or NONE */
-};
 
 /* What the first fragment's transport header said. */
 struct transport {
@@ -47,15 +36,14 @@ struct datagram {
     bool has_first;
     bool ready; /* among those whose packets are to be released */
     bool ended; /* fragments overlapped: nothing passes any more */
-    struct queue held;
+    struct df_waiting_queue held;
     struct transport first;
     struct df_pieces pieces;
 };
 
 struct df_fragments {
     uint32_t n_datagrams; /* df_fragments_any() reads it here */
-    uint32_t n_held;
-    uint32_t datagrams_max, held_max, held_per_port, timeout_ms;
+    uint32_t datagrams_max, timeout_ms;
 
     uint32_t *bucket; /* datagrams_max of them; index of the first datagram, or NONE */
     struct datagram *datagrams;
@@ -64,77 +52,12 @@ struct df_fragments {
     uint32_t oldest, newest;
     uint32_t ready; /* the first whose packets are to be released */
 
-    struct held *held;
-    uint32_t held_used;
-    uint32_t free_held;
-    struct queue refused; /* packets of datagrams that ended */
+    struct df_waiting waiting;
+    struct df_waiting_queue refused; /* packets of datagrams that ended */
 
     uint32_t datagrams_of[DF_PORTS_MAX]; /* by port */
-    uint32_t held_of[DF_PORTS_MAX];
 };
 _Static_assert(offsetof(struct df_fragments, n_datagrams) == 0, "df_fragments_any() reads the first member");
-
-/* ---- packets that wait */
-
-static const struct queue empty = {NONE, NONE};
-
-/* What one port has, of what is free, so that it cannot take all. */
-static bool has_its_share(uint32_t of_port, uint32_t left)
-{
-    return of_port >= left;
-}
-
-static bool may_hold(const struct df_fragments *f, uint16_t port)
-{
-    return f->held_of[port] < f->held_per_port && !has_its_share(f->held_of[port], f->held_max - f->n_held);
-}
-
-static void push(struct df_fragments *f, struct queue *queue, uint32_t index)
-{
-    f->held[index].next = NONE;
-    if (queue->first == NONE)
-        queue->first = index;
-    else
-        f->held[queue->last].next = index;
-    queue->last = index;
-}
-
-static uint32_t shift(const struct df_fragments *f, struct queue *queue)
-{
-    uint32_t index = queue->first;
-    if (index != NONE)
-        queue->first = f->held[index].next;
-    return index;
-}
-
-/* may_hold() said so. */
-static void take(struct df_fragments *f, struct queue *queue, void *packet, uint16_t port)
-{
-    uint32_t index = f->free_held;
-    if (index != NONE)
-        f->free_held = f->held[index].next;
-    else
-        index = f->held_used++;
-    f->held[index] = (struct held){.packet = packet, .port = port};
-    f->n_held++;
-    f->held_of[port]++;
-    push(f, queue, index);
-}
-
-/* The oldest packet of a queue, which is ours no more; NULL: there is none. */
-static void *give_back(struct df_fragments *f, struct queue *queue, uint16_t *port)
-{
-    uint32_t index = shift(f, queue);
-    if (index == NONE)
-        return NULL;
-    struct held *held = &f->held[index];
-    *port = held->port;
-    f->n_held--;
-    f->held_of[held->port]--;
-    held->next = f->free_held;
-    f->free_held = index;
-    return held->packet;
-}
 
 /* ---- datagrams */
 
@@ -161,7 +84,7 @@ static struct datagram *find(const struct df_fragments *f, const struct df_fragm
 /* NULL: the port has its share. */
 static struct datagram *make(struct df_fragments *f, const struct df_fragment_key *key, uint32_t now_ms)
 {
-    if (has_its_share(f->datagrams_of[key->port], f->datagrams_max - f->n_datagrams))
+    if (df_waiting_has_share(f->datagrams_of[key->port], f->datagrams_max - f->n_datagrams))
         return NULL;
     uint32_t index = f->free_datagram;
     if (index != NONE)
@@ -177,7 +100,7 @@ static struct datagram *make(struct df_fragments *f, const struct df_fragment_ke
     datagram->older = f->newest;
     datagram->newer = NONE;
     datagram->born_ms = now_ms;
-    datagram->held = empty;
+    datagram->held = df_waiting_empty;
     *bucket = index;
     *(f->newest == NONE ? &f->oldest : &f->datagrams[f->newest].newer) = index;
     f->newest = index;
@@ -210,7 +133,7 @@ static bool timed_out(const struct df_fragments *f, const struct datagram *datag
 /* Once all of it went by there is nothing left to know. */
 static void forget_complete(struct df_fragments *f, struct datagram *datagram)
 {
-    bool busy = datagram->ready || datagram->ended || datagram->held.first != NONE;
+    bool busy = datagram->ready || datagram->ended || datagram->held.first != DF_WAITING_NONE;
     if (!busy && datagram->has_first && df_pieces_are_complete(&datagram->pieces))
         forget(f, datagram);
 }
@@ -218,10 +141,8 @@ static void forget_complete(struct df_fragments *f, struct datagram *datagram)
 /* RFC 5722 section 4: all of it is discarded, also what is yet to come. */
 static void end(struct df_fragments *f, struct datagram *datagram)
 {
-    uint32_t index;
     datagram->ended = true;
-    while ((index = shift(f, &datagram->held)) != NONE)
-        push(f, &f->refused, index);
+    df_waiting_move(&f->waiting, &datagram->held, &f->refused);
 }
 
 static enum df_drop note(struct df_fragments *f, struct datagram *datagram, const struct df_packet *packet)
@@ -267,15 +188,14 @@ static void tell(const struct transport *first, struct df_packet *packet)
 
 /* ---- the contract */
 
-static bool allocate(struct df_fragments *f)
+static bool allocate(struct df_fragments *f, const struct df_fragments_config *config)
 {
     f->bucket = malloc(f->datagrams_max * sizeof(*f->bucket));
     f->datagrams = calloc(f->datagrams_max, sizeof(*f->datagrams));
-    f->held = calloc(RTE_MAX(f->held_max, 1u), sizeof(*f->held));
-    if (f->bucket == NULL || f->datagrams == NULL || f->held == NULL)
+    if (f->bucket == NULL || f->datagrams == NULL)
         return false;
     memset(f->bucket, 0xff, f->datagrams_max * sizeof(*f->bucket)); /* NONE */
-    return true;
+    return df_waiting_init(&f->waiting, config->held_max, config->held_per_port) == 0;
 }
 
 struct df_fragments *df_fragments_new(const struct df_fragments_config *config)
@@ -284,22 +204,21 @@ struct df_fragments *df_fragments_new(const struct df_fragments_config *config)
     if (f == NULL)
         return NULL;
     f->datagrams_max = rte_align32pow2(RTE_MAX(config->datagrams_max, 1u));
-    f->held_max = config->held_max;
-    f->held_per_port = config->held_per_port;
     f->timeout_ms = config->timeout_ms;
-    f->free_datagram = f->oldest = f->newest = f->ready = f->free_held = NONE;
-    f->refused = empty;
-    if (allocate(f))
+    f->free_datagram = f->oldest = f->newest = f->ready = NONE;
+    f->refused = df_waiting_empty;
+    if (allocate(f, config))
         return f;
     df_fragments_free(f, NULL, NULL);
     return NULL;
 }
 
-static void drop_queue(struct df_fragments *f, struct queue *queue, void (*drop)(void *packet, void *arg), void *arg)
+static void drop_queue(struct df_fragments *f, struct df_waiting_queue *queue, void (*drop)(void *packet, void *arg),
+                       void *arg)
 {
     uint16_t port;
     void *packet;
-    while ((packet = give_back(f, queue, &port)) != NULL)
+    while ((packet = df_waiting_take(&f->waiting, queue, &port)) != NULL)
         drop(packet, arg);
 }
 
@@ -312,7 +231,7 @@ void df_fragments_free(struct df_fragments *f, void (*drop)(void *packet, void *
     drop_queue(f, &f->refused, drop, arg);
     free(f->bucket);
     free(f->datagrams);
-    free(f->held);
+    df_waiting_fini(&f->waiting);
     free(f);
 }
 
@@ -350,7 +269,7 @@ enum df_drop df_fragments_hold(struct df_fragments *f, const struct df_fragment_
                                const struct df_packet *packet, void *mbuf, uint32_t now_ms)
 {
     struct datagram *datagram = find(f, key);
-    if (!may_hold(f, key->port))
+    if (!df_waiting_may(&f->waiting, key->port))
         return DF_DROP_FRAG_LIMIT;
     if (datagram == NULL) {
         datagram = make(f, key, now_ms);
@@ -360,7 +279,7 @@ enum df_drop df_fragments_hold(struct df_fragments *f, const struct df_fragment_
     }
     if (datagram->ended)
         return DF_DROP_FRAG_OVERLAP;
-    take(f, &datagram->held, mbuf, key->port);
+    df_waiting_put(&f->waiting, &datagram->held, mbuf, key->port);
     return DF_DROP_NONE;
 }
 
@@ -377,7 +296,7 @@ void df_fragments_first(struct df_fragments *f, const struct df_fragment_key *ke
     if (!datagram->has_first)
         remember(&datagram->first, packet);
     datagram->has_first = true;
-    if (datagram->held.first != NONE && !datagram->ready) {
+    if (datagram->held.first != DF_WAITING_NONE && !datagram->ready) {
         datagram->ready = true;
         datagram->next_ready = f->ready;
         f->ready = index_of(f, datagram);
@@ -390,7 +309,7 @@ void *df_fragments_release(struct df_fragments *f)
     uint16_t port;
     while (f->ready != NONE) {
         struct datagram *datagram = &f->datagrams[f->ready];
-        void *packet = give_back(f, &datagram->held, &port);
+        void *packet = df_waiting_take(&f->waiting, &datagram->held, &port);
         if (packet != NULL)
             return packet;
         f->ready = datagram->next_ready;
@@ -413,12 +332,12 @@ enum df_drop df_fragments_recall(const struct df_fragments *f, const struct df_f
 }
 
 /* Gives back at most budget packets of a queue; returns what is left of the budget. */
-static uint32_t drop_some(struct df_fragments *f, struct queue *queue, uint32_t budget, enum df_drop reason,
+static uint32_t drop_some(struct df_fragments *f, struct df_waiting_queue *queue, uint32_t budget, enum df_drop reason,
                           void (*drop)(void *packet, uint16_t port, enum df_drop reason, void *arg), void *arg)
 {
     uint16_t port;
     void *packet;
-    while (budget > 0 && (packet = give_back(f, queue, &port)) != NULL) {
+    while (budget > 0 && (packet = df_waiting_take(&f->waiting, queue, &port)) != NULL) {
         drop(packet, port, reason, arg);
         budget--;
     }
