@@ -122,26 +122,34 @@ static void outrun(unsigned m)
     come_back(leader);
 }
 
-enum need { NOTHING, CLUSTER, FOLLOWERS };
+static void move(unsigned m)
+{
+    server_kind(store.server)->move(store.server, m);
+    live_on(draw(300));
+}
+
+enum { NOTHING, CLUSTER = 1, FOLLOWERS = 2, MOVES = 4 };
 
 static const struct {
     const char *name;
     void (*happen)(unsigned m);
-    enum need need; /* the least comes first */
+    unsigned needs; /* a sum */
 } faults[] = {
     {"crash", crash, NOTHING},     {"freeze", freeze, NOTHING}, {"cut", cut, NOTHING},
     {"swallow", swallow, NOTHING}, {"fill", fill, NOTHING},     {"depose", depose, CLUSTER},
-    {"outrun", outrun, FOLLOWERS},
+    {"outrun", outrun, FOLLOWERS}, {"move", move, MOVES},
 };
 
-/* How many of the faults this kind of server can have. */
-static unsigned count_faults(void)
+/* One of those that this kind of server can have. */
+static unsigned draw_fault(void)
 {
-    enum need has = server_kind(store.server)->follows ? FOLLOWERS : store.server->n > 1 ? CLUSTER : NOTHING;
-    unsigned n = sizeof faults / sizeof faults[0];
-    while (faults[n - 1].need > has)
-        n--;
-    return n;
+    const struct server_kind *kind = server_kind(store.server);
+    unsigned has = (store.server->n > 1 ? CLUSTER : 0u) | (kind->follows ? FOLLOWERS : 0u) | (kind->move ? MOVES : 0u);
+    unsigned can[sizeof faults / sizeof faults[0]], n = 0;
+    for (unsigned i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        if ((faults[i].needs & ~has) == 0)
+            can[n++] = i;
+    return can[draw(n)];
 }
 
 static uint64_t count_acknowledged(const struct faults_shared *shared)
@@ -165,7 +173,7 @@ static void go_on(const struct faults_shared *shared, unsigned m)
 
 static void happen_once(const struct faults_shared *shared, int round)
 {
-    unsigned i = draw(count_faults()), m = draw(store.server->n);
+    unsigned i = draw_fault(), m = draw(store.server->n);
     fprintf(stderr, "round %d: %s member %u\n", round, faults[i].name, m);
     live_on(draw(100));
     faults[i].happen(m);

@@ -75,6 +75,11 @@ struct server_kind {
     void (*settle)(const struct server *server);
     /* Whether a member gets what the leader writes, some time after it; NULL: that is nothing special. */
     bool (*follows)(const struct server *server, unsigned m);
+    /*
+     * What is stored goes elsewhere in the database, which clients are told of: what they follow ends, and what they ask
+     * fails for a moment, or nobody knows whether it was done. NULL: there is no such thing.
+     */
+    void (*move)(const struct server *server, unsigned m);
     bool stays_full; /* a member whose disk is full must be ended before there is room again, and started anew */
     /* Empties the database as if it were new; NULL: members are killed, their folders emptied, and it is started anew. */
     void (*wipe)(const struct server *server);

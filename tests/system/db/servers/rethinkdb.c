@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -16,6 +17,13 @@ static void run(const struct server *server, unsigned m)
         execlp("python3", "python3", DF_TEST_RETHINKDB, port, ".", NULL);
 }
 
+/* The stand-in's own way to have it: see there what a client is told. */
+static void move(const struct server *server, unsigned m)
+{
+    if (server_runs(server, m))
+        kill(server->members[m].pid, SIGUSR1);
+}
+
 static void prepare_secure(struct server *server)
 {
     snprintf(server->user, sizeof server->user, "df,1=x");
@@ -28,7 +36,8 @@ const struct server_kind server_rethinkdb = {.name = "rethinkdb",
                                              .package = "python3",
                                              .members = 1,
                                              .disk_mib = 320,
-                                             .run = run};
+                                             .run = run,
+                                             .move = move};
 
 const struct server_kind server_rethinkdb_secure = {.name = "rethinkdb-secure",
                                                     .driver = "rethinkdb",
