@@ -134,6 +134,7 @@ static void prepare_sentinel(struct server *server)
     for (unsigned m = DATA_SERVERS; m < server->n; m++)
         used += (size_t)snprintf(server->location + used, sizeof server->location - used, "%s127.0.0.1:%u",
                                  m > DATA_SERVERS ? "," : "", server->members[m].door);
+    server_command(server, "printf 'info sentinel\\nsentinel master df\\nsentinel ckquorum df\\n' >questions");
 }
 
 static void run_sentinel(const struct server *server, unsigned m)
@@ -195,16 +196,22 @@ static bool prints(const struct server *server, unsigned m, const char *what, bo
                           server->members[m].port, what, does ? "" : "!", pattern) == 0;
 }
 
+static bool is_sentinel(const struct server *server, unsigned m)
+{
+    return strcmp(server->kind, "redis-sentinel") == 0 && m >= DATA_SERVERS;
+}
+
 /*
  * The leader has its replicas, and what a restart would read is what each has: a server that was made a replica writes
  * its file anew, and has the old one until then.
  */
 static bool is_in_step(const struct server *server, unsigned leader)
 {
-    bool is = prints(server, leader, "info replication", true, "^slave0:.*state=online") &&
-              prints(server, leader, "info replication", true, "^slave1:.*state=online");
+    bool is = prints(server, leader, "info replication | paste -s", true,
+                     "slave0:[^\t]*state=online.*slave1:[^\t]*state=online");
     for (unsigned m = 0; is && m < server->n; m++)
-        is = prints(server, m, "info persistence", false, "^aof_rewrite_[a-z_]*:1\\|^loading:1");
+        is = is_sentinel(server, m) ||
+             prints(server, m, "info persistence", false, "^aof_rewrite_[a-z_]*:1\\|^loading:1");
     return is;
 }
 
@@ -214,13 +221,13 @@ static bool is_in_step(const struct server *server, unsigned leader)
  */
 static bool is_whole_by_sentinel(const struct server *server, unsigned leader)
 {
-    char printed[96];
-    snprintf(printed, sizeof printed, "status=ok,address=127.0.0.1:%u,slaves=2,sentinels=3",
+    static const char questions[] = "<questions | paste -s -d ' '";
+    char printed[160];
+    snprintf(printed, sizeof printed,
+             "status=ok,address=127.0.0.1:%u,slaves=2,sentinels=3.* flags master .* last-ping-sent 0 .* OK 3 ",
              server->members[leader].door);
     for (unsigned m = DATA_SERVERS; m < server->n; m++)
-        if (!prints(server, m, "info sentinel", true, printed) ||
-            !prints(server, m, "sentinel master df | paste -s -d ' '", true, " flags master .* last-ping-sent 0 ") ||
-            !prints(server, m, "sentinel ckquorum df", true, "^OK 3 "))
+        if (!prints(server, m, questions, true, printed))
             return false;
     return true;
 }
