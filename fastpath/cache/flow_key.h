@@ -71,7 +71,7 @@ static inline uint64_t df_load64(const uint8_t *at)
 
 static inline uint64_t df_flow_hash(const struct df_flow_key *key)
 {
-    return df_hash_mix(key->word[0] ^ df_hash_secret[0], key->word[1] ^ df_hash_secret[1]);
+    return df_hash_end(df_hash_mix(key->word[0] ^ df_hash_secret[0], key->word[1] ^ df_hash_secret[1]));
 }
 
 #define DF_FLOW_KIND_SHIFT 24

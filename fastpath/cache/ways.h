@@ -101,8 +101,8 @@ static inline uint64_t df_ways_hash(const struct df_ip *src, const struct df_ip 
     uint64_t word[4];
     memcpy(word, src, sizeof(*src));
     memcpy(word + 2, dst, sizeof(*dst));
-    return df_hash_mix(word[0] ^ word[1] ^ df_hash_secret[0],
-                       word[2] ^ (word[3] << 32 | word[3] >> 32) ^ df_hash_secret[1]);
+    return df_hash_end(df_hash_mix(word[0] ^ word[1] ^ df_hash_secret[0],
+                                   word[2] ^ (word[3] << 32 | word[3] >> 32) ^ df_hash_secret[1]));
 }
 
 /** Fetches what a walk between two addresses reads first; and, when that is there, what it reads then. */
