@@ -217,14 +217,15 @@ static void tick(struct program *program)
     }
 }
 
+/* The database first: subscribers wait for its snapshot. */
 static void serve(struct program *program)
 {
     while (!stop) {
+        look_at_database(program);
+        tick(program);
         int fd = program->db && program->synced ? program->driver->watch_fd(program->db) : -1;
         df_publisher_sockets_wait(program->sockets, fd, TICK_MS);
         df_publisher_sockets_serve(program->sockets, program->publisher);
-        look_at_database(program);
-        tick(program);
     }
     print_stats(program);
 }

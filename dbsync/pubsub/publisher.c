@@ -195,7 +195,7 @@ void df_publisher_snapshot_begin(struct df_publisher *publisher)
     publisher->in_snapshot = true;
 }
 
-/* The first snapshot tells nobody anything: who listens reads the database first. Later ones tell what differs. */
+/* The first snapshot tells nobody anything: who listens reads the database behind it. Later ones tell what differs. */
 int df_publisher_snapshot_row(struct df_publisher *publisher, const struct df_db_row *row)
 {
     char *topics;

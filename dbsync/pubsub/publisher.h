@@ -17,6 +17,8 @@
  *   is known is not told, and not remembered.
  * - Messages of a topic are numbered from 1. Who begins to listen to a topic is told the last number, and so are all
  *   again 1, 2, 4, ... 64 seconds after a message; those who listen to what concerns everybody each second.
+ * - Until its first snapshot has ended it says nothing, not even hello. That snapshot tells nobody anything, so who was
+ *   greeted before would read the database, and never hear of what was written between the two.
  *
  * One thread.
  */
@@ -58,7 +60,7 @@ int df_publisher_push(struct df_publisher *publisher, const void *data, size_t l
 void df_publisher_subscribed(struct df_publisher *publisher, const char *frame, size_t len);
 
 /**
- * Says hello to each topic that somebody began to listen to. All who listen to it hear that, so it is said once for those
+ * Says hello to each topic that somebody began to listen to, once it may. All who listen to it hear that, so it is said once for those
  * who came together: a thousand nodes that connect again are not a million messages.
  */
 void df_publisher_greet(struct df_publisher *publisher);

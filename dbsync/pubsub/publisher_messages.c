@@ -133,6 +133,8 @@ void df_publisher_subscribed(struct df_publisher *publisher, const char *frame, 
         return;
     if (HASH_COUNT(publisher->greetings) == GREETINGS_MAX)
         df_publisher_greet(publisher);
+    if (HASH_COUNT(publisher->greetings) == GREETINGS_MAX)
+        return; /* it may not speak yet: who listens waits for its hello, and goes on without */
     greeting = calloc(1, sizeof(*greeting) + len + 1);
     if (!greeting)
         return;
@@ -144,6 +146,8 @@ void df_publisher_subscribed(struct df_publisher *publisher, const char *frame, 
 void df_publisher_greet(struct df_publisher *publisher)
 {
     struct greeting *greeting, *next;
+    if (!publisher->primed)
+        return;
     HASH_ITER(hh, publisher->greetings, greeting, next) {
         struct topic *topic;
         HASH_FIND_STR(publisher->topics, greeting->name, topic);
@@ -156,6 +160,8 @@ void df_publisher_greet(struct df_publisher *publisher)
 void df_publisher_tick(struct df_publisher *publisher, uint64_t now_ms)
 {
     publisher->now_ms = now_ms;
+    if (!publisher->primed)
+        return;
     struct topic *everybody = want_topic(publisher, DF_TOPIC_EVERYBODY, strlen(DF_TOPIC_EVERYBODY));
     for (struct topic *topic = publisher->topics; topic; topic = topic->hh.next) {
         if (topic != everybody && (topic->hello_ms == 0 || now_ms < topic->said_ms + topic->hello_ms))

@@ -64,7 +64,7 @@ struct df_publisher {
     struct greeting *greetings;
     struct told *told;
     uint32_t snapshot;
-    bool in_snapshot, primed; /* it knows what there is */
+    bool in_snapshot, primed; /* it knows what there is, and may speak */
     uint64_t revision;        /* of what is on its way out */
     uint32_t round;
     struct out *out;

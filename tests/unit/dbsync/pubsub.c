@@ -353,6 +353,48 @@ Test(publisher, hellos_come_to_who_subscribes_and_after_a_message_for_a_while)
     df_publisher_free(p);
 }
 
+/* A node that is greeted reads the database; what is written before the first snapshot ends, nobody else would tell it. */
+Test(publisher, nothing_is_said_before_it_knows_what_there_is)
+{
+    struct df_publisher *p = df_publisher_new("me", note, NULL);
+    struct df_db_row row = {.table = DF_DB_LEASES, .id = "chassis-h", .data = "me", .len = 2, .revision = 4};
+    df_publisher_subscribed(p, "*\n", 2);
+    df_publisher_greet(p);
+    df_publisher_tick(p, 1000);
+    df_publisher_snapshot_begin(p);
+    df_publisher_snapshot_row(p, &row);
+    df_publisher_greet(p);
+    df_publisher_tick(p, 2000);
+    cr_expect_str_eq(what_was_said(), "");
+    df_publisher_snapshot_end(p, 5);
+    df_publisher_greet(p);
+    cr_expect_str_eq(what_was_said(), "*#0@5[] ", "who subscribed meanwhile is not forgotten");
+    df_publisher_free(p);
+}
+
+static int send_nowhere(void *arg, const char *topic, const void *data, size_t len)
+{
+    (void)arg;
+    (void)topic;
+    (void)data;
+    (void)len;
+    return 0;
+}
+
+Test(publisher, who_subscribes_before_it_may_speak_is_kept_up_to_a_limit)
+{
+    struct df_publisher *p = df_publisher_new("me", send_nowhere, NULL);
+    for (unsigned i = 0; i < 2000; i++) {
+        char frame[16];
+        df_publisher_subscribed(p, frame, (size_t)snprintf(frame, sizeof(frame), "t%u\n", i));
+    }
+    df_publisher_snapshot_begin(p);
+    df_publisher_snapshot_end(p, 5);
+    df_publisher_greet(p);
+    cr_expect_eq(df_publisher_tally(p).hellos, 1024);
+    df_publisher_free(p);
+}
+
 /* ---- Over sockets */
 
 #define HELLO_MS 3000
