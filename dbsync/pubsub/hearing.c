@@ -81,6 +81,8 @@ static void take_publication(struct subscriber *subscriber, struct df_source *so
     enum df_sequence_verdict verdict =
         df_sequences_hear(source->sequences, publication->publisher, all ? "" : publication->topic,
                           all ? publication->total : publication->sequence, publication->n_rows > 0);
+    if (source->heard_ms == 0) /* it tells nothing of before, and nobody may have: the one that did has just died */
+        subscriber->gap = true;
     source->heard_ms = df_subscriber_now_ms();
     if (verdict == DF_SEQUENCE_REPEAT) {
         subscriber->tally.lies++;

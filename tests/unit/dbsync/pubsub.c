@@ -408,6 +408,8 @@ struct station {
     char folder[64], ipc[128], bind[64], name[32];
 };
 
+static int n_stations; /* of this process, two at most */
+
 static int send_by_sockets(void *arg, const char *topic, const void *data, size_t len)
 {
     return df_publisher_sockets_send(((struct station *)arg)->sockets, topic, data, len);
@@ -433,7 +435,7 @@ static void station_up(struct station *s, const char *id, const char *secret, co
         strcpy(s->folder, "/tmp/df-pubsub-XXXXXX");
         cr_assert_not_null(mkdtemp(s->folder));
         snprintf(s->ipc, sizeof(s->ipc), "ipc://%s/push", s->folder);
-        snprintf(s->name, sizeof(s->name), "127.0.0.1:%d", 20000 + getpid() % 20000);
+        snprintf(s->name, sizeof(s->name), "127.0.0.1:%d", 20000 + getpid() % 10000 + 10000 * n_stations++);
         snprintf(s->bind, sizeof(s->bind), "tcp://%s", s->name);
         pthread_mutex_init(&s->lock, NULL);
     }
@@ -565,6 +567,29 @@ Test(pubsub, a_publisher_that_was_started_anew_asks_for_a_snapshot)
     station_down(&s);
 }
 
+/* As when one publisher dies, and before its silence is noticed another one begins. */
+Test(pubsub, a_publisher_that_is_heard_for_the_first_time_asks_for_a_snapshot)
+{
+    static struct station s, t;
+    const char *topics[] = {"network:n"};
+    struct df_error error;
+    struct df_feed *feed;
+    station_up(&s, "first", NULL, NULL);
+    station_up(&t, "second", NULL, NULL);
+    station_down(&t);
+    const char *publishers[] = {s.name, t.name, NULL};
+    struct df_subscriber_config config = {.publishers = publishers, .hello_ms = 200};
+    cr_assert_eq(df_subscriber_new(&config, &feed, &error), 0, "%s", error.text);
+    cr_assert_eq(feed->ops->follow(feed, topics, 1, NULL, NULL, &error), 0);
+    station_tell(&s, port_row("a", "n", NULL, 8));
+    cr_expect_eq(take_until_heard(feed, NULL), 0, "who has not been there is not waited for");
+    station_down(&s);
+    station_up(&t, "second", NULL, NULL);
+    cr_expect_eq(take_until_heard(feed, NULL), -ESTALE);
+    feed->ops->close(feed);
+    station_down(&t);
+}
+
 Test(pubsub, who_lies_is_counted_and_asks_for_a_snapshot)
 {
     static struct station s;
@@ -659,7 +684,7 @@ static struct df_feed *listen_to_voice(struct voice *v)
     struct pollfd fd = {.fd = feed->ops->fd(feed), .events = POLLIN};
     for (int i = 0; i < 1000 && df_subscriber_tally(feed).messages == 0; i++) {
         poll(&fd, 1, 10);
-        feed->ops->take(feed, hear, NULL, &error); /* there is no publisher until the hello is heard */
+        cr_assert_eq(feed->ops->follow(feed, NULL, 0, NULL, NULL, &error), 0); /* as before a snapshot */
     }
     cr_assert_eq(df_subscriber_tally(feed).messages, 1);
     return feed;
