@@ -38,6 +38,25 @@ static int lease_path(const char *location, const char *name, char path[PATH_MAX
     return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
+int df_lmdb_lease_door(const char *location, bool patient)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, PATH_MAX, "%s/leases", location);
+    if (n < 0 || n >= PATH_MAX)
+        return -ENAMETOOLONG;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int rc;
+    do
+        rc = flock(fd, patient ? LOCK_EX : LOCK_EX | LOCK_NB) ? -errno : 0;
+    while (rc == -EINTR);
+    if (rc == 0)
+        return fd;
+    close(fd);
+    return rc;
+}
+
 static int busy(int fd, const char *name, struct df_error *error)
 {
     char holder[128];
@@ -117,7 +136,11 @@ int df_lmdb_lease_take(struct df_lmdb_lease **held, const char *location, const 
     struct df_lmdb_lease *lease = lease_new(name, owner);
     if (!lease)
         return df_error_set(error, -ENOMEM, "out of memory");
-    lease->fd = lock(path, name, owner, error);
+    int door = df_lmdb_lease_door(location, true);
+    lease->fd = door < 0 ? df_error_set(error, door, "lease '%s' in %s: %s", name, location, strerror(-door))
+                         : lock(path, name, owner, error);
+    if (door >= 0)
+        close(door);
     if (lease->fd < 0) {
         rc = lease->fd;
         lease_free(lease);

@@ -256,8 +256,13 @@ static void reap_leases(struct df_db *db)
     struct reaping reaping = {.db = db};
     struct df_error unused;
     MDB_txn *txn;
-    if (df_lmdb_read_begin(db->env, &txn, &unused))
+    int door = df_lmdb_lease_door(db->env->location, false); /* whoever is in it does this, or the next one will */
+    if (door < 0)
         return;
+    if (df_lmdb_read_begin(db->env, &txn, &unused)) {
+        close(door);
+        return;
+    }
     tell_rows(txn, db->env->rows, DF_DB_LEASES "/", note_lease, &reaping);
     df_lmdb_read_end(db->env, txn);
     for (size_t i = 0; i < reaping.n; i++) {
@@ -267,6 +272,7 @@ static void reap_leases(struct df_db *db)
         write_lease(db, reaping.names[i], NULL, &unused);
         close(fd);
     }
+    close(door);
 }
 
 static int lease(struct df_db *db, const char *name, const char *owner, unsigned ttl, struct df_error *error)

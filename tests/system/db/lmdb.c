@@ -3,12 +3,17 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "dbsync/drivers/lmdb/log.h"
 #include "tests/system/db/program.h"
@@ -153,6 +158,70 @@ Test(lmdb, names_that_would_leave_the_directory_are_refused)
     cr_expect_eq(store.driver->lease(db, "../x", "me", 1, &error), -EINVAL);
     cr_expect_eq(store.driver->lease(db, "..", "me", 1, &error), -EINVAL);
     cr_expect_eq(store.driver->lease(db, "", "me", 1, &error), -EINVAL);
+}
+
+/* Where the database keeps this. */
+static int lock_of(const char *name, int flags)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/leases%s", store.create.location, name);
+    int fd = open(path, flags, 0660);
+    cr_assert_geq(fd, 0, "%s: %s", path, strerror(errno));
+    cr_assert_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
+    return fd;
+}
+
+static bool waits_for_a_lock(void)
+{
+    char line[256], waiter[64];
+    bool waits = false;
+    FILE *locks = fopen("/proc/locks", "r");
+    cr_assert_not_null(locks);
+    snprintf(waiter, sizeof waiter, "-> FLOCK  ADVISORY  WRITE %d ", getpid());
+    while (fgets(line, sizeof line, locks))
+        waits |= strstr(line, waiter) != NULL;
+    fclose(locks);
+    return waits;
+}
+
+struct taker {
+    struct df_error error;
+    int rc;
+    _Atomic bool done;
+};
+
+static void *take_mine(void *arg)
+{
+    struct taker *taker = arg;
+    taker->rc = store.driver->lease(db, "mine", "me", 1, &taker->error);
+    taker->done = true;
+    return NULL;
+}
+
+/* Who looks whether the holder is dead has its lock for a moment. That is no holder. */
+Test(lmdb, who_looks_for_the_dead_holds_no_lease)
+{
+    struct taker taker = {.rc = 1};
+    struct df_error error;
+    pthread_t thread;
+    cr_assert_eq(store.driver->lease(db, "other", "me", 1, &error), 0, "%s", error.text);
+    int door = lock_of("", O_RDONLY | O_DIRECTORY), file = lock_of("/mine", O_RDWR | O_CREAT);
+    cr_assert_eq(pthread_create(&thread, NULL, take_mine, &taker), 0);
+    while (!taker.done && !waits_for_a_lock())
+        poll(NULL, 0, 1);
+    close(file);
+    close(door);
+    pthread_join(thread, NULL);
+    cr_expect_eq(taker.rc, 0, "%s", taker.error.text);
+}
+
+Test(lmdb, a_lease_that_is_held_is_refused_at_once)
+{
+    struct df_error error;
+    cr_assert_eq(store.driver->lease(db, "other", "me", 1, &error), 0, "%s", error.text);
+    int file = lock_of("/mine", O_RDWR | O_CREAT);
+    cr_expect_eq(store.driver->lease(db, "mine", "me", 1, &error), -EBUSY);
+    close(file);
 }
 
 Test(lmdb, a_row_needs_a_table_and_an_id)
