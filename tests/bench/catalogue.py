@@ -18,7 +18,8 @@ TRAFFIC_CASES = (
                 with_ovs=True),
     TrafficCase('routed', 100000, 100000, 'routed', Aims(times=3.0)),
     TrafficCase('routed', 1000000, 1000000, 'routed', Aims(times=3.5)),
-    TrafficCase('routed-pairs', 1000000, 1000, 'routed', Aims(times=2.2)),
+    TrafficCase('routed-pairs', 1000000, 1000, 'routed', Aims(times=2.2),
+                quick=False),
     TrafficCase('l2', 1000, 1000, 'l2', Aims(times=1.8, faster=1.5),
                 with_ovs=True),
     # Every packet walks the tables, as the first one of a flow does.
@@ -26,7 +27,8 @@ TRAFFIC_CASES = (
                 settings={'flow_cache_entries': 0}),
 )
 CLOUD_CASES = (
-    CloudCase('stateless', 1000, 1000, 'stateless', Aims(faster=3)),
+    CloudCase('stateless', 1000, 1000, 'stateless', Aims(faster=3),
+              quick=False),
     CloudCase('stateless', 10000, PAIRS, 'stateless', Aims(faster=6),
               quick=False),
     CloudCase('stateless', 100000, PAIRS, 'stateless', Aims(faster=6)),
