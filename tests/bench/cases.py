@@ -20,7 +20,8 @@ import traffic
 import workload
 
 FAILURES = (programs.ProgramError, rounds.MeasureError, workload.BadCapture,
-            traffic.BadCapture, host.HostError)
+            traffic.BadCapture, host.HostError,
+            FileNotFoundError, ProcessLookupError)    # a program ended
 VARIANT_PACE = rounds.Pace(pairs=3, settle=0.3, window=0.7)
 QUICK_VARIANT_PACE = rounds.Pace(pairs=2, settle=0.2, window=0.3)
 
