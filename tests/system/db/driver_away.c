@@ -12,6 +12,7 @@
 #define TIMEOUT_MS 400
 
 static struct store store;
+static struct df_db *patient; /* with the default time-out, for what is no part of the question */
 static struct df_db *db;
 
 static void set_up(void)
@@ -19,13 +20,15 @@ static void set_up(void)
     store_make(&store);
     if (!store.server->n)
         cr_skip_test("%s has no server", store.driver->name);
-    store.create.timeout_ms = store.exists.timeout_ms = TIMEOUT_MS;
-    db = store_create(&store);
+    patient = store_create(&store);
+    store.exists.timeout_ms = TIMEOUT_MS;
+    db = store_open(&store);
 }
 
 static void tear_down(void)
 {
     store.driver->close(db);
+    store.driver->close(patient);
 }
 
 TestSuite(away, .init = set_up, .fini = tear_down);
@@ -102,7 +105,7 @@ Test(away, a_handle_lives_through_a_restart_of_the_server)
 {
     uint64_t at;
     struct df_db *watcher = store_open(&store);
-    store_put(&store, db, "t", "a", "1", 1);
+    store_put(&store, patient, "t", "a", "1", 1);
     store_snapshot(&store, watcher, &at);
     cr_expect_eq(store_idle(&store, watcher, &at), 0);
     all(server_kill);
@@ -127,7 +130,7 @@ Test(away, a_handle_lives_through_a_restart_of_the_server)
 Test(away, a_watch_tells_nothing_and_says_so_while_its_server_is_away)
 {
     uint64_t at;
-    store_put(&store, db, "t", "a", "1", 1);
+    store_put(&store, patient, "t", "a", "1", 1);
     store_snapshot(&store, db, &at);
     cr_expect_eq(store_idle(&store, db, &at), 0);
     all(server_cut);
@@ -146,7 +149,7 @@ Test(away, a_watch_tells_nothing_and_says_so_while_its_server_is_away)
 
 Test(away, a_write_without_an_answer_is_open)
 {
-    store_put(&store, db, "t", "a", "1", 1);
+    store_put(&store, patient, "t", "a", "1", 1);
     all(server_swallow);
     int rc = store_try(&store, db, "a", "2", DF_DB_ANY, 0);
     cr_expect(is_away(rc), "%d", rc);

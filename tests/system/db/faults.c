@@ -231,7 +231,6 @@ static void locate(char location[SERVER_TEXT + 32])
 
 static void begin(struct faults_shared *shared, pid_t writers[], pid_t watchers[])
 {
-    store.exists.timeout_ms = store.create.timeout_ms = TIMEOUT_MS;
     struct df_db *db = store_create(&store);
     char id[8];
     for (int i = 0; i < FAULTS_ROWS; i++) {
@@ -239,6 +238,7 @@ static void begin(struct faults_shared *shared, pid_t writers[], pid_t watchers[
         store_put(&store, db, "t", id, "0", 1);
     }
     store.driver->close(db);
+    store.exists.timeout_ms = TIMEOUT_MS;
     for (int i = 0; i < FAULTS_WRITERS; i++)
         writers[i] = faults_fork(&store, shared, faults_write, i);
     for (int i = 0; i < FAULTS_WATCHERS; i++)

@@ -22,7 +22,7 @@ static int acks[2];
 static void set_up(void)
 {
     store_make(&store);
-    store.create.timeout_ms = store.exists.timeout_ms = 1000;
+    store.exists.timeout_ms = 1000;
     cr_assert_eq(pipe(acks), 0);
 }
 
@@ -108,8 +108,9 @@ static void take_over_from(void (*end_master)(struct server *server, unsigned m)
 {
     struct replica replica = {0};
     uint64_t at;
-    struct df_db *watcher = store_create(&store);
-    store_put(&store, watcher, "t", "n", "0", 1);
+    struct df_db *made = store_create(&store), *watcher = store_open(&store);
+    store_put(&store, made, "t", "n", "0", 1);
+    store.driver->close(made);
     store_snapshot(&store, watcher, &at);
     pid_t writer = store_fork(&store, write_numbers);
     watch_until(watcher, &at, &replica, 20);
