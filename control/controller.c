@@ -115,6 +115,8 @@ static void take_set(struct df_controller *controller, struct df_nb_change *chan
     ProtobufCMessage *message = change->object;
     object->snapshot = controller->snapshot;
     df_object_set_bad(object, NULL);
+    if (change->table == DF_NB_PORT_STATUS && controller->self)
+        df_self_hear(controller->self, (const Df__PortStatus *)message);
     if (is_known(object, change))
         return;
     change->object = NULL;

@@ -95,6 +95,13 @@ static void add_lrouter(struct topics *topics, const Df__LogicalRouter *lrouter)
         add(topics, KIND_NETWORK, lrouter->gateways[i]->lswitch);
 }
 
+static void add_status(struct topics *topics, const Df__PortStatus *status)
+{
+    add_word(topics, STATUS);
+    if (!status->attached)
+        add(topics, KIND_CHASSIS, status->chassis);
+}
+
 int df_topics_of(enum df_nb_table table, const ProtobufCMessage *object, char **made)
 {
     struct topics topics = {0};
@@ -117,7 +124,7 @@ int df_topics_of(enum df_nb_table table, const ProtobufCMessage *object, char **
         add(&topics, df_schema_table(table)->name, df_schema_id(object));
         break;
     case DF_NB_PORT_STATUS:
-        add_word(&topics, STATUS);
+        add_status(&topics, (const Df__PortStatus *)object);
         break;
     default:
         add(&topics, KIND_PROJECT, df_schema_topic(object));

@@ -8,10 +8,11 @@
  * alone, so every writer and every reader comes to the same ones.
  *
  *   network:ID          the network, its subnets and ports, the routers that are attached to it
- *   chassis:HOST        ports that are bound to the node, or are to move there
+ *   chassis:HOST        ports that are bound to the node, or are to move there; what is said of its ports that are not
+ *                       attached, as another node may have said that they are dead
  *   secgroup:ID, address_group:ID, qospolicy:ID   the object
  *   project:ID          what is left and belongs to a project
- *   status              what nodes say of ports; no node asks for it
+ *   status              what nodes say of ports; no node asks for all of it
  *
  * They go by what a port needs, and not by its tenant alone: ports of a shared or external network belong to many
  * tenants, and a node with one of them needs all. What has no topic concerns everybody: chassis, for one.

@@ -58,6 +58,7 @@ int df_node_new(const struct df_node_config *config, struct df_node **made, stru
                                   .chassis = config->chassis,
                                   .post = df_sync_post,
                                   .bury = df_sync_bury,
+                                  .spare = df_sync_spare,
                                   .arg = &node->sync};
     controller.self = &self;
     int rc = df_controller_new(&controller, &node->controller, error);

@@ -36,7 +36,9 @@ struct df_outbox {
     const char *driver;
     struct df_db_config database;
     pthread_mutex_t lock;
-    struct item *items; /* in order of the first wish */
+    struct item *items;   /* in order of the first wish */
+    struct item *written; /* just now, by df_outbox_write(); it is not among items */
+    bool unwanted;        /* nobody wants what is left of it any more */
 };
 
 struct df_outbox *df_outbox_new(const char *driver, const struct df_db_config *database)
@@ -89,20 +91,17 @@ static struct item *item_new(enum what what, const char *table, const char *id)
     return item;
 }
 
-/* unless_newer: it comes back from a failed attempt, and a wish of meanwhile wins. */
-static void keep(struct df_outbox *outbox, struct item *item, bool unless_newer)
+static void keep(struct df_outbox *outbox, struct item *item)
 {
     struct item *old;
     pthread_mutex_lock(&outbox->lock);
     HASH_FIND_STR(outbox->items, item->key, old);
-    struct item *loser = old && unless_newer ? item : old;
-    if (old && !unless_newer)
+    if (old)
         HASH_DEL(outbox->items, old);
-    if (loser != item)
-        HASH_ADD_STR(outbox->items, key, item);
+    HASH_ADD_STR(outbox->items, key, item);
     pthread_mutex_unlock(&outbox->lock);
-    if (loser)
-        item_free(loser);
+    if (old)
+        item_free(old);
 }
 
 void df_outbox_put(struct df_outbox *outbox, enum df_nb_table table, const char *id, const ProtobufCMessage *object)
@@ -114,12 +113,27 @@ void df_outbox_put(struct df_outbox *outbox, enum df_nb_table table, const char 
         if (!item->object)
             abort(); /* as df_alloc() */
     }
-    keep(outbox, item, false);
+    keep(outbox, item);
 }
 
 void df_outbox_bury(struct df_outbox *outbox, const char *host)
 {
-    keep(outbox, item_new(BURY, "", host), false);
+    keep(outbox, item_new(BURY, "", host));
+}
+
+void df_outbox_spare(struct df_outbox *outbox, const char *host)
+{
+    struct item *item, *burial = item_new(BURY, "", host);
+    pthread_mutex_lock(&outbox->lock);
+    HASH_FIND_STR(outbox->items, burial->key, item);
+    if (item)
+        HASH_DEL(outbox->items, item);
+    if (outbox->written && strcmp(outbox->written->key, burial->key) == 0)
+        outbox->unwanted = true;
+    pthread_mutex_unlock(&outbox->lock);
+    if (item)
+        item_free(item);
+    item_free(burial);
 }
 
 /* ---- Writing */
@@ -244,16 +258,27 @@ static struct item *take(struct df_outbox *outbox)
     struct item *item = outbox->items;
     if (item)
         HASH_DEL(outbox->items, item);
+    outbox->written = item;
+    outbox->unwanted = false;
     pthread_mutex_unlock(&outbox->lock);
     return item;
 }
 
-static bool is_empty(struct df_outbox *outbox)
+/* What is left of it waits for its turn, unless there was another wish meanwhile. Returns whether anything waits. */
+static bool put_back(struct df_outbox *outbox, struct item *item, bool is_left)
 {
+    struct item *newer;
     pthread_mutex_lock(&outbox->lock);
-    bool empty = !outbox->items;
+    HASH_FIND_STR(outbox->items, item->key, newer);
+    is_left = is_left && !newer && !outbox->unwanted;
+    if (is_left)
+        HASH_ADD_STR(outbox->items, key, item);
+    outbox->written = NULL;
+    bool waits = outbox->items != NULL;
     pthread_mutex_unlock(&outbox->lock);
-    return empty;
+    if (!is_left)
+        item_free(item);
+    return waits;
 }
 
 int df_outbox_write(struct df_outbox *outbox, struct df_nb *nb, const char *host, struct df_error *error)
@@ -266,10 +291,6 @@ int df_outbox_write(struct df_outbox *outbox, struct df_nb *nb, const char *host
         df_log(DF_LOG_ERROR, "cannot tell the database of this node: %s", error->text);
         rc = item->burial.n > 0;
     }
-    if (rc) {
-        keep(outbox, item, true);
-        return rc;
-    }
-    item_free(item);
-    return is_empty(outbox) ? 0 : 1;
+    bool waits = put_back(outbox, item, rc != 0);
+    return rc < 0 ? rc : waits;
 }

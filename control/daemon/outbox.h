@@ -24,6 +24,9 @@ void df_outbox_put(struct df_outbox *outbox, enum df_nb_table table, const char 
 /** Wants the status of all ports of a dead node to say so; that is a row for each of them. */
 void df_outbox_bury(struct df_outbox *outbox, const char *host);
 
+/** It lives: no more of its ports is marked, but for one that is being written in this moment. */
+void df_outbox_spare(struct df_outbox *outbox, const char *host);
+
 /**
  * Writes one row that is wanted: whoever has to hear of changes as well looks for them in between. The thread that nb
  * belongs to.

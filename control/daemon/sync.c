@@ -162,6 +162,13 @@ void df_sync_bury(void *arg, const char *host)
     df_db_thread_wake(sync->thread);
 }
 
+void df_sync_spare(void *arg, const char *host)
+{
+    struct df_sync *sync = *(struct df_sync **)arg;
+    if (sync)
+        df_outbox_spare(sync->outbox, host);
+}
+
 /* ---- */
 
 static int start(struct df_sync *sync)

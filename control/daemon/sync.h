@@ -54,6 +54,7 @@ bool df_sync_has_rival(const struct df_sync *sync);
 /** For struct df_self_config: arg is a struct df_sync ** that may point to NULL, and then nothing is posted. */
 void df_sync_post(void *sync, enum df_nb_table table, const char *id, const ProtobufCMessage *object);
 void df_sync_bury(void *sync, const char *host);
+void df_sync_spare(void *sync, const char *host);
 
 /** {"driver", "location", "state": "connecting" | "in sync" | "away", "error": why, if away, "rival": another
  * df-switchd that has this host's name, if one has, "publishers": what came from them, if the node listens to any

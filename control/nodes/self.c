@@ -23,13 +23,21 @@ struct posted {
     char id[];
 };
 
+/* Of a dead node whose ports this one marks. */
+struct grave {
+    UT_hash_handle hh;
+    char host[];
+};
+
 struct df_self {
     char *host;
     Df__Chassis *chassis;
     df_self_post post;
     void (*bury)(void *arg, const char *host);
+    void (*spare)(void *arg, const char *host);
     void *arg;
     struct posted *ports;
+    struct grave *graves;
     uint32_t round;
     uint64_t looked_ms;
     int64_t next_ms;
@@ -42,6 +50,7 @@ struct df_self *df_self_new(const struct df_self_config *config)
     self->host = df_strdup(config->host);
     self->post = config->post;
     self->bury = config->bury;
+    self->spare = config->spare;
     self->arg = config->arg;
     self->next_ms = -1;
     self->chassis = (Df__Chassis *)df_message_copy(&config->chassis->base);
@@ -55,13 +64,28 @@ static void posted_free(struct df_self *self, struct posted *posted)
     free(posted);
 }
 
-void df_self_free(struct df_self *self)
+static void grave_free(struct df_self *self, struct grave *grave)
+{
+    HASH_DEL(self->graves, grave);
+    free(grave);
+}
+
+static void forget_posted(struct df_self *self)
 {
     struct posted *posted, *next;
-    if (!self)
-        return;
     HASH_ITER(hh, self->ports, posted, next) {
         posted_free(self, posted);
+    }
+}
+
+void df_self_free(struct df_self *self)
+{
+    struct grave *grave, *next;
+    if (!self)
+        return;
+    forget_posted(self);
+    HASH_ITER(hh, self->graves, grave, next) {
+        grave_free(self, grave);
     }
     if (self->chassis)
         df__chassis__free_unpacked(self->chassis, NULL);
@@ -103,13 +127,10 @@ void df_self_set_chassis(struct df_self *self, const Df__Chassis *chassis)
 
 void df_self_repeat(struct df_self *self)
 {
-    struct posted *posted, *next;
     self->open = true;
     post_chassis(self);
     post_service(self);
-    HASH_ITER(hh, self->ports, posted, next) {
-        posted_free(self, posted);
-    }
+    forget_posted(self);
     self->looked_ms = 0;
     self->next_ms = 0;
 }
@@ -192,6 +213,20 @@ void df_self_settle(struct df_self *self, struct df_local_ports *ports, uint64_t
     withdraw_gone(self);
 }
 
+void df_self_hear(struct df_self *self, const Df__PortStatus *status)
+{
+    struct posted *posted;
+    HASH_FIND_STR(self->ports, status->id, posted);
+    if (!posted || !posted->reason || !status->chassis || strcmp(status->chassis, self->host) != 0 ||
+        is_posted(posted, &(struct df_local_port_info){.desired_version = status->desired_version,
+                                                       .applied_version = status->applied_version,
+                                                       .attached = status->attached,
+                                                       .reason = status->reason ? status->reason : ""}))
+        return;
+    free(posted->reason);
+    posted->reason = NULL;
+}
+
 /* ---- Other nodes */
 
 struct burial {
@@ -199,18 +234,39 @@ struct burial {
     const struct df_liveness *liveness;
 };
 
-static void bury_if_dead(struct df_object *chassis, void *arg)
+static bool is_to_bury(struct burial *burial, const struct df_object *chassis)
+{
+    return chassis->dead && df_liveness_is_undertaker(burial->liveness, chassis->id);
+}
+
+static void bury(struct df_object *chassis, void *arg)
 {
     struct burial *burial = arg;
-    if (chassis->dead && df_liveness_is_undertaker(burial->liveness, chassis->id))
-        burial->self->bury(burial->self->arg, chassis->id);
+    struct df_self *self = burial->self;
+    struct grave *grave;
+    HASH_FIND_STR(self->graves, chassis->id, grave);
+    if (grave || !is_to_bury(burial, chassis))
+        return;
+    size_t len = strlen(chassis->id) + 1;
+    grave = df_alloc(sizeof(*grave) + len);
+    memcpy(grave->host, chassis->id, len);
+    HASH_ADD_STR(self->graves, host, grave);
+    self->bury(self->arg, grave->host);
 }
 
 void df_self_bury(struct df_self *self, struct df_store *store, const struct df_liveness *liveness)
 {
     struct burial burial = {self, liveness};
+    struct grave *grave, *next;
+    HASH_ITER(hh, self->graves, grave, next) {
+        const struct df_object *chassis = df_store_find(store, DF_NB_CHASSIS, grave->host);
+        if (chassis && is_to_bury(&burial, chassis))
+            continue;
+        self->spare(self->arg, grave->host);
+        grave_free(self, grave);
+    }
     if (self->open)
-        df_store_each(store, DF_NB_CHASSIS, bury_if_dead, &burial);
+        df_store_each(store, DF_NB_CHASSIS, bury, &burial);
 }
 
 int64_t df_self_next_ms(const struct df_self *self)

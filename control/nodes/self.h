@@ -10,7 +10,7 @@
  * its ports.
  *
  * Invariant: status is a level. What was posted last is remembered, what differs is posted; a post that is lost with
- * the database is made good by df_self_repeat(). A row is posted whole, and whoever writes it compares it with what is
+ * the database is made good by df_self_repeat(), one that another node wrote over by df_self_hear(). A row is posted whole, and whoever writes it compares it with what is
  * stored first, so a repetition costs reads.
  *
  * Control thread.
@@ -27,8 +27,10 @@ struct df_self_config {
     const char *host;
     const Df__Chassis *chassis; /* the row, with host as its id; copied */
     df_self_post post;
-    /** A node is dead, and it is this one that marks its ports. Called again as long as that may have been lost. */
+    /** A node is dead, and it is this one that marks its ports. */
     void (*bury)(void *arg, const char *host);
+    /** It lives again, or another one marks them: what is not marked yet stays as it is. */
+    void (*spare)(void *arg, const char *host);
     void *arg;
 };
 
@@ -44,7 +46,13 @@ void df_self_set_chassis(struct df_self *self, const Df__Chassis *chassis);
 /** Posts what differs of the ports' status, if that was not done a moment ago. */
 void df_self_settle(struct df_self *self, struct df_local_ports *ports, uint64_t now_ms);
 
-/** Who is dead may have changed: buries whom it is this node's part to bury. */
+/**
+ * What the database says of a port. Another node that took this one for dead may have marked its port after this one
+ * told of it: then it is told again.
+ */
+void df_self_hear(struct df_self *self, const Df__PortStatus *status);
+
+/** Who is dead may have changed: buries whom it is this node's part to bury, and spares whom it is not any more. */
 void df_self_bury(struct df_self *self, struct df_store *store, const struct df_liveness *liveness);
 
 /** When df_self_settle() has something to post that waits, in the clock's milliseconds, or -1. */

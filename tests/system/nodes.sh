@@ -312,6 +312,10 @@ until_true 10 "mover is reached" can_ping a1 mover
 until_true 5 "a3 is served again" row port_status a3 '.attached and .chassis == "node3"'
 said_at node1 chassis 'all(.state != "dead")' >/dev/null || fail "somebody is dead: $(ctl_at node1 chassis)"
 
+note "a port that is marked dead too late, when its node has told of it already, is told of again"
+df_db set port_status a3 attached=false applied_version=0 'reason="chassis node3 is dead"' >/dev/null
+until_true 5 "node3 puts it right" row port_status a3 '.attached and .reason == ""'
+
 if [ "$database" = etcd ]; then # what it does is no driver's doing, and takes its time
     note "a node that is cut off from the database: its guests reach each other and nobody else, whosever its ports are"
     ip -n node3 link set mgmt0 down

@@ -47,6 +47,12 @@ static void bury(void *arg, const char *host)
     note("bury %s%s ", host, "");
 }
 
+static void spare(void *arg, const char *host)
+{
+    (void)arg;
+    note("spare %s%s ", host, "");
+}
+
 /* What was posted since the last call. */
 static const char *posts(void)
 {
@@ -59,7 +65,8 @@ static const char *posts(void)
 static void up(void)
 {
     static const struct df_app *const apps[] = {&alive_app, &node_l2, &node_sec, NULL};
-    static const struct df_self_config self = {.host = "here", .chassis = &own, .post = post, .bury = bury};
+    static const struct df_self_config self = {
+        .host = "here", .chassis = &own, .post = post, .bury = bury, .spare = spare};
     node_init();
     node_now = 1000000;
     own.id = "here";
@@ -358,6 +365,49 @@ Test(nodes, a_dead_one_is_buried_once_the_database_is_there)
     node_down(&node);
 }
 
+/* n1 is dead and buried. */
+static void die(void)
+{
+    chassis("n1", true);
+    lease("n1", "somebody");
+    node_settle(&node);
+    df_controller_database(node.controller, false);
+    node_settle(&node);
+    lease("n1", NULL);
+    node_now += DF_LIVENESS_RETURN_MS;
+    node_settle(&node);
+    cr_assert_str_eq(posts(), "chassis/here service/df-switchd-here bury n1 ");
+}
+
+Test(nodes, a_dead_one_is_buried_once_and_spared_when_it_is_back)
+{
+    die();
+    chassis("n2", true);
+    node_settle(&node);
+    node_now += DF_LIVENESS_GRACE_MS;
+    node_settle(&node);
+    cr_expect_str_eq(posts(), "bury n2 ", "and n1 not once more");
+    lease("n1", "somebody");
+    node_settle(&node);
+    cr_expect_str_eq(posts(), "spare n1 spare n2 ", "n1 buries n2 now");
+    lease("n1", NULL);
+    node_settle(&node);
+    cr_expect_str_eq(posts(), "", "it is only lost");
+    node_now += DF_LIVENESS_GRACE_MS;
+    node_settle(&node);
+    cr_expect_str_eq(posts(), "bury n1 bury n2 ");
+    node_down(&node);
+}
+
+Test(nodes, a_dead_one_whose_chassis_is_deleted_is_spared)
+{
+    die();
+    node_delete(&node, DF_NB_CHASSIS, "n1");
+    node_settle(&node);
+    cr_expect_str_eq(posts(), "spare n1 ");
+    node_down(&node);
+}
+
 /* ---- What it knows of them */
 
 /* "STATE SINCE_MS OWNER PORTS", with - for null. */
@@ -510,6 +560,31 @@ Test(nodes, all_is_said_again_when_the_database_comes_back)
     df_controller_database(node.controller, false);
     node_settle(&node);
     cr_expect_str_eq(posts(), "chassis/here service/df-switchd-here port_status/p (attached) ");
+    node_down(&node);
+}
+
+static void hear(const char *status)
+{
+    node_set(&node, DF_NB_PORT_STATUS, status);
+    node_now += 1000;
+    node_settle(&node);
+}
+
+Test(nodes, what_another_says_of_its_port_is_set_right)
+{
+    node_setf(&node, DF_NB_LSWITCH, "{'id': 'net', 'unique_key': 1}");
+    local_port("p", 1, "here");
+    df_controller_database(node.controller, false);
+    node_settle(&node);
+    posts();
+    hear("{'id': 'p', 'lport': 'p', 'chassis': 'here', 'attached': false, 'reason': 'chassis here is dead'}");
+    cr_expect_str_eq(posts(), "port_status/p (attached) ");
+    hear("{'id': 'p', 'lport': 'p', 'chassis': 'here', 'desired_version': 1, 'applied_version': 1, 'attached': true}");
+    cr_expect_str_eq(posts(), "", "that is what it says");
+    hear("{'id': 'p', 'lport': 'p', 'chassis': 'there', 'attached': false, 'reason': 'chassis there is dead'}");
+    cr_expect_str_eq(posts(), "", "it is not said of this node");
+    hear("{'id': 'q', 'lport': 'q', 'chassis': 'here', 'attached': false, 'reason': 'chassis here is dead'}");
+    cr_expect_str_eq(posts(), "", "it has no such port");
     node_down(&node);
 }
 
