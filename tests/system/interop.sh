@@ -145,20 +145,24 @@ iperf() {
     wait "$listener" || true
 }
 
+# A kernel's socket holds a twentieth of a second of it.
+most_udp_arrives() {
+    iperf "$1" "$2" -u -b 20M -n 250K -l 1300
+    jq -e '.end.sum.lost_percent < 10' iperf3.json
+}
+
 # talk NEAR FAR: ping and iperf3, begun by either side.
 talk() {
-    local from to lost
+    local from to
     for from in "$1" "$2"; do
         to=$1
         [ "$from" != "$1" ] || to=$2
         expect_ping "$from" "$to"
         expect_ping "$from" "$to" 6
-        in_guest "$from" ping -q -c 1 -W 2 -M "do" -s 1402 "${ip4[$to]}" >ping.txt || fail "1430 bytes: $(cat ping.txt)"
+        in_guest "$from" ping -q -c 1 -W 5 -M "do" -s 1402 "${ip4[$to]}" >ping.txt || fail "1430 bytes: $(cat ping.txt)"
         iperf "$from" "$to" -n 4M
     expect_more "bytes of TCP from $from to $to" "$(jq .end.sum_received.bytes iperf3.json)" 1000000
-        iperf "$from" "$to" -u -b 20M -n 250K -l 1300
-        lost=$(jq '.end.sum.lost_percent | floor' iperf3.json)
-        expect_less "percent of UDP lost from $from to $to" "$lost" 10
+        until_true 20 "less than a tenth of UDP is lost from $from to $to" most_udp_arrives "$from" "$to"
     done
 }
 

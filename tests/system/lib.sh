@@ -364,6 +364,26 @@ expect_ping() {
     grep -Eq ' ([3-9]|[1-9][0-9]+) received' ping.txt || fail "$1 cannot ping $2 ($to): $(cat ping.txt)"
 }
 
+# start_pings FROM TO: one each 50 ms, until stop_pings.
+start_pings() {
+    ip netns exec "$1" ping -i 0.05 "${ip4[$2]}" >"pings-$2.txt" 2>&1 &
+    pings=$!
+}
+
+# replies TO [MORE_THAN]
+replies() {
+    [ "$(grep -c 'icmp_seq=.* time=' "pings-$1.txt")" -gt "${2:-0}" ]
+}
+
+# stop_pings TO: sets lost, to how many were overtaken by later ones. They must come back still.
+stop_pings() {
+    until_true 5 "pings to $1 come back" replies "$1" $(($(grep -c time= "pings-$1.txt") + 5))
+    kill -INT "$pings"
+    wait "$pings" || true
+    # shellcheck disable=SC2034 # the test's
+    lost=$(awk '/icmp_seq=.* time=/ {n++; sub(/.*icmp_seq=/, ""); last = $1} END {print last - n}' "pings-$1.txt")
+}
+
 # expect_no_ping FROM TO [4|6] [PING OPTIONS...]
 expect_no_ping() {
     local from=$1 to

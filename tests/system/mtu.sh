@@ -84,7 +84,7 @@ expect_ping jumbo tiny
 
 # told FROM SIZE ADDRESS PATTERN: a ping of that payload that must not be fragmented, and what the guest hears of it.
 told() {
-    in_guest "$1" ping -c 1 -W 1 -M "do" -s "$2" "$3" >told.txt 2>&1 || true
+    in_guest "$1" ping -c 1 -W 5 -M "do" -s "$2" "$3" >told.txt 2>&1 || true
     grep -Eq -- "$4" told.txt
 }
 

@@ -181,25 +181,6 @@ can_ping() {
     in_guest "$1" ping -q -c 1 -W 1 "$(address_of "$2")"
 }
 
-# One each 50 ms, until stop_pings.
-start_pings() {
-    ip netns exec "$1" ping -i 0.05 "${ip4[$2]}" >"pings-$2.txt" 2>&1 &
-    pings=$!
-}
-
-# replies TO [MORE_THAN]
-replies() {
-    [ "$(grep -c 'icmp_seq=.* time=' "pings-$1.txt")" -gt "${2:-0}" ]
-}
-
-# stop_pings TO: sets lost, to how many were overtaken by later ones. They must come back still.
-stop_pings() {
-    until_true 5 "pings to $1 come back" replies "$1" $(($(grep -c time= "pings-$1.txt") + 5))
-    kill -INT "$pings"
-    wait "$pings" || true
-    lost=$(awk '/icmp_seq=.* time=/ {n++; sub(/.*icmp_seq=/, ""); last = $1} END {print last - n}' "pings-$1.txt")
-}
-
 # ---- What is there: red on three nodes and blue on two, behind one router. Keys and types of tunnels are the networks'.
 
 option[df.underlay_port]=up0
@@ -300,7 +281,7 @@ said_at node1 ports '.[] | select(.id == "late" and .status == "down" and (.reas
     fail "late does not wait for its device: $(ctl_at node1 ports)"
 ip netns add late
 wire_veth late
-ctl_at node1 wait late --programmed --timeout 1 >/dev/null || fail "late is not open: $(ctl_at node1 ports)"
+ctl_at node1 wait late --programmed --timeout 3 >/dev/null || fail "late is not open: $(ctl_at node1 ports)"
 
 note "the node is back, and so are its ports"
 ip netns del a3

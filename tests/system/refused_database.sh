@@ -74,8 +74,7 @@ expect_ping a b
 
 note "the password is changed while guests talk: no ping is lost, the reason is said, and not that all is well in between"
 before=$(times_in_sync)
-ip netns exec a ping -i 0.05 "${ip4[b]}" >pings.txt 2>&1 &
-pings=$!
+start_pings a b
 stop_server
 start_server server other
 expect_away 'password'
@@ -85,9 +84,8 @@ stop_server
 start_server server right
 until_true 20 "the switch is in sync" reports show "$in_sync"
 expect_ping a b
-kill -INT "$pings"
-wait "$pings" || true
-expect_text ' 0% packet loss' pings.txt
+stop_pings b
+expect_equal "pings lost" "$lost" 0
 stop_switch
 
 note "a database of a newer version"

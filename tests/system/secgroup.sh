@@ -70,7 +70,7 @@ done
 in_guest server iperf3 -s -1 >iperf3-server.log 2>&1 &
 until_true 5 "iperf3 listens" iperf3_listens server
 before=$(drops sg_ingress)
-expect_failure out.txt timeout 3 ip netns exec outsider iperf3 -c "${ip4[server]}" -t 1 --connect-timeout 1000
+expect_failure out.txt timeout 10 ip netns exec outsider iperf3 -c "${ip4[server]}" -t 1 --connect-timeout 1000
 expect_more "packets dropped as sg_ingress" "$(drops sg_ingress)" "$before"
 in_groups outsider clients
 echo "   outsider, now a client: $(in_guest outsider iperf3 -c "${ip4[server]}" -t 1 --json |

@@ -39,13 +39,14 @@ expect_ping red-veth 2001:db8:1::1
 expect_ping red-tap 10.2.0.1
 
 note "traceroute sees the router: TTL 1 ends there"
-in_guest red-veth ping -c 1 -W 2 -t 1 "${ip4[blue-veth]}" >ping.txt || true
+in_guest red-veth ping -c 1 -W 5 -t 1 "${ip4[blue-veth]}" >ping.txt || true
 expect_text 'From 10.1.0.1 .*Time to live exceeded' ping.txt
-in_guest red-veth ping -c 1 -W 2 -t 1 "${ip6[blue-veth]}" >ping.txt || true
+in_guest red-veth ping -c 1 -W 5 -t 1 "${ip6[blue-veth]}" >ping.txt || true
 expect_text 'From 2001:db8:1::1 .*Time exceeded' ping.txt
 
 note "IPv6: an address that nobody has passes duplicate address detection, the neighbour's does not"
 in_guest red-veth ip addr add 2001:db8:1::99/64 dev eth0
+in_guest red-tap sysctl -qw net.ipv6.conf.eth0.dad_transmits=3 # an answer that is late is one to the next
 in_guest red-tap ip addr add "${ip6[red-veth]}/64" dev eth0
 until_true 5 "the address of the other guest is found to be a duplicate" \
     sh -c 'ip netns exec red-tap ip -6 addr show dev eth0 dadfailed | grep -q inet6'

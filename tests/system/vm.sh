@@ -116,12 +116,12 @@ in_vm vm2 ping -c 3 -W 2 "${ip4[vm1]}"
 in_vm vm1 ping -6 -c 3 -W 2 "${ip6[vm2]}"
 
 note "the switch is killed and started again while vm1 pings vm2"
-tell vm1 ping -c 20 -i 0.5 -W 2 "${ip4[vm2]}"
+tell vm1 ping -c 30 -i 0.5 -W 2 "${ip4[vm2]}"
 until_true 10 "the first replies come" grep -q 'seq=3' vm1.out
 kill_switch
 start_switch
 answer vm1 60
-echo "   $(received vm1) of 20 came back"
+echo "   $(received vm1) of 30 came back"
 expect_more "replies" "$(received vm1)" 9
 served vm1
 served vm2

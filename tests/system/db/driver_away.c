@@ -63,6 +63,44 @@ static int put_at_last(const char *id, const char *text)
     return rc;
 }
 
+static int get(void)
+{
+    return store_get(&store, db, "t", "a", NULL);
+}
+
+static struct df_error opening;
+
+static int open_another(void)
+{
+    struct df_db *other;
+    return store.driver->open(&store.exists, &other, &opening);
+}
+
+/* The shortest of a few times, as the machine may be busy in one of them, that a call takes which cannot but fail. */
+static uint64_t time_in_vain(int (*call)(void))
+{
+    uint64_t shortest = UINT64_MAX;
+    for (int i = 0; i < 3; i++) {
+        uint64_t begin = server_now_ms();
+        int rc = call();
+        uint64_t took = server_now_ms() - begin;
+        cr_expect(is_away(rc), "%d", rc);
+        shortest = took < shortest ? took : shortest;
+    }
+    return shortest;
+}
+
+/* Watches until there is nothing to be told. A busy machine may lose its line once. */
+static void expect_idle(struct df_db *watcher, uint64_t *at)
+{
+    uint64_t end = server_now_ms() + 2 * STORE_PATIENCE_MS;
+    int rc;
+    while ((rc = store_idle(&store, watcher, at)) && server_now_ms() < end)
+        if (rc == -ESTALE)
+            store_snapshot(&store, watcher, at);
+    cr_expect_eq(rc, 0);
+}
+
 static bool names_a_door(const char *text)
 {
     char door[16];
@@ -76,29 +114,26 @@ static bool names_a_door(const char *text)
 
 Test(away, a_call_says_which_end_point_and_is_quick_about_it_the_second_time)
 {
-    struct df_error error = {""};
-    struct df_db *other;
     all(server_cut);
-    uint64_t begin = server_now_ms();
-    int rc = store.driver->open(&store.exists, &other, &error);
-    cr_expect(is_away(rc), "%d", rc);
-    cr_expect(names_a_door(error.text), "the end point is missing: %s", error.text);
-    cr_expect_leq(server_now_ms() - begin, 3 * TIMEOUT_MS);
-    cr_expect(is_away(store_get(&store, db, "t", "a", NULL)));
-    cr_expect(is_away(store_get(&store, db, "t", "a", NULL)));
-    begin = server_now_ms();
-    cr_expect(is_away(store_get(&store, db, "t", "a", NULL)));
-    cr_expect_leq(server_now_ms() - begin, TIMEOUT_MS + 100);
+    cr_expect_leq(time_in_vain(open_another), 3 * TIMEOUT_MS);
+    cr_expect(names_a_door(opening.text), "the end point is missing: %s", opening.text);
+    cr_expect(is_away(get()));
+    cr_expect(is_away(get()));
+    cr_expect_leq(time_in_vain(get), TIMEOUT_MS + 100);
 }
 
 Test(away, a_server_that_says_nothing_holds_nobody_up)
 {
-    all(server_pause);
-    uint64_t begin = server_now_ms();
-    cr_expect(is_away(store_get(&store, db, "t", "a", NULL)));
-    cr_expect_leq(server_now_ms() - begin, 2 * TIMEOUT_MS);
-    all(server_continue);
-    cr_expect_eq(put_at_last("a", "1"), 0);
+    uint64_t took = UINT64_MAX;
+    for (int i = 0; i < 3 && took > 2 * TIMEOUT_MS; i++) { /* the machine may be busy in one of them */
+        all(server_pause);
+        uint64_t begin = server_now_ms();
+        cr_expect(is_away(get()));
+        took = server_now_ms() - begin;
+        all(server_continue);
+        cr_expect_eq(put_at_last("a", "1"), 0);
+    }
+    cr_expect_leq(took, 2 * TIMEOUT_MS);
 }
 
 Test(away, a_handle_lives_through_a_restart_of_the_server)
@@ -107,7 +142,7 @@ Test(away, a_handle_lives_through_a_restart_of_the_server)
     struct df_db *watcher = store_open(&store);
     store_put(&store, patient, "t", "a", "1", 1);
     store_snapshot(&store, watcher, &at);
-    cr_expect_eq(store_idle(&store, watcher, &at), 0);
+    expect_idle(watcher, &at);
     all(server_kill);
     cr_expect(is_away(store_try(&store, db, "a", "2", DF_DB_ANY, 0)));
     for (unsigned m = 0; m < store.server->n; m++)
@@ -123,7 +158,7 @@ Test(away, a_handle_lives_through_a_restart_of_the_server)
         cr_expect_str_eq(store_snapshot(&store, watcher, &at), "t/a=1 t/b=2 ");
     else
         cr_expect_str_eq(told.text, "t/b=2 ");
-    cr_expect_eq(store_idle(&store, watcher, &at), 0);
+    expect_idle(watcher, &at);
     store.driver->close(watcher);
 }
 
@@ -132,7 +167,7 @@ Test(away, a_watch_tells_nothing_and_says_so_while_its_server_is_away)
     uint64_t at;
     store_put(&store, patient, "t", "a", "1", 1);
     store_snapshot(&store, db, &at);
-    cr_expect_eq(store_idle(&store, db, &at), 0);
+    expect_idle(db, &at);
     all(server_cut);
     struct store_told told = {.until = "t/a- ", .seconds = 5};
     while (!store_watch_some(&store, db, &at, &told) && told.rc == 0)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/system/db/program.h"
+#include "tests/system/db/server_private.h"
 #include "tests/system/db/store.h"
 
 /* Several processes on one database, and the death of one at any moment. Every driver runs through all of it. */
@@ -201,8 +202,9 @@ static int catch_up(const struct store *store, struct df_db *db, struct replica 
 {
     struct df_error error;
     struct pollfd fd = {.fd = store->driver->watch_fd(db), .events = POLLIN};
+    uint64_t end = server_now_ms() + STORE_PATIENCE_MS;
     int rc = 0;
-    for (int i = 0; i < STORE_PATIENCE_MS / 10 && rc == 0; i++) {
+    while (rc == 0 && server_now_ms() < end) {
         rc = store->driver->watch(db, &replica->revision, replicate, replica, &error);
         if (are_same(replica, fresh))
             break;

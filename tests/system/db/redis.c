@@ -356,7 +356,7 @@ Test(redis, a_commit_that_wants_replicas_is_not_done_without)
     uint64_t revision;
     snprintf(location, sizeof location, "%s?replicas=1", config.location);
     config.location = location;
-    config.timeout_ms = 200;
+    config.timeout_ms = 2000;
     cr_assert_eq(store.driver->open(&config, &careful, &error), 0, "%s", error.text);
     const struct df_db_op op = {.table = "t", .id = "a", .data = "x", .len = 1};
     cr_expect_eq(store.driver->commit(careful, &op, 1, &failed, &revision, &error), -EHOSTDOWN);

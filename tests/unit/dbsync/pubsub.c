@@ -578,7 +578,7 @@ Test(pubsub, a_publisher_that_is_heard_for_the_first_time_asks_for_a_snapshot)
     station_up(&t, "second", NULL, NULL);
     station_down(&t);
     const char *publishers[] = {s.name, t.name, NULL};
-    struct df_subscriber_config config = {.publishers = publishers, .hello_ms = 200};
+    struct df_subscriber_config config = {.publishers = publishers, .hello_ms = 2000};
     cr_assert_eq(df_subscriber_new(&config, &feed, &error), 0, "%s", error.text);
     cr_assert_eq(feed->ops->follow(feed, topics, 1, NULL, NULL, &error), 0);
     station_tell(&s, port_row("a", "n", NULL, 8));

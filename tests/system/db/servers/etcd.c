@@ -52,8 +52,8 @@ static void run(const struct server *server, unsigned m)
                     peer,    "--initial-advertise-peer-urls",
                     peer,    "--initial-cluster",
                     cluster, "--heartbeat-interval",
-                    "50",    "--election-timeout",
-                    "500",   NULL,
+                    "100",   "--election-timeout",
+                    "1000",  NULL,
                     NULL,    NULL,
                     NULL,    NULL};
     size_t n = 0;

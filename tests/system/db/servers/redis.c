@@ -160,7 +160,7 @@ static void form_sentinel(struct server *server)
     for (unsigned m = DATA_SERVERS; m < server->n; m++) {
         snprintf(what, sizeof what, "sentinel monitor df 127.0.0.1 %u 2", server->members[0].door);
         control(server, m, what);
-        control(server, m, "sentinel set df down-after-milliseconds 500 failover-timeout 2000");
+        control(server, m, "sentinel set df down-after-milliseconds 1500 failover-timeout 2000");
     }
     for (unsigned m = DATA_SERVERS; m < server->n; m++)
         wait_for(server, m, "info sentinel", "slaves=2,sentinels=3");
@@ -297,7 +297,7 @@ static void run_cluster(const struct server *server, unsigned m)
     if (file)
         fprintf(file,
                 "%sport %u\ncluster-enabled yes\ncluster-port %u\ncluster-announce-ip 127.0.0.1\n"
-                "cluster-announce-port %u\ncluster-node-timeout 1000\ncluster-replica-validity-factor 0\n"
+                "cluster-announce-port %u\ncluster-node-timeout 2000\ncluster-replica-validity-factor 0\n"
                 "cluster-require-full-coverage no\ncluster-allow-replica-migration no\nreplica-announce-port %u\n",
                 common, member->port, member->port + 1, member->door, member->door);
     exec_server(file, NULL);
