@@ -298,8 +298,9 @@ wire_veth() {
     in_guest "$1" ethtool -K eth0 tx off >/dev/null
 }
 
+# The device is there before the switch has done with it.
 wire_tap() {
-    until_true 10 "the switch made the tap device of $1" ip link show dev "$1"
+    df_ctl wait "$1" --programmed --timeout 20 >/dev/null || fail "$1 is not open: $(df_ctl ports)"
     ip link set dev "$1" netns "$1" name eth0
 }
 

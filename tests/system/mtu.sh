@@ -65,7 +65,8 @@ mv switch.ini node2.ini
 ip netns exec node2 "$df_switchd" --config /run/df/node2.ini >>node2.err 2>&1 &
 until_true 30 "the switch of node2 answers df-ctl" far_ctl version
 ip netns add far
-until_true 10 "the switch made the tap device of far" ip -n node2 link set dev far netns far name eth0
+far_ctl wait far --programmed --timeout 20 >/dev/null || fail "far is not open: $(far_ctl ports)"
+ip -n node2 link set dev far netns far name eth0
 in_guest far ip link set eth0 address "${mac[far]}" up
 far_ctl wait far --timeout 20 >/dev/null || fail "far is not served: $(far_ctl ports)"
 in_guest far ip addr add "${ip6[far]}/64" dev eth0 nodad

@@ -136,7 +136,8 @@ wire_veth() {
 }
 
 wire_tap() {
-    until_true 10 "the switch made the tap device of $1" ip -n "$(node_of "$1")" link show dev "$1"
+    ctl_at "$(node_of "$1")" wait "$1" --programmed --timeout 20 >/dev/null ||
+        fail "$1 is not open: $(ctl_at "$(node_of "$1")" ports)"
     ip -n "$(node_of "$1")" link set dev "$1" netns "$1" name eth0
 }
 
