@@ -282,6 +282,20 @@ static uint32_t first_word(const struct df_conn *conn, uint8_t state, uint32_t f
     return DF_CONN_GENERATION(word) << 8 | state | flags;
 }
 
+/* Without an entry: who lost a race needs none, since it joins what another worker began meanwhile. */
+static int join_or_refuse(struct conn_worker *worker, const struct df_conn_key *key, uint64_t hash, uint32_t now_ms,
+                          const struct df_conn *anew, struct df_conn **conn)
+{
+    bool reply;
+    struct df_conn *other = df_conn_find(key, hash, now_ms, &reply);
+    if (other != NULL && other != anew) {
+        *conn = other;
+        return 1;
+    }
+    conn_count(&worker->counts, CONN_REFUSED_FULL);
+    return -ENOSPC;
+}
+
 int df_conn_begin(unsigned worker, const struct df_conn_key *key, uint64_t hash, const struct df_packet *packet,
                   uint32_t now_ms, struct df_conn *anew, struct df_conn **conn)
 {
@@ -292,10 +306,8 @@ int df_conn_begin(unsigned worker, const struct df_conn_key *key, uint64_t hash,
     if (state == DF_CONN_FREE)
         return -EINVAL;
     struct df_conn *fresh = df_conn_pool_take(self);
-    if (fresh == NULL) {
-        conn_count(&self->counts, CONN_REFUSED_FULL);
-        return -ENOSPC;
-    }
+    if (fresh == NULL)
+        return join_or_refuse(self, key, hash, now_ms, anew, conn);
     uint32_t word = first_word(fresh, state, anew != NULL && protocol == &df_conn_icmp ? CONN_CROSSED : 0);
     prepare(fresh, key, now_ms);
     if (protocol->note != NULL)

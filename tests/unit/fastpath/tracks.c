@@ -49,9 +49,9 @@ static void guest_put(uint16_t port)
     cr_assert_eq(conntrack_put_at(port, lport, 1, 1, 1, (uint32_t[]){GROUP}), 0);
 }
 
-static void up_with(uint32_t max_per_port)
+static void up_with(uint32_t max, uint32_t max_per_port)
 {
-    const struct df_conns_config config = {.max = 1000,
+    const struct df_conns_config config = {.max = max,
                                            .max_per_port = max_per_port,
                                            .n_workers = WORKERS,
                                            .tcp_pick_up = true,
@@ -66,7 +66,7 @@ static void up_with(uint32_t max_per_port)
 
 static void up(void)
 {
-    up_with(500);
+    up_with(1000, 500);
 }
 
 static void down(void)
@@ -410,9 +410,32 @@ TestSuite(tracks_limit, .fini = down);
 
 Test(tracks_limit, who_joins_needs_no_room)
 {
-    up_with(1);
+    up_with(1000, 1);
     race(A_TO_B, udp, B_TO_A, udp);
     expect_joined(true);
     expect_one(A_TO_B, DF_CONN_UDP_STREAM, 1, 1);
     cr_assert_eq(tally().refused_port, 0);
+}
+
+Test(tracks_limit, who_joins_needs_no_entry)
+{
+    up_with(2, 500);
+    race(A_TO_B, udp, B_TO_A, udp);
+    expect_joined(true);
+    expect_one(A_TO_B, DF_CONN_UDP_STREAM, 1, 1);
+    cr_assert_eq(tally().refused_full, 0);
+}
+
+/* It would take the winner's place, and that takes an entry. */
+Test(tracks_limit, who_does_not_join_needs_one)
+{
+    up_with(2, 500);
+    decides(WINNER, A_TO_B, question);
+    decides(LOSER, B_TO_A, question);
+    carries_out(WINNER);
+    cr_assert_not(df_tracks_carry_out(&walks[LOSER]));
+    cr_assert_eq(walks[LOSER].verdict.drop, DF_DROP_CONN_TABLE_FULL, "%s", df_drop_name(walks[LOSER].verdict.drop));
+    expect_one(A_TO_B, DF_CONN_ICMP, 1, 0);
+    cr_assert_eq(tally().refused_full, 1);
+    passes(B_TO_A, answer);
 }
