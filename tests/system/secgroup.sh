@@ -145,3 +145,47 @@ expect_no_ping server outsider
 note "what is known of connections and of drops"
 df_ctl drops >drops.txt
 expect_text 'sg_ingress' drops.txt
+
+note "rules that cannot be: logged and shown by group and rule, and match nothing; the others of their group hold, and count"
+group mixed "$in4, \"protocol\": \"icmp\"" "$in4, \"protocol\": \"gre\", \"port_range_min\": 1, \"port_range_max\": 2" \
+    "$in4, \"protocol\": \"icmp\", \"port_range_max\": 3" "$in4, \"protocol\": \"udp\", \"remote_ip_prefix\": \"2001:db8::/64\"" \
+    "$in4, \"protocol\": \"tcp\", \"port_range_min\": 80, \"port_range_max\": 80"
+group empty
+in_groups server mixed empty
+expect_ping outsider server
+declare -A why=(
+    [mixed-1]='protocol gre has no ports here, and a port range is set'
+    [mixed-2]='port_range_max is an ICMP code and needs a type, port_range_min'
+    [mixed-3]='remote_ip_prefix: 2001:db8::/64 is not IPv4'
+)
+df_ctl show >show.txt
+df_ctl secgroup mixed >mixed.txt
+expect_text '^3 problems:$' show.txt
+for rule in "${!why[@]}"; do
+    expect_text "secgroup 'mixed': secgroup: rule $rule: ${why[$rule]}; it matches nothing" log
+    expect_text "^secgroup +mixed +secgroup +rule $rule: ${why[$rule]};" show.txt
+    expect_text "^ *0 +ingress IPv4 .* $rule +${why[$rule]};" mixed.txt
+done
+
+note "df-ctl secgroup says which rule was good for what"
+expect_text '^ports +server$' mixed.txt
+expect_text '^ *[1-9][0-9]* +ingress IPv4 icmp +mixed-0 +-$' mixed.txt
+expect_text '^ *0 +ingress IPv4 tcp port 80 +mixed-4 +-$' mixed.txt
+sed 's/^/   /' mixed.txt
+df_ctl secgroup >groups.txt
+expect_text '^mixed +mixed +in force +yes +5 +3 +1 +server$' groups.txt
+df_ctl secgroup empty >empty.txt
+expect_text '^no rule: it allows nothing$' empty.txt
+expect_failure error.txt "$df_ctl_program" --socket df.sock secgroup nobodys
+expect_text "no secgroup with the id or name 'nobodys'" error.txt
+
+note "df-ctl trace names the rule that lets a packet pass, or says that there is none"
+df_ctl trace outsider icmp,dst=server >trace.txt
+expect_text '^ +rule +clients-0 of group clients: egress IPv4 any protocol$' trace.txt
+expect_text '^ +rule +mixed-0 of group mixed: ingress IPv4 icmp$' trace.txt
+expect_text '^verdict: deliver to port [0-9]+ server$' trace.txt
+for denied in tcp,tp_dst=81 ip,nw_proto=47; do
+    df_ctl trace outsider "$denied,dst=server" >trace.txt
+    expect_text '^ +rule +none matched$' trace.txt
+    expect_text '^verdict: drop: sg_ingress ' trace.txt
+done
