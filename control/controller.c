@@ -163,6 +163,15 @@ static void find_gone(struct df_object *object, void *arg)
     sweep->gone[sweep->n++] = object;
 }
 
+/*
+ * Is a snapshot without rows what is to be expected? A selective node without a port asks for none; the rest of what it
+ * knows is what a port needed that is gone, and nobody tells it any more what becomes of that.
+ */
+static bool expects_nothing(const struct df_controller *controller)
+{
+    return controller->interest && !df_interest_has_port(controller->interest);
+}
+
 /* Deletes what the snapshot did not tell. An object without a message may go with the last that refers to it, so one
  * that still is to be deleted always has one, or is bad. */
 static void sweep(struct df_controller *controller)
@@ -170,7 +179,7 @@ static void sweep(struct df_controller *controller)
     struct sweep sweep = {.snapshot = controller->snapshot};
     for (enum df_nb_table table = 0; table < DF_NB_TABLES; table++)
         df_store_each(controller->store, table, find_gone, &sweep);
-    controller->held = controller->snapshot_rows == 0 && sweep.n > 0;
+    controller->held = controller->snapshot_rows == 0 && sweep.n > 0 && !expects_nothing(controller);
     if (controller->held)
         df_log(DF_LOG_WARNING,
                "the database is empty; this node keeps the %zu objects it knows until the database has some again, or "

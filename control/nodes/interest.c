@@ -121,16 +121,34 @@ static void add_if_bound(struct df_object *port, void *arg)
 }
 
 /* The ports that are bound to this node are those that refer to its chassis. */
-static void search_ports(struct search *search)
+static void each_port(const struct df_interest *interest, void (*cb)(struct df_object *port, void *arg), void *arg)
 {
-    struct df_interest *interest = search->interest;
     struct df_object *chassis = df_store_want(interest->store, DF_NB_CHASSIS, interest->host);
     size_t n;
     struct df_referrers *ports = df_object_referrers(chassis, DF_NB_LPORT, "binding.chassis");
     struct df_object *const *port = df_referrers_sorted(ports, &n);
     for (size_t i = 0; i < n; i++)
-        add_if_bound(port[i], search);
+        cb(port[i], arg);
     df_object_trim(chassis);
+}
+
+struct count {
+    const struct df_relevance *relevance;
+    size_t n;
+};
+
+static void count_if_bound(struct df_object *port, void *arg)
+{
+    struct count *count = arg;
+    const Df__LogicalPort *lport = (const Df__LogicalPort *)port->message;
+    count->n += lport && df_relevance_is_bound(count->relevance, lport);
+}
+
+bool df_interest_has_port(const struct df_interest *interest)
+{
+    struct count count = {.relevance = interest->relevance};
+    each_port(interest, count_if_bound, &count);
+    return count.n > 0;
 }
 
 static bool has_all(const struct list *list, const struct list *of)
@@ -149,7 +167,7 @@ const char *const *df_interest_update(struct df_interest *interest, size_t *n, b
         return NULL;
     interest->moves = moves;
     add(&search.list, "chassis", interest->host);
-    search_ports(&search);
+    each_port(interest, add_if_bound, &search);
     df_store_each(interest->store, DF_NB_LSWITCH, add_network, &search);
     sort_each_once(&search.list);
     bool has_old = has_all(&search.list, &interest->list);

@@ -21,6 +21,9 @@ struct df_interest;
 struct df_interest *df_interest_new(struct df_store *store, const struct df_relevance *relevance, const char *host);
 void df_interest_free(struct df_interest *interest);
 
+/** Is a port bound to this node, as far as is known? If none is, nothing is needed, and no rows are what is to be told. */
+bool df_interest_has_port(const struct df_interest *interest);
+
 /**
  * Works the list out again, if anything changed that it follows from: a remote port's change costs nothing here.
  *

@@ -103,6 +103,7 @@ static const struct df_clock node_clock = {.now_ms = now_ms};
 const struct df_self_config *node_self;
 bool node_selective;
 const struct df_underlay_config *node_underlay;
+const char *const *node_load;
 
 void node_init(void)
 {
@@ -121,6 +122,8 @@ void node_up_on(struct node *node, const struct df_app *const *apps, struct df_d
     node->dp = dp;
     struct df_controller_config config = {
         .host = "here",
+        .apps_dir = BUILT_APPS_DIR,
+        .apps = node_load,
         .builtin = apps,
         .vhost_sock_dir = "/run/df",
         .self = node_self,

@@ -35,6 +35,9 @@ extern bool node_selective;
 /* Its underlay; NULL: none. */
 extern const struct df_underlay_config *node_underlay;
 
+/* Apps of the product to load besides, by name, ends with NULL; NULL: none. The test exports what they call. */
+extern const char *const *node_load;
+
 /* Milliseconds of the clock. */
 extern uint64_t node_now;
 
