@@ -39,10 +39,22 @@ ip addr add 198.51.100.254/24 dev mgmt
 # ---- The database.
 
 start_database() {
-    if [ "$database" = lmdb ]; then
-        [ ! -e nb.hidden ] || mv nb.hidden nb
+    case $database in
+    lmdb) [ ! -e nb.hidden ] || mv nb.hidden nb ;;
+    rethinkdb)
+        mkdir -p server
+        python3 "$here/db/standin/rethinkdb.py" 198.51.100.254:28015 /run/df/server >>server/server.log 2>&1 &
+        nb_server=$!
+        ;;
+    *) nb_start "$database" 198.51.100.254 /run/df/server ;;
+    esac
+}
+
+location() {
+    if [ "$database" = rethinkdb ]; then
+        echo 198.51.100.254:28015
     else
-        nb_start "$database" 198.51.100.254 /run/df/server
+        nb_location "$database" 198.51.100.254
     fi
 }
 
@@ -61,8 +73,7 @@ choose_database() {
     df_db dump >made.json
     [ "$database" != lmdb ] || return 0
     option[df.nb_db_class]=$database
-    option[df.remote_db_hosts]=$(nb_location "$database" 198.51.100.254) ||
-        fail "usage: nodes.sh lmdb|etcd|redis|ovsdb|zookeeper"
+    option[df.remote_db_hosts]=$(location) || fail "usage: nodes.sh lmdb|etcd|redis|ovsdb|zookeeper|rethinkdb"
     export DF_DB=$database:${option[df.remote_db_hosts]}
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stand-in for a RethinkDB server: the V1_0 handshake, a few terms and changefeeds of one document.
 
-Usage: rethinkdb.py PORT FOLDER [USER PASSWORD]
+Usage: rethinkdb.py [ADDRESS:]PORT FOLDER [USER PASSWORD]
 
 Written from the documentation of the protocol ("Writing RethinkDB drivers" and ql2.proto), to test a driver where there
 is no server. Documents are in an SQLite database in FOLDER, and each change is on disk before it is answered or seen,
@@ -446,10 +446,11 @@ class Server:
             connection.end()
 
 
-async def main(port, folder, user='admin', password=''):
+async def main(place, folder, user='admin', password=''):
     server = Server(folder, user, password)
+    address, _, port = place.rpartition(':')
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, server.store.move)
-    listener = await asyncio.start_server(server.meet, '127.0.0.1', int(port), limit=64 << 20)
+    listener = await asyncio.start_server(server.meet, address or '127.0.0.1', int(port), limit=64 << 20)
     async with listener:
         await listener.serve_forever()
 
