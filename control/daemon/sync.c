@@ -9,7 +9,10 @@
 #include "control/log.h"
 #include "control/model/alloc.h"
 
-/* What is not of interest any more is forgotten by a snapshot, and not at once: a port may only be moving. */
+/*
+ * What is not of interest any more is forgotten by a snapshot, and not at once, as others may follow. If it is of
+ * interest again before, it is read anew: nobody told what went meanwhile.
+ */
 #define FORGET_AFTER_S 30
 
 enum state { CONNECTING, IN_SYNC, AWAY };
@@ -21,8 +24,10 @@ struct df_sync {
     struct df_db_thread *thread;
     struct event *news;
     struct event *forget;
-    char **topics; /* as the thread was told last */
+    char **topics; /* as the thread was told last; sorted */
     size_t n_topics;
+    char **lapsed; /* topics that were followed, of which rows are known that nobody speaks of any more */
+    size_t n_lapsed;
     enum state state;
     struct df_error error; /* why it is away */
     char *rival;           /* has this host's name; NULL: none */
@@ -108,23 +113,64 @@ static void on_news(evutil_socket_t fd, short what, void *arg)
 
 /* ---- Interest */
 
-static void on_forget(evutil_socket_t fd, short what, void *arg)
+static void free_list(char **list, size_t n)
 {
-    struct df_sync *sync = arg;
-    (void)fd;
-    (void)what;
-    df_db_thread_follow(sync->thread, (const char *const *)sync->topics, sync->n_topics, true);
+    for (size_t i = 0; i < n; i++)
+        free(list[i]);
+    free(list);
 }
 
 static void keep_topics(struct df_sync *sync, const char *const *topics, size_t n)
 {
-    for (size_t i = 0; i < sync->n_topics; i++)
-        free(sync->topics[i]);
-    free(sync->topics);
+    free_list(sync->topics, sync->n_topics);
     sync->topics = df_alloc((n + 1) * sizeof(*sync->topics));
     for (size_t i = 0; i < n; i++)
         sync->topics[i] = df_strdup(topics[i]);
     sync->n_topics = n;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool has_topic(const char *const *topics, size_t n, const char *topic)
+{
+    return bsearch(&topic, topics, n, sizeof(*topics), compare) != NULL;
+}
+
+static void note_lapsed(struct df_sync *sync, const char *const *topics, size_t n)
+{
+    sync->lapsed = df_realloc(sync->lapsed, (sync->n_lapsed + sync->n_topics + 1) * sizeof(*sync->lapsed));
+    for (size_t i = 0; i < sync->n_topics; i++)
+        if (!has_topic(topics, n, sync->topics[i]))
+            sync->lapsed[sync->n_lapsed++] = df_strdup(sync->topics[i]);
+}
+
+/* Is a topic followed again of which rows are known that may be gone meanwhile? */
+static bool comes_back(const struct df_sync *sync, const char *const *topics, size_t n)
+{
+    for (size_t i = 0; i < sync->n_lapsed; i++)
+        if (has_topic(topics, n, sync->lapsed[i]))
+            return true;
+    return false;
+}
+
+/* By a snapshot. */
+static void forget(struct df_sync *sync)
+{
+    event_del(sync->forget);
+    free_list(sync->lapsed, sync->n_lapsed);
+    sync->lapsed = NULL;
+    sync->n_lapsed = 0;
+    df_db_thread_follow(sync->thread, (const char *const *)sync->topics, sync->n_topics, true);
+}
+
+static void on_forget(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    forget(arg);
 }
 
 bool df_sync_settled(struct df_sync *sync)
@@ -135,9 +181,14 @@ bool df_sync_settled(struct df_sync *sync)
     const char *const *topics = sync ? df_controller_interest(sync->config.controller, &n, &less) : NULL;
     if (!topics)
         return false;
-    keep_topics(sync, topics, n);
-    df_db_thread_follow(sync->thread, topics, n, false);
     if (less)
+        note_lapsed(sync, topics, n);
+    keep_topics(sync, topics, n);
+    if (comes_back(sync, topics, n))
+        forget(sync);
+    else
+        df_db_thread_follow(sync->thread, topics, n, false);
+    if (sync->n_lapsed > 0 && !evtimer_pending(sync->forget, NULL))
         event_add(sync->forget, &later);
     return true;
 }
@@ -218,8 +269,8 @@ void df_sync_free(struct df_sync *sync)
         event_free(sync->news);
     if (sync->forget)
         event_free(sync->forget);
-    keep_topics(sync, NULL, 0);
-    free(sync->topics);
+    free_list(sync->topics, sync->n_topics);
+    free_list(sync->lapsed, sync->n_lapsed);
     free(sync->rival);
     df_outbox_free(sync->outbox);
     df_db_queue_free(sync->queue);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Three nodes on one underlay, which share a database and nothing else. Which database is the argument: lmdb, etcd, redis, ovsdb or
-# zookeeper.
+# Three nodes on one underlay, which share a database and nothing else. Which database is the argument: lmdb, etcd, redis, ovsdb,
+# zookeeper, or, by hand, rethinkdb (its stand-in). With redis the nodes are selective, and hear by a publisher.
 . "${0%/*}/lib.sh"
 # shellcheck source=scripts/nb-server
 . "$scripts/nb-server"
@@ -80,6 +80,11 @@ choose_database() {
 make_database() {
     until_true 30 "the database is made" df_db init
     df_db load made.json >/dev/null
+}
+
+start_publisher() {
+    "$build/dbsync/df-publisher" --bind tcp://198.51.100.254:8866 --name api1 --stats 1 --json >publisher.json 2>>publisher.err &
+    until_true 30 "the publisher is registered" df_db get publisher api1
 }
 
 # ---- The nodes. Each has its switch, and what lib.sh says of a guest goes to the node that its port is on.
@@ -205,13 +210,20 @@ for node in "${nodes[@]}"; do
     add_node "$node"
 done
 choose_database
+if [ "$database" = redis ]; then
+    option[df.enable_selective_topology_distribution]=true
+    option[df.enable_df_pub_sub]=true
+    option[df.publishers_ips]=198.51.100.254
+fi
 [ "$database" != lmdb ] || kill_database
 run_switch node3 node3
 until_true 30 "node3 waits for its database" said_at node3 show '.daemon.database.state == "away"'
 start_database
 make_database
+[ "$database" != redis ] || start_publisher
 network red 10.1.0.0/24
 network blue 10.2.0.0/24
+network grey 10.3.0.0/24 # no node needs it
 put lswitch '{"id": "red", "name": "red", "topic": "t", "network_type": "vxlan", "segmentation_id": 5001, "mtu": 1450}' \
     '{"id": "blue", "name": "blue", "topic": "t", "network_type": "geneve", "segmentation_id": 5002, "mtu": 1450}'
 router r red blue
@@ -239,6 +251,27 @@ expect_ping a1 b2
 said_at node1 chassis '[.[] | [.id, .ip, .state, .tunnel_type, .ports]] == [["node1", "192.0.2.1", "this node", null, 2],
     ["node2", "192.0.2.2", "alive", "geneve", 3], ["node3", "192.0.2.3", "alive", "geneve", 1]]' >/dev/null ||
     fail "node1 knows others: $(ctl_at node1 chassis)"
+
+if [ "$database" = redis ]; then
+    note "selective nodes hear by the publisher, and of nothing that their ports do not need"
+    for node in "${nodes[@]}"; do
+        said_at "$node" show '.objects.lswitch == 2 and .daemon.database.publishers.rows > 0' >/dev/null ||
+            fail "$node hears of more than its ports need, or not by the publisher: $(ctl_at "$node" show)"
+    done
+
+    note "what goes while a network is of no interest is not there when it is again, at once"
+    chassis_of[visitor]=elsewhere
+    port g grey veth # there is no such device, and no need of one
+    port visitor grey veth
+    until_true 10 "node1 knows grey" said_at node1 show '.objects | .lswitch == 3 and .lport == 10'
+    df_db set lport g binding.chassis=elsewhere >/dev/null
+    until_true 10 "node1 has g no more" said_at node1 ports 'all(.id != "g")'
+    df_db delete lport visitor >/dev/null
+    df_db set lport g binding.chassis=node1 >/dev/null
+    until_true 10 "node1 has g, and knows visitor no more" said_at node1 show '.objects | .lswitch == 3 and .lport == 9'
+    df_db delete lport g >/dev/null
+    until_true 10 "node1 has g no more" said_at node1 ports 'all(.id != "g")'
+fi
 
 port late red veth # its device comes below, when the pauses between attempts are long
 
