@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/nodes/liveness.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/log.h"
 #include "control/model/alloc.h"
+
+static_assert(DF_LIVENESS_TTL_S * 4000 / 3 + DF_LIVENESS_GRACE_MS < 10000, "ten seconds are promised");
 
 /* A node that holds its lease, or did. */
 struct node {
