@@ -91,8 +91,35 @@ router r red blue
 until_true 10 "the router is known" reports routers '.[] | select(.id == "r")'
 expect_ping a c
 reports show '.objects.lswitch == 2' >/dev/null || fail "grey is not needed: $(df_ctl show --json | jq -c .objects)"
+
+note "others' networks: with the last port of whom red and the router belong to goes nothing that a, c and d need"
+network outside 10.9.0.0/24
+port d outside veth
+chassis_of[friend]=elsewhere
+port friend red veth
+put_port friend '"vif_name": "friend"' '"security_groups": ["friends"]'
+put secgroup '{"id": "in", "topic": "t", "rules": [
+    {"id": "friends-in", "direction": "ingress", "ethertype": "IPv4", "remote_group_id": "friends"}]}'
+put_port a '"vif_name": "a"' '"security_groups": ["all", "in"]'
+for row in lswitch/red lsubnet/red-4 lport/b lport/friend; do
+    df_db set "${row%/*}" "${row#*/}" topic=landlord >/dev/null
+done
+df_db set lrouter r topic=landlord 'gateways=[{"lswitch": "outside"}]' >/dev/null
+df_db set lswitch outside topic=provider is_external=true >/dev/null
+df_db set lsubnet outside-4 topic=provider >/dev/null
+plug d
+served a
 df_db delete lport b >/dev/null
 until_true 10 "b is gone" reports ports '[.[] | select(.id == "b")] == []'
+known() {
+    df_ctl show --json | jq -cS '[.entries, (.objects | {lswitch, lsubnet, lrouter, lport, secgroup})]'
+}
+knows() {
+    [ "$(known)" = "$1" ]
+}
+until_true 10 "it knows all of that" reports show '.objects.lswitch == 3 and .objects.lrouter == 1 and .entries.address_set == 1'
+before=$(known)
+expect_ping a c
 
 note "a publisher that lies is not believed: counted, named, a snapshot taken, at last not listened to; nothing else comes of it"
 stop_switch
@@ -104,6 +131,7 @@ option[df.publishers_ips]=127.0.0.1,127.0.0.1:8867
 start_switch
 until_true 10 "its ports are open" reports ports '[.[] | select(.status == "open")] | length >= 2'
 until_true 10 "the liar is listened to" grep -q "listened to" liar.txt
+until_true 10 "it knows the same after a start: $before" knows "$before"
 expect_ping a c
 
 # What must be as before: entries, and what was written of them.
