@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was measured: a table for people, and a picture."""
-
-import html
+"""What was measured: a table for people."""
 
 ROW = '{:16} {:16} {:>5} {:>6} {:46} {:34} {}'
 MEGABYTE = 1e6
@@ -74,53 +72,3 @@ def print_head():
     print(ROW.format('plan', 'scenario', 'nodes', 'ports',
                      'write to in force, p50 / p99', 'of a node, each time',
                      'aim'))
-
-
-# ---- The picture: times of changes on a logarithmic scale.
-
-WIDTH, LEFT, BAR, GAP, TOP = 900, 240, 16, 10, 60
-SHADES = (('p50', '#1f77b4'), ('p99', '#aec7e8'))
-LONGEST, SHORTEST = 4, -2   # powers of ten, in milliseconds
-
-
-def _text(x, y, text, anchor='start', size=12):
-    return (f'<text x="{x:.0f}" y="{y:.0f}" font-size="{size}" '
-            f'text-anchor="{anchor}">{html.escape(text)}</text>')
-
-
-def _x(power):
-    share = (power - SHORTEST) / (LONGEST - SHORTEST)
-    return LEFT + (WIDTH - LEFT - 90) * min(max(share, 0), 1)
-
-
-def _bars(y, title, times):
-    import math
-    yield _text(LEFT - 8, y + BAR, title, 'end')
-    for index, (statistic, shade) in enumerate(SHADES):
-        x = _x(math.log10(max(times[statistic], 10 ** SHORTEST)))
-        top = y + index * BAR
-        yield (f'<rect x="{LEFT}" y="{top}" width="{x - LEFT:.1f}" '
-               f'height="{BAR - 2}" fill="{shade}"/>')
-        yield _text(x + 4, top + BAR - 4,
-                    f'{times[statistic]:.2f} ms  {statistic}', size=10)
-
-
-def draw(records):
-    """The picture's text."""
-    y, body = TOP, []
-    for record in records:
-        times = record.get('write_ms') or record.get('ms')
-        if times:
-            body += _bars(y, f'{record["plan"]}, {record["scenario"]}, '
-                          f'{record["nodes"]} nodes', times)
-            y += 2 * BAR + GAP
-    axis = []
-    for power in range(SHORTEST, LONGEST + 1):
-        axis.append(f'<line x1="{_x(power):.0f}" y1="{TOP - 6}" '
-                    f'x2="{_x(power):.0f}" y2="{y}" stroke="#ddd"/>')
-        axis.append(_text(_x(power), y + 16, f'{10 ** power:g} ms', 'middle'))
-    head = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
-            f'height="{y + 30}" font-family="sans-serif">',
-            f'<rect width="{WIDTH}" height="{y + 30}" fill="white"/>',
-            _text(LEFT, 24, 'From the write to in force on the nodes', size=16)]
-    return '\n'.join(head + axis + body + ['</svg>']) + '\n'
