@@ -101,7 +101,7 @@ class Change(ControlCase):
 
 
 class Load(ControlCase):
-    """10,000 ports that are on the networks of this node's."""
+    """Ports of other nodes that are on the networks of this node's."""
 
     option = 'load'
     quick = False
@@ -327,6 +327,8 @@ CASES = (
     # One address pair: whatever frame is next shows the change.
     Change(pairs=1, others=RELEVANT_PORTS, watch_mac=1),
     Load(others=RELEVANT_PORTS,
+         settings={'flow_cache_entries': FLOW_CACHE_ENTRIES}),
+    Load(others=2 * RELEVANT_PORTS,
          settings={'flow_cache_entries': FLOW_CACHE_ENTRIES}),
     Churn(),
     # What is checked again after a change is out of the CPU's caches.
