@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "dbsync/db_options.h"
-#include "dbsync/nb.h"
+#include "dbsync/pubsub/publisher_database.h"
 #include "dbsync/pubsub/publisher_sockets.h"
 
 /*
@@ -20,7 +18,6 @@
  * One thread: it waits for writers (ipc), subscribers (tcp) and the database.
  */
 
-#define RETRY_MS 1000
 #define TICK_MS 1000
 
 struct options {
@@ -33,14 +30,9 @@ struct options {
 
 struct program {
     const struct options *options;
-    char id[64]; /* new with each start */
-    struct df_publisher *publisher;
     struct df_publisher_sockets *sockets;
-    const struct df_db_driver *driver;
-    struct df_db_config config;
-    struct df_db *db;
-    bool synced, registered, away;
-    uint64_t revision, retry_ms, tick_ms, stats_ms;
+    struct df_publisher_database *database;
+    uint64_t tick_ms, stats_ms;
 };
 
 static volatile sig_atomic_t stop;
@@ -51,134 +43,37 @@ static void on_signal(int number)
     stop = 1;
 }
 
-static uint64_t now_ms(void)
+/* ---- What the publisher needs of us */
+
+static uint64_t now_ms(void *arg)
 {
     struct timespec now;
+    (void)arg;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
-
-/* ---- The publisher */
 
 static int send_publication(void *arg, const char *topic, const void *data, size_t len)
 {
     return df_publisher_sockets_send(((struct program *)arg)->sockets, topic, data, len);
 }
 
-static int make_id(struct program *program)
+static void say(void *arg, const char *text)
 {
-    uint64_t random[2];
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return -EIO;
-    snprintf(program->id, sizeof(program->id), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
-    return 0;
+    (void)arg;
+    fprintf(stderr, "df-publisher: %s\n", text);
 }
 
-/* With an id of its own: to those who listen it is another one, so they take a snapshot. */
-static int begin(struct program *program, struct df_error *error)
+static struct df_publisher *publisher_of(const struct program *program)
 {
-    struct df_publisher *publisher =
-        make_id(program) == 0 ? df_publisher_new(program->id, send_publication, program) : NULL;
-    if (!publisher)
-        return df_error_set(error, -ENOMEM, "out of memory");
-    df_publisher_free(program->publisher);
-    program->publisher = publisher;
-    return 0;
-}
-
-/* ---- The database */
-
-static int snapshot_row(const struct df_db_row *row, void *arg)
-{
-    return df_publisher_snapshot_row(((struct program *)arg)->publisher, row);
-}
-
-static int change_row(const struct df_db_row *row, void *arg)
-{
-    return df_publisher_change(((struct program *)arg)->publisher, row);
-}
-
-/* A database that was replaced, or put back, counts revisions anew: what is known by the old ones means nothing. */
-static int take_snapshot(struct program *program, struct df_error *error)
-{
-    uint64_t before = program->revision;
-    program->driver->watch_fd(program->db); /* before, so that nothing is missed */
-    df_publisher_snapshot_begin(program->publisher);
-    int rc = program->driver->snapshot(program->db, snapshot_row, program, &program->revision, error);
-    if (rc == 0)
-        rc = df_publisher_snapshot_end(program->publisher, program->revision);
-    program->synced = rc == 0 && program->revision >= before;
-    if (rc || program->synced)
-        return rc;
-    fprintf(stderr, "df-publisher: the database went back from revision %" PRIu64 " to %" PRIu64 ": beginning anew\n",
-            before, program->revision);
-    return begin(program, error);
-}
-
-/* The row is for operators: what publishers there are, and since when. */
-static int register_self(const struct program *program, struct df_error *error)
-{
-    struct df_nb *nb;
-    Df__Publisher row = DF__PUBLISHER__INIT;
-    row.id = (char *)(uintptr_t)program->options->name;
-    row.name = row.id;
-    row.uri = (char *)(uintptr_t)program->options->uri;
-    row.has_last_activity_timestamp = true;
-    row.last_activity_timestamp = (uint64_t)time(NULL);
-    int rc = df_nb_open(program->driver->name, &program->config, &nb, error);
-    if (rc)
-        return rc;
-    rc = df_nb_write(nb, DF_NB_PUT, DF_NB_PUBLISHER, &row.base, error);
-    df_nb_close(nb);
-    return rc;
-}
-
-static int read_database(struct program *program, struct df_error *error)
-{
-    int rc = program->db ? 0 : program->driver->open(&program->config, &program->db, error);
-    if (rc)
-        return rc;
-    rc = -ESTALE;
-    if (program->synced)
-        rc = program->driver->watch(program->db, &program->revision, change_row, program, error);
-    if (rc == -ESTALE)
-        rc = take_snapshot(program, error);
-    if (rc == 0)
-        rc = df_publisher_flush(program->publisher);
-    if (rc == 0 && !program->registered) {
-        rc = register_self(program, error);
-        program->registered = rc == 0;
-    }
-    return rc;
-}
-
-static void look_at_database(struct program *program)
-{
-    struct df_error error = {""};
-    if (now_ms() < program->retry_ms)
-        return;
-    int rc = read_database(program, &error);
-    if (rc && !program->away)
-        fprintf(stderr, "df-publisher: the database is away: %s; publishing what writers push, and trying again\n",
-                error.text);
-    if (rc == 0 && program->away)
-        fprintf(stderr, "df-publisher: the database is back\n");
-    program->away = rc != 0;
-    program->retry_ms = rc ? now_ms() + RETRY_MS : 0;
-    if (rc == -ENODEV) {
-        program->driver->close(program->db);
-        program->db = NULL;
-        program->synced = program->registered = false;
-        program->revision = 0;
-        begin(program, NULL);
-    }
+    return df_publisher_database_publisher(program->database);
 }
 
 /* ---- The loop */
 
 static void print_stats(const struct program *program)
 {
-    struct df_publisher_tally t = df_publisher_tally(program->publisher);
+    struct df_publisher_tally t = df_publisher_tally(publisher_of(program));
     const struct {
         const char *name;
         uint64_t value;
@@ -206,10 +101,10 @@ static void print_stats(const struct program *program)
 
 static void tick(struct program *program)
 {
-    uint64_t now = now_ms();
+    uint64_t now = now_ms(NULL);
     if (now >= program->tick_ms) {
         program->tick_ms = now + TICK_MS;
-        df_publisher_tick(program->publisher, now);
+        df_publisher_tick(publisher_of(program), now);
     }
     if (program->options->stats_s && now >= program->stats_ms) {
         program->stats_ms = now + (uint64_t)program->options->stats_s * 1000;
@@ -221,11 +116,10 @@ static void tick(struct program *program)
 static void serve(struct program *program)
 {
     while (!stop) {
-        look_at_database(program);
+        df_publisher_database_look(program->database);
         tick(program);
-        int fd = program->db && program->synced ? program->driver->watch_fd(program->db) : -1;
-        df_publisher_sockets_wait(program->sockets, fd, TICK_MS);
-        df_publisher_sockets_serve(program->sockets, program->publisher);
+        df_publisher_sockets_wait(program->sockets, df_publisher_database_fd(program->database), TICK_MS);
+        df_publisher_sockets_serve(program->sockets, publisher_of(program));
     }
     print_stats(program);
 }
@@ -233,12 +127,16 @@ static void serve(struct program *program)
 static int start(struct program *program, struct df_error *error)
 {
     const struct options *options = program->options;
-    int rc = df_db_options_config(&options->db, &program->driver, &program->config, error);
+    struct df_publisher_database_config database = {.name = options->name,
+                                                    .uri = options->uri,
+                                                    .send = send_publication,
+                                                    .now_ms = now_ms,
+                                                    .log = say,
+                                                    .arg = program};
+    int rc = df_db_options_config(&options->db, &database.driver, &database.database, error);
     if (rc == 0)
         rc = df_publisher_sockets_open(&options->sockets, &program->sockets, error);
-    if (rc)
-        return rc;
-    return begin(program, error);
+    return rc ? rc : df_publisher_database_new(&database, &program->database, error);
 }
 
 static int run(const struct options *options)
@@ -252,9 +150,7 @@ static int run(const struct options *options)
         fprintf(stderr, "df-publisher: %s publishes at %s\n", options->name, options->sockets.bind);
         serve(&program);
     }
-    if (program.db)
-        program.driver->close(program.db);
-    df_publisher_free(program.publisher);
+    df_publisher_database_free(program.database);
     df_publisher_sockets_close(program.sockets);
     return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,12 +3,18 @@
 # Changes come by a publisher: to a node that follows all, and to one that follows only what its ports need; and not by one
 # that lies.
 . "${0%/*}/lib.sh"
+# shellcheck source=scripts/nb-server
+. "$scripts/nb-server"
 
 publisher=
-start_publisher() {
+run_publisher() {
     "$build/dbsync/df-publisher" --bind tcp://127.0.0.1:8866 --ipc ipc:///run/df/push/socket --name api1 --stats 1 --json "$@" \
         >publisher.json 2>>publisher.err &
     publisher=$!
+}
+
+start_publisher() {
+    run_publisher "$@"
     until_true 5 "the publisher is registered" df_db get publisher api1
 }
 
@@ -182,3 +188,33 @@ until_true 10 "its ports are open" reports ports '[.[] | select(.status == "open
 until_true 5 "somebody listens" published '.hellos > 0'
 df_db set lport a name=secret >/dev/null
 until_true 5 "the change arrives" renamed a secret
+
+note "a publisher whose user may only read: it says which row it cannot write, and publishes what the database tells"
+stop_switch
+stop_publisher -TERM
+rm publisher.err
+export DF_DB=etcd:127.0.0.1:2379 ETCDCTL_API=3
+nb_start etcd 127.0.0.1 /run/df/etcd
+until_true 20 "etcd is there" df_db init
+{
+    for user in root writer reader; do
+        etcdctl user add "$user:secret"
+        [ $user = root ] || etcdctl role add "$user"
+        etcdctl user grant-role "$user" "$user"
+    done
+    etcdctl role grant-permission writer --prefix=true readwrite /dragonflow/
+    etcdctl role grant-permission reader --prefix=true read /dragonflow/
+    etcdctl auth enable
+} >etcdctl.log
+echo secret >password
+writer=(--user writer --password-file password)
+run_publisher --user reader --password-file password
+until_true 10 "it says so" grep -q "row publisher 'api1' cannot be written: etcd at 127.0.0.1:2379: .*permission denied" publisher.err
+for id in one two three; do
+    df_db "${writer[@]}" create lswitch "{\"id\": \"$id\", \"topic\": \"t\", \"network_type\": \"local\"}" >/dev/null
+done
+until_true 10 "three transactions are published" published '.published >= 3 and .pushed == 0'
+etcdctl --user root:secret role grant-permission reader --prefix=true readwrite /dragonflow/ >>etcdctl.log
+until_true 60 "it may write, and does" grep -q "row publisher 'api1' is written" publisher.err
+df_db "${writer[@]}" get publisher api1 >/dev/null
+expect_equal "lines about the database or the row" "$(grep -c "database\|row" publisher.err)" 2
