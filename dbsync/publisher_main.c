@@ -164,6 +164,7 @@ static void print_usage(FILE *out)
                  "      --bind ENDPOINT        where subscribers connect to (tcp://*:8866)\n"
                  "      --ipc ENDPOINT         where writers of this machine push to\n"
                  "                             (" DF_PUBLISHER_IPC ")\n"
+                 "      --queue MESSAGES       that may wait for one subscriber, or from one writer (100000)\n"
                  "      --name NAME            of its row in table publisher (the host name)\n"
                  "      --uri URI              in that row: where nodes find it (tcp://NAME:8866)\n"
                  "      --secret-key FILE      serve by CURVE only, with the key in this file\n"
@@ -175,7 +176,7 @@ static void print_usage(FILE *out)
                  "  -h, --help                 print this and end\n");
 }
 
-enum { BIND = 256, IPC, NAME, URI, SECRET_KEY, CLIENTS, MAKE_KEYS, STATS, JSON };
+enum { BIND = 256, IPC, QUEUE, NAME, URI, SECRET_KEY, CLIENTS, MAKE_KEYS, STATS, JSON };
 
 static bool take_option(struct options *options, int option)
 {
@@ -186,6 +187,9 @@ static bool take_option(struct options *options, int option)
     case IPC:
         options->sockets.ipc = optarg;
         return true;
+    case QUEUE:
+        options->sockets.queue_max = (unsigned)strtoul(optarg, NULL, 10);
+        return options->sockets.queue_max > 0 && options->sockets.queue_max <= DF_PUBLISHER_QUEUE_MAX;
     case NAME:
         options->name = optarg;
         return true;
@@ -218,6 +222,7 @@ static bool parse(int argc, char **argv, struct options *options)
 {
     static const struct option long_options[] = {{"bind", required_argument, NULL, BIND},
                                                  {"ipc", required_argument, NULL, IPC},
+                                                 {"queue", required_argument, NULL, QUEUE},
                                                  {"name", required_argument, NULL, NAME},
                                                  {"uri", required_argument, NULL, URI},
                                                  {"secret-key", required_argument, NULL, SECRET_KEY},

@@ -36,7 +36,7 @@ struct df_publisher_tally {
     uint64_t late;     /* rows that were older than what was known of them */
     uint64_t untold;   /* rows of the database that no message carries, each time they were met */
     uint64_t refused;  /* pushes that could not be read */
-    uint64_t dropped;  /* messages that did not fit somebody's queue */
+    uint64_t dropped;  /* messages for which somebody's queue was found full (see publisher_sockets.h) */
     uint64_t rows;     /* that it knows */
     uint64_t topics;   /* that it published something of */
 };

@@ -11,7 +11,6 @@
 
 #include "dbsync/pubsub/curve.h"
 
-#define QUEUE_MAX 100000     /* messages that wait for one subscriber, or from one writer */
 #define MESSAGES_AT_ONCE 200 /* before the others have their turn */
 
 struct df_publisher_sockets {
@@ -22,6 +21,11 @@ struct df_publisher_sockets {
 static int set(void *socket, int option, int value)
 {
     return zmq_setsockopt(socket, option, &value, sizeof(value));
+}
+
+static int set_queue(void *socket, int option, const struct df_publisher_sockets_config *config)
+{
+    return set(socket, option, config->queue_max ? (int)config->queue_max : DF_PUBLISHER_QUEUE);
 }
 
 static int make_folder(const char *ipc, struct df_error *error)
@@ -36,8 +40,10 @@ static int make_folder(const char *ipc, struct df_error *error)
     return 0;
 }
 
-static int open_pull(struct df_publisher_sockets *sockets, const char *ipc, struct df_error *error)
+static int open_pull(struct df_publisher_sockets *sockets, const struct df_publisher_sockets_config *config,
+                     struct df_error *error)
 {
+    const char *ipc = config->ipc;
     int64_t most = DF_PUBLICATION_MAX;
     int rc = make_folder(ipc, error);
     if (rc)
@@ -45,7 +51,7 @@ static int open_pull(struct df_publisher_sockets *sockets, const char *ipc, stru
     sockets->pull = zmq_socket(sockets->context, ZMQ_PULL);
     if (!sockets->pull)
         return df_error_set(error, -ENOMEM, "no memory for a socket");
-    set(sockets->pull, ZMQ_RCVHWM, QUEUE_MAX);
+    set_queue(sockets->pull, ZMQ_RCVHWM, config);
     zmq_setsockopt(sockets->pull, ZMQ_MAXMSGSIZE, &most, sizeof(most));
     if (zmq_bind(sockets->pull, ipc) != 0)
         return df_error_set(error, -errno, "--ipc %s: %s", ipc, zmq_strerror(errno));
@@ -62,7 +68,7 @@ static int open_pub(struct df_publisher_sockets *sockets, const struct df_publis
     if (!sockets->pub)
         return df_error_set(error, -ENOMEM, "no memory for a socket");
     set(sockets->pub, ZMQ_XPUB_VERBOSE, 1);
-    set(sockets->pub, ZMQ_SNDHWM, QUEUE_MAX);
+    set_queue(sockets->pub, ZMQ_SNDHWM, config);
     set(sockets->pub, ZMQ_LINGER, 100);
     set(sockets->pub, ZMQ_IPV6, 1);
     int64_t most = 1024; /* a subscription is a topic */
@@ -82,8 +88,8 @@ int df_publisher_sockets_open(const struct df_publisher_sockets_config *config, 
     if (!sockets)
         return df_error_set(error, -ENOMEM, "out of memory");
     sockets->context = zmq_ctx_new();
-    int rc = sockets->context ? open_pull(sockets, config->ipc, error)
-                              : df_error_set(error, -ENOMEM, "no memory for sockets");
+    int rc =
+        sockets->context ? open_pull(sockets, config, error) : df_error_set(error, -ENOMEM, "no memory for sockets");
     if (rc == 0)
         rc = open_pub(sockets, config, error);
     if (rc)

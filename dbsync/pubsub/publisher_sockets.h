@@ -9,9 +9,13 @@
 /*
  * The sockets of a publisher: writers push by ipc, subscribers connect by tcp.
  *
- * A subscriber that does not keep up has a queue of QUEUE_MAX messages; what does not fit is dropped for it alone and
- * counted, and its numbers tell it that something is missing.
+ * A subscriber that does not keep up has a queue; what does not fit is dropped for it alone, and its numbers tell it
+ * that something is missing. Counted is how often a queue was found full: ZeroMQ then leaves it out until it has been
+ * half emptied, and does not tell of how many messages.
  */
+
+#define DF_PUBLISHER_QUEUE 100000
+#define DF_PUBLISHER_QUEUE_MAX 10000000
 
 struct df_publisher_sockets;
 
@@ -20,6 +24,7 @@ struct df_publisher_sockets_config {
     const char *ipc;             /* ipc:///... ; its folder is made, for the owner and group alone */
     const char *secret_key_file; /* CURVE; NULL: anybody may listen */
     const char *clients_file;    /* public keys of those who may, a line each; NULL: who has ours */
+    unsigned queue_max;          /* messages that wait for a subscriber, or from a writer; 0: DF_PUBLISHER_QUEUE */
 };
 
 int df_publisher_sockets_open(const struct df_publisher_sockets_config *config, struct df_publisher_sockets **sockets,

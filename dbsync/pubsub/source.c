@@ -9,7 +9,7 @@
 
 #include "dbsync/pubsub/publication.h"
 
-#define QUEUE_MAX 100000 /* messages of a publisher that wait here */
+#define QUEUE_MAX 100000
 
 static int set(void *socket, int option, int value)
 {
@@ -36,7 +36,7 @@ void df_source_listen(struct df_source *source, const char *topic, bool on)
 }
 
 /* Heartbeats find a line that is cut without a word. */
-int df_source_open(struct df_source *source, void *context, int epoll, const struct df_curve *curve,
+int df_source_open(struct df_source *source, void *context, int epoll, const struct df_subscriber_config *config,
                    char *const *topics, size_t n_topics, struct df_error *error)
 {
     int fd;
@@ -45,7 +45,7 @@ int df_source_open(struct df_source *source, void *context, int epoll, const str
     source->sequences = df_sequences_new();
     if (!source->socket || !source->sequences)
         return df_error_set(error, -ENOMEM, "publisher %s: no memory for its socket", source->endpoint);
-    set(source->socket, ZMQ_RCVHWM, QUEUE_MAX);
+    set(source->socket, ZMQ_RCVHWM, config->queue_max ? (int)config->queue_max : QUEUE_MAX);
     set(source->socket, ZMQ_LINGER, 0);
     set(source->socket, ZMQ_IPV6, 1);
     set(source->socket, ZMQ_RECONNECT_IVL_MAX, 5000);
@@ -53,7 +53,7 @@ int df_source_open(struct df_source *source, void *context, int epoll, const str
     set(source->socket, ZMQ_HEARTBEAT_TIMEOUT, 3000);
     int64_t most = DF_PUBLICATION_MAX + 1024;
     zmq_setsockopt(source->socket, ZMQ_MAXMSGSIZE, &most, sizeof(most));
-    if (set_curve(source->socket, curve) != 0)
+    if (set_curve(source->socket, &config->curve) != 0)
         return df_error_set(error, -EINVAL,
                             "publishers' keys: each must be 40 characters of Z85, as df-publisher "
                             "--make-keys writes them");

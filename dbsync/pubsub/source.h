@@ -23,7 +23,7 @@ struct df_source {
 int df_source_init(struct df_source *source, const char *name, uint16_t port, struct df_error *error);
 
 /** Connects and listens to the topics; its descriptor joins epoll. error may be NULL. */
-int df_source_open(struct df_source *source, void *context, int epoll, const struct df_curve *curve,
+int df_source_open(struct df_source *source, void *context, int epoll, const struct df_subscriber_config *config,
                    char *const *topics, size_t n_topics, struct df_error *error);
 void df_source_close(struct df_source *source);
 

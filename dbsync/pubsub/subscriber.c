@@ -26,7 +26,7 @@ static struct subscriber *of(const struct df_feed *feed)
 
 static int open_source(struct subscriber *subscriber, struct df_source *source, struct df_error *error)
 {
-    return df_source_open(source, subscriber->context, subscriber->epoll, &subscriber->config.curve, subscriber->topics,
+    return df_source_open(source, subscriber->context, subscriber->epoll, &subscriber->config, subscriber->topics,
                           subscriber->n_topics, error);
 }
 

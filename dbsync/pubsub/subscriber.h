@@ -19,8 +19,9 @@ struct df_subscriber_config {
     const char *const *publishers; /* host, or host:port; ends with NULL */
     uint16_t port;                 /* of those without one */
     struct df_curve curve;
-    unsigned hello_ms; /* how long to wait for a hello; 0: 1000 */
-    unsigned deaf_ms;  /* without a word a publisher is gone; 0: 5000 */
+    unsigned hello_ms;  /* how long to wait for a hello; 0: 1000 */
+    unsigned deaf_ms;   /* without a word a publisher is gone; 0: 5000 */
+    unsigned queue_max; /* messages of a publisher that wait here; 0: 100000 */
     /* Where lines for the operator go. */
     void (*log)(void *arg, const char *text);
     void *arg;

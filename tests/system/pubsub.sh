@@ -32,6 +32,12 @@ renamed() {
     reports ports ".[] | select(.id == \"$1\" and .name == \"$2\")"
 }
 
+note "options that cannot be"
+for wrong in --queue=0 --queue=many --queue=10000001 --stats=0 --port=8866; do
+    expect_failure refused.txt "$build/dbsync/df-publisher" "$wrong"
+    expect_text "Try df-publisher --help" refused.txt
+done
+
 note "what a writer pushes and what the publisher reads reaches the node once"
 network red 10.1.0.0/24
 port a red veth

@@ -405,6 +405,7 @@ struct station {
     pthread_t thread;
     pthread_mutex_t lock;
     _Atomic bool stop;
+    unsigned queue_max; /* 0: as the module has it */
     char folder[64], ipc[128], bind[64], name[32];
 };
 
@@ -440,7 +441,7 @@ static void station_up(struct station *s, const char *id, const char *secret, co
         pthread_mutex_init(&s->lock, NULL);
     }
     struct df_publisher_sockets_config config = {
-        .bind = s->bind, .ipc = s->ipc, .secret_key_file = secret, .clients_file = clients};
+        .bind = s->bind, .ipc = s->ipc, .secret_key_file = secret, .clients_file = clients, .queue_max = s->queue_max};
     s->publisher = df_publisher_new(id, send_by_sockets, s);
     cr_assert_eq(df_publisher_sockets_open(&config, &s->sockets, &error), 0, "%s", error.text);
     df_publisher_snapshot_begin(s->publisher);
@@ -465,16 +466,30 @@ static void station_tell(struct station *s, struct df_db_row row)
     pthread_mutex_unlock(&s->lock);
 }
 
-static struct df_feed *listen_to(struct station *s, const struct df_curve *curve, unsigned hello_ms)
+static uint64_t station_dropped(struct station *s)
+{
+    pthread_mutex_lock(&s->lock);
+    uint64_t dropped = df_publisher_tally(s->publisher).dropped;
+    pthread_mutex_unlock(&s->lock);
+    return dropped;
+}
+
+static struct df_feed *listen_by(struct df_subscriber_config config, struct station *s)
 {
     const char *publishers[] = {s->name, NULL};
-    struct df_subscriber_config config = {.publishers = publishers, .hello_ms = hello_ms};
     struct df_feed *feed;
     struct df_error error;
-    if (curve)
-        config.curve = *curve;
+    config.publishers = publishers;
     cr_assert_eq(df_subscriber_new(&config, &feed, &error), 0, "%s", error.text);
     return feed;
+}
+
+static struct df_feed *listen_to(struct station *s, const struct df_curve *curve, unsigned hello_ms)
+{
+    struct df_subscriber_config config = {.hello_ms = hello_ms};
+    if (curve)
+        config.curve = *curve;
+    return listen_by(config, s);
 }
 
 static char heard[1024];
@@ -614,6 +629,46 @@ Test(pubsub, no_publisher_is_said_to_be_none)
     struct df_feed *feed = listen_to(&s, NULL, HELLO_MS);
     cr_expect_eq(feed->ops->take(feed, hear, NULL, &error), -ENOTCONN);
     feed->ops->close(feed);
+}
+
+#define QUEUE 64
+
+/* What it is of, nobody can tell: everybody hears of it. So large that sockets hold a few, and queues the rest. */
+static struct df_db_row large_row(uint64_t revision)
+{
+    static char much[256 << 10];
+    return (struct df_db_row){.table = "lport", .id = "large", .data = much, .len = sizeof(much), .revision = revision};
+}
+
+/* The slow one reads at last, and hears by the numbers that it missed some. */
+Test(pubsub, who_does_not_keep_up_loses_messages_alone_and_asks_for_a_snapshot, .timeout = 60)
+{
+    static struct station s = {.queue_max = QUEUE};
+    struct df_subscriber_config lazy = {.hello_ms = HELLO_MS, .queue_max = 1};
+    struct df_error error;
+    station_up(&s, "first", NULL, NULL);
+    struct df_feed *fast = listen_to(&s, NULL, HELLO_MS), *slow = listen_by(lazy, &s);
+    cr_assert_eq(fast->ops->follow(fast, NULL, 0, NULL, NULL, &error), 0);
+    cr_assert_eq(slow->ops->follow(slow, NULL, 0, NULL, NULL, &error), 0);
+    unsigned n = 0, more = QUEUE; /* what is dropped first may be a hello */
+    for (; n < 1000 && more > 0; n++) {
+        station_tell(&s, large_row(6 + n));
+        cr_assert_eq(take_until_heard(fast, NULL), 0);
+        cr_assert_str_eq(heard, "*:large ");
+        more -= station_dropped(&s) > 0;
+    }
+    cr_expect_eq(more, 0);
+    cr_expect_eq(df_subscriber_tally(fast).rows, n);
+    cr_expect_eq(df_subscriber_tally(fast).gaps, 0);
+    int rc = 0;
+    for (unsigned i = 0; i <= n && rc == 0; i++)
+        rc = take_until_heard(slow, NULL);
+    cr_expect_eq(rc, -ESTALE);
+    cr_expect_geq(df_subscriber_tally(slow).gaps, 1);
+    cr_expect_lt(df_subscriber_tally(slow).rows, n);
+    fast->ops->close(fast);
+    slow->ops->close(slow);
+    station_down(&s);
 }
 
 /* A publisher whose messages the test makes. */
