@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,18 @@ static int open_database(const struct df_command *command, const struct options 
     return DF_EXIT_OK;
 }
 
+/* No failure: it is written, and news of it takes a little longer. */
+static void say_dropped(const struct df_announcer *announcer, const char *endpoint)
+{
+    struct df_announcer_tally tally = df_announcer_tally(announcer);
+    if (tally.dropped)
+        fprintf(stderr,
+                "df-db: %" PRIu64 " of %" PRIu64
+                " transactions were too large for the publisher at %s, or too many at a "
+                "time: it hears of them from the database\n",
+                tally.dropped, tally.pushed + tally.dropped, endpoint);
+}
+
 static int run_command(const struct df_command *command, const struct options *options,
                        struct df_command_context *context, int argc, char **argv)
 {
@@ -131,6 +144,8 @@ static int run_command(const struct df_command *command, const struct options *o
     if (code == DF_EXIT_OK)
         code = command->run(context, argc, argv);
     df_nb_close(context->nb);
+    if (announcer)
+        say_dropped(announcer, options->announce);
     df_announcer_free(announcer);
     if (code == DF_EXIT_OK && (fflush(stdout) || ferror(stdout)))
         code = df_command_fail("cannot write the output");

@@ -8,10 +8,11 @@
 #include "dbsync/pubsub/publication.h"
 
 #define LINGER_MS 500
-#define QUEUE_MAX 10000
+#define QUEUE_MAX 10000 /* transactions */
 
 struct df_announcer {
     void *context, *socket;
+    struct df_announcer_tally tally;
 };
 
 static int open_socket(struct df_announcer *announcer, const char *endpoint, struct df_error *error)
@@ -53,15 +54,15 @@ void df_announcer_free(struct df_announcer *announcer)
     free(announcer);
 }
 
-static void push(struct df_announcer *announcer, const Df__Publication *publication)
+static bool push(struct df_announcer *announcer, const Df__Publication *publication)
 {
     void *data;
     size_t len;
     if (df_publication_write(publication, &data, &len) != 0)
-        return;
-    if (len <= DF_PUBLICATION_MAX)
-        zmq_send(announcer->socket, data, len, ZMQ_DONTWAIT);
+        return false;
+    bool pushed = len <= DF_PUBLICATION_MAX && zmq_send(announcer->socket, data, len, ZMQ_DONTWAIT) >= 0;
     free(data);
+    return pushed;
 }
 
 void df_announcer_tell(struct df_announcer *announcer, const struct df_db_op *ops, size_t n, uint64_t revision)
@@ -81,8 +82,15 @@ void df_announcer_tell(struct df_announcer *announcer, const struct df_db_op *op
     publication.revision = revision;
     publication.rows = list;
     publication.n_rows = n;
-    if (rows && list)
-        push(announcer, &publication);
+    if (rows && list && push(announcer, &publication))
+        announcer->tally.pushed++;
+    else
+        announcer->tally.dropped++;
     free(rows);
     free(list);
+}
+
+struct df_announcer_tally df_announcer_tally(const struct df_announcer *announcer)
+{
+    return announcer->tally;
 }

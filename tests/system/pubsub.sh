@@ -54,6 +54,13 @@ until_true 5 "the publisher took it" published '.pushed == 1 and .refused == 0 a
 df_db set lport a name=read >/dev/null
 until_true 5 "a change that nobody pushed arrives" renamed a read
 
+note "what is too large for a push is counted by the writer"
+jq -nc '("x" * 57) as $pad | [range(65000) | {id: "\(.)\($pad)"[:60], direction: "egress", ethertype: "IPv4"}] as $rules |
+    {secgroup: ["one", "two" | {id: ., topic: "t", rules: $rules}]}' >large.json
+DF_DB=lmdb:/run/df/other df_db init >/dev/null
+DF_DB=lmdb:/run/df/other df_db --announce ipc:///run/df/push/socket load large.json >/dev/null 2>large.txt
+expect_text "1 of 1 transactions were too large for the publisher at ipc:///run/df/push/socket" large.txt
+
 note "the publisher is killed: the node goes on, and hears of changes from the database"
 stop_publisher -KILL
 expect_ping a b

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "dbsync/pubsub/announcer.h"
 #include "dbsync/pubsub/publisher_sockets.h"
 #include "dbsync/pubsub/sequence.h"
 #include "dbsync/pubsub/subscriber.h"
@@ -393,6 +394,33 @@ Test(publisher, who_subscribes_before_it_may_speak_is_kept_up_to_a_limit)
     df_publisher_greet(p);
     cr_expect_eq(df_publisher_tally(p).hellos, 1024);
     df_publisher_free(p);
+}
+
+/* ---- What a writer pushes */
+
+/* Nobody takes it: what was pushed waits, up to a limit. */
+Test(announcer, what_does_not_fit_is_counted)
+{
+    static struct df_db_op ops[DF_PUBLICATION_ROWS_MAX + 1];
+    struct df_announcer *announcer;
+    struct df_error error;
+    char folder[] = "/tmp/df-push-XXXXXX", endpoint[64];
+    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+        ops[i] = (struct df_db_op){.table = "lport", .id = "a"};
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(endpoint, sizeof(endpoint), "ipc://%s/nobody", folder);
+    cr_assert_eq(df_announcer_new(endpoint, &announcer, &error), 0, "%s", error.text);
+    df_announcer_tell(announcer, ops, DF_PUBLICATION_ROWS_MAX + 1, 1);
+    cr_expect_eq(df_announcer_tally(announcer).dropped, 1, "no message holds so many rows");
+    df_announcer_tell(announcer, ops, DF_PUBLICATION_ROWS_MAX, 2);
+    cr_expect_eq(df_announcer_tally(announcer).pushed, 1);
+    for (uint64_t revision = 3; revision < 20003; revision++)
+        df_announcer_tell(announcer, ops, 1, revision);
+    struct df_announcer_tally tally = df_announcer_tally(announcer);
+    cr_expect_eq(tally.pushed, 10000);
+    cr_expect_eq(tally.pushed + tally.dropped, 20002);
+    df_announcer_free(announcer);
+    rmdir(folder);
 }
 
 /* ---- Over sockets */
