@@ -66,6 +66,8 @@ static int read_zmq_keys(struct df_config *config, const char *path, struct df_e
         rc = df_curve_read_key(own, "public", config->zmq_public_key, &why);
     if (rc == 0)
         rc = df_curve_read_key(own, "secret", config->zmq_secret_key, &why);
+    if (rc == 0 && strcmp(config->zmq_public_key, config->zmq_secret_key) == 0) /* a file of one key */
+        rc = df_error_set(&why, -EINVAL, "key_file %s: must have a line \"public KEY\" and a line \"secret KEY\"", own);
     if (rc == 0)
         rc = df_curve_read_key(server, "public", config->zmq_server_key, &why);
     return rc == 0 ? 0 : df_error_set(error, -EINVAL, "%s: [df_zmq] %.400s", path ? path : "configuration", why.text);
@@ -76,9 +78,14 @@ static int check_pub_sub(const struct df_config *config, const char *path, struc
 {
     size_t len = strcspn(config->pub_sub_driver, "_");
     bool zmq = strncmp(config->pub_sub_driver, "zmq", 3) == 0;
-    if (!config->pub_sub || zmq ||
+    if (!config->pub_sub || (zmq && config->publishers_ips[0]) ||
         (strlen(config->nb_db_class) == len && strncmp(config->nb_db_class, config->pub_sub_driver, len) == 0))
         return 0;
+    if (zmq)
+        return df_error_set(error, -EINVAL,
+                            "%s: [df] publishers_ips is empty: say where publishers are, or set enable_df_pub_sub = "
+                            "false",
+                            path ? path : "configuration");
     return df_error_set(error, -EINVAL,
                         "%s: [df] pub_sub_driver %s is the watch of that database, and nb_db_class is %s: set "
                         "zmq_pubsub_driver, or that database",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/daemon/config.h"
 #include "control/daemon/config_keys.h"
+#include "dbsync/pubsub/publisher_sockets.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -162,6 +163,22 @@ ParameterizedTestParameters(config, a_bad_file_is_refused_with_its_line)
         {"host = a\n", ":1: a key stands before the first [section]"},
         {"[df]\njust some words\n", ":2: neither [section], nor key = value"},
         {"[rpc]\nsocket = relative.sock\n", "must be an absolute path"},
+        {"[df]\nenable_df_pub_sub = yes\n", "enable_df_pub_sub must be true or false, not `yes'"},
+        {"[df]\npub_sub_driver = zmq_bind_pubsub_driver\n",
+         "must be one of zmq_pubsub_driver|redis_db_pubsub_driver|etcd_pubsub_driver, not `zmq_bind_pubsub_driver'"},
+        {"[df]\npublisher_port = 0\n", "publisher_port must be a number from 1 to 65535, not `0'"},
+        {"[df]\npublisher_port = 65536\n", "publisher_port must be a number from 1 to 65535"},
+        {"[df]\nenable_df_pub_sub = true\npublishers_ips =\n", "[df] publishers_ips is empty: say where"},
+        {"[df]\nenable_df_pub_sub = true\npub_sub_driver = redis_db_pubsub_driver\n",
+         "pub_sub_driver redis_db_pubsub_driver is the watch of that database, and nb_db_class is lmdb"},
+        {"[df]\nenable_df_pub_sub = true\npub_sub_driver = etcd_pubsub_driver\n",
+         "pub_sub_driver etcd_pubsub_driver is the watch of that database, and nb_db_class is lmdb"},
+        {"[df_zmq]\nkey_file = /nowhere/keys\n", "[df_zmq] key_file and server_key_file: set both, or none of them"},
+        {"[df_zmq]\nserver_key_file = /nowhere/public\n", "[df_zmq] key_file and server_key_file: set both"},
+        {"[df_zmq]\nkey_file = keys\n", "key_file must be an absolute path, not `keys'"},
+        {"[df_zmq]\nserver_key_file = public\n", "server_key_file must be an absolute path"},
+        {"[df_zmq]\nkey_file = /nowhere/keys\nserver_key_file = /nowhere/public\n",
+         "[df_zmq] /nowhere/keys: No such file or directory; df-publisher --make-keys makes"},
     };
     return cr_make_param_array(struct bad, cases, sizeof(cases) / sizeof(cases[0]));
 }
@@ -242,6 +259,138 @@ Test(config, the_underlay_is_made_of_its_keys)
     df_config_free(config);
     config = load_good("[df]\nlocal_ip = 2001:db8::1\n"); /* nothing hangs on it yet */
     df_config_free(config);
+}
+
+/* Those of other databases are in the build or not. */
+Test(config, changes_come_by_publishers_or_by_the_watch_of_the_database)
+{
+    static const struct {
+        const char *database; /* NULL: the default */
+        const char *text;
+        bool by_publishers;
+    } cases[] = {
+        {NULL, "", false},
+        {NULL, "enable_df_pub_sub = true\n", true},
+        {NULL, "enable_df_pub_sub = true\npub_sub_driver = zmq_pubsub_driver\n", true},
+        {NULL, "pub_sub_driver = redis_db_pubsub_driver\npublishers_ips =\n", false},
+        {"redis", "enable_df_pub_sub = true\nnb_db_class = redis\n", true},
+        {"redis", "enable_df_pub_sub = true\nnb_db_class = redis\npub_sub_driver = redis_db_pubsub_driver\n", false},
+        {"redis", "nb_db_class = redis\npub_sub_driver = etcd_pubsub_driver\n", false},
+        {"etcd", "enable_df_pub_sub = true\nnb_db_class = etcd\n", true},
+        {"etcd", "enable_df_pub_sub = true\nnb_db_class = etcd\npub_sub_driver = etcd_pubsub_driver\n", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[256];
+        struct df_subscriber_config subscriber;
+        if (cases[i].database && !df_db_driver_find(cases[i].database))
+            continue;
+        snprintf(text, sizeof(text), "[df]\n%s", cases[i].text);
+        struct df_config *config = load_good(text);
+        cr_expect_eq(df_config_subscriber(config, &subscriber), cases[i].by_publishers, "%s", text);
+        df_config_free(config);
+    }
+}
+
+Test(config, publishers_are_where_the_keys_say)
+{
+    struct df_subscriber_config subscriber;
+    struct df_config *config = load_good("[df]\nenable_df_pub_sub = true\npublishers_ips = api1, 192.0.2.7:8867\n"
+                                         "publisher_port = 9000\n");
+    cr_expect(df_config_subscriber(config, &subscriber));
+    cr_expect_str_eq(subscriber.publishers[0], "api1");
+    cr_expect_str_eq(subscriber.publishers[1], "192.0.2.7:8867");
+    cr_expect_null(subscriber.publishers[2]);
+    cr_expect_eq(subscriber.port, 9000);
+    cr_expect_null(subscriber.curve.server_key, "in clear");
+    df_config_free(config);
+}
+
+/* ---- Keys */
+
+struct pair {
+    char both[128], public_line[64], secret_line[64], bare[64];
+};
+
+static void make_pair(struct pair *pair)
+{
+    char public_key[41], secret_key[41];
+    FILE *out = fmemopen(pair->both, sizeof(pair->both), "w");
+    cr_assert_eq(df_publisher_make_keys(out), 0);
+    fclose(out);
+    cr_assert_eq(sscanf(pair->both, "public %40s secret %40s", public_key, secret_key), 2);
+    snprintf(pair->public_line, sizeof(pair->public_line), "public %s\n", public_key);
+    snprintf(pair->secret_line, sizeof(pair->secret_line), "secret %s\n", secret_key);
+    snprintf(pair->bare, sizeof(pair->bare), "%s\n", public_key);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    cr_assert_not_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* With files that say that. */
+static int load_keys(const char *own, const char *server, struct df_config **config, struct df_error *error)
+{
+    char folder[] = "/tmp/df-keys-XXXXXX", own_path[64], server_path[64], text[256];
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(own_path, sizeof(own_path), "%s/own", folder);
+    snprintf(server_path, sizeof(server_path), "%s/server", folder);
+    write_file(own_path, own);
+    write_file(server_path, server);
+    snprintf(text, sizeof(text), "[df_zmq]\nkey_file = %s\nserver_key_file = %s\n", own_path, server_path);
+    int rc = load_text(text, config, error);
+    unlink(own_path);
+    unlink(server_path);
+    rmdir(folder);
+    return rc;
+}
+
+Test(config, publishers_are_believed_by_their_key)
+{
+    struct pair own, server;
+    struct df_config *config;
+    struct df_error error;
+    struct df_subscriber_config subscriber;
+    make_pair(&own);
+    make_pair(&server);
+    const char *server_files[] = {server.public_line, server.bare, server.both};
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert_eq(load_keys(own.both, server_files[i], &config, &error), 0, "%s", error.text);
+        df_config_subscriber(config, &subscriber);
+        cr_expect(strstr(own.public_line, subscriber.curve.public_key));
+        cr_expect(strstr(own.secret_line, subscriber.curve.secret_key));
+        cr_expect(strstr(server.public_line, subscriber.curve.server_key));
+        df_config_free(config);
+    }
+}
+
+Test(config, keys_that_cannot_be_are_refused_with_their_file)
+{
+    struct pair own, server;
+    make_pair(&own);
+    make_pair(&server);
+    const struct {
+        const char *own, *server, *expected;
+    } cases[] = {
+        {"", server.public_line, "/own: has no line \"public KEY\""},
+        {own.secret_line, server.public_line, "/own: has no line \"public KEY\""},
+        {own.public_line, server.public_line, "/own: has no line \"secret KEY\""},
+        {own.bare, server.public_line, "/own: must have a line \"public KEY\" and a line \"secret KEY\""},
+        {"public abc\nsecret abc\n", server.public_line, "/own: has no line \"public KEY\" with 40 characters of Z85"},
+        {own.both, "", "/server: has no line \"public KEY\""},
+        {own.both, server.secret_line, "/server: has no line \"public KEY\""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct df_config *config = NULL;
+        struct df_error error = {""};
+        cr_expect_eq(load_keys(cases[i].own, cases[i].server, &config, &error), -EINVAL, "case %zu", i);
+        cr_expect_null(config);
+        cr_expect(strstr(error.text, "[df_zmq] "), "%s", error.text);
+        cr_expect(strstr(error.text, cases[i].expected), "got: %s, wanted: %s", error.text, cases[i].expected);
+    }
 }
 
 Test(config, timeouts_are_linux_s_unless_the_file_says_otherwise)
