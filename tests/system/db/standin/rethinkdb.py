@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stand-in for a RethinkDB server: the V1_0 handshake, a few terms and changefeeds of one document.
 
-Usage: rethinkdb.py [ADDRESS:]PORT FOLDER [USER PASSWORD]
+Usage: rethinkdb.py [ADDRESS:]PORT FOLDER [USER PASSWORD [CERTIFICATE KEY AUTHORITY]]
 
 Written from the documentation of the protocol ("Writing RethinkDB drivers" and ql2.proto), to test a driver where there
 is no server. Documents are in an SQLite database in FOLDER, and each change is on disk before it is answered or seen,
@@ -12,6 +12,7 @@ kinds.
 What happens to it is what happens to clients of the real one, as far as that can be read:
 - a full disk ends it ("Ran out of disk space");
 - tables cannot be asked for a moment after a start: they fail, other than what waits for them;
+- with a certificate it speaks TLS, and wants one of the same authority from its clients, as with driver-tls-ca;
 - SIGUSR1: the table's primary replica goes elsewhere. Changefeeds end with an error, the next write is done or is not
   and nobody knows, and then the table is away for a moment, too.
 """
@@ -25,6 +26,7 @@ import json
 import os
 import signal
 import sqlite3
+import ssl
 import struct
 import sys
 import time
@@ -446,11 +448,20 @@ class Server:
             connection.end()
 
 
-async def main(place, folder, user='admin', password=''):
+def tls(certificate, key, authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.load_verify_locations(authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+async def main(place, folder, user='admin', password='', *files):
     server = Server(folder, user, password)
     address, _, port = place.rpartition(':')
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, server.store.move)
-    listener = await asyncio.start_server(server.meet, address or '127.0.0.1', int(port), limit=64 << 20)
+    listener = await asyncio.start_server(server.meet, address or '127.0.0.1', int(port), limit=64 << 20,
+                                          ssl=tls(*files) if files else None)
     async with listener:
         await listener.serve_forever()
 
