@@ -18,6 +18,12 @@ static int bad_file(const char *who, const char *what, const char *file, struct 
                         reason ? reason : "it is no PEM file");
 }
 
+/* Servers say this in words of their own, or not at all. */
+static bool has_expired(const SSL_CTX *tls)
+{
+    return X509_cmp_current_time(X509_get0_notAfter(SSL_CTX_get0_certificate(tls))) < 0;
+}
+
 static int load(SSL_CTX *tls, const struct df_db_config *config, const char *who, struct df_error *error)
 {
     if (SSL_CTX_load_verify_file(tls, config->ca) != 1)
@@ -28,6 +34,8 @@ static int load(SSL_CTX *tls, const struct df_db_config *config, const char *who
         return bad_file(who, "certificate", config->cert, error);
     if (SSL_CTX_use_PrivateKey_file(tls, config->key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(tls) != 1)
         return bad_file(who, "private key", config->key, error);
+    if (has_expired(tls))
+        return df_error_set(error, -EACCES, "%s: our certificate '%s' has expired: renew it", who, config->cert);
     return 0;
 }
 

@@ -15,6 +15,6 @@
  *
  * @param who for messages: which database
  * @param tls to be given to df_line_open() any number of times, SSL_CTX_free() it; NULL where config names no ca
- * @return 0; -EINVAL with the file and what is wrong with it; -ENOMEM
+ * @return 0; -EINVAL with the file and what is wrong with it; -EACCES when our certificate has expired; -ENOMEM
  */
 int df_tls_new(const struct df_db_config *config, const char *who, SSL_CTX **tls, struct df_error *error);

@@ -12,11 +12,10 @@ authority() {
     openssl req -x509 "${key[@]}" -keyout "$1.key" -out "$1.pem" -subj "/CN=$1" -days 30
 }
 
-# certificate NAME SUBJECT BEGIN END: signed by ca, times as openssl ca wants them.
+# certificate NAME SUBJECT BEGIN END [HOSTS]: signed by ca, times as openssl ca wants them.
 certificate() {
-    local name=$1 subject=$2 begin=$3 end=$4
-    openssl req "${key[@]}" -keyout "$name.key" -out "$name.csr" -subj "/CN=$subject" \
-        -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1'
+    local name=$1 subject=$2 begin=$3 end=$4 hosts=${5:-DNS:localhost,IP:127.0.0.1,IP:::1}
+    openssl req "${key[@]}" -keyout "$name.key" -out "$name.csr" -subj "/CN=$subject" -addext "subjectAltName=$hosts"
     openssl ca -batch -config ca.cnf -in "$name.csr" -out "$name.pem" -startdate "$begin" -enddate "$end" -notext
 }
 
@@ -41,7 +40,10 @@ authority ca
 authority other-ca
 yesterday=$(date -u -d '1 day ago' +%Y%m%d%H%M%SZ)
 tomorrow=$(date -u -d '1 day' +%Y%m%d%H%M%SZ)
-certificate server localhost "$yesterday" "$tomorrow"
+certificate good localhost "$yesterday" "$tomorrow"
+cp good.pem server.pem
+cp good.key server.key
+certificate elsewhere elsewhere "$yesterday" "$tomorrow" DNS:elsewhere
 certificate client dragonflow "$yesterday" "$tomorrow"
 certificate expired localhost "$(date -u -d '2 days ago' +%Y%m%d%H%M%SZ)" "$yesterday"
 chmod a+r ./*.key

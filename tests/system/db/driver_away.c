@@ -101,22 +101,11 @@ static void expect_idle(struct df_db *watcher, uint64_t *at)
     cr_expect_eq(rc, 0);
 }
 
-static bool names_a_door(const char *text)
-{
-    char door[16];
-    bool named = false;
-    for (unsigned m = 0; m < store.server->n; m++) {
-        snprintf(door, sizeof door, ":%u", store.server->members[m].door);
-        named |= strstr(text, door) != NULL;
-    }
-    return named;
-}
-
 Test(away, a_call_says_which_end_point_and_is_quick_about_it_the_second_time)
 {
     all(server_cut);
     cr_expect_leq(time_in_vain(open_another), 3 * TIMEOUT_MS);
-    cr_expect(names_a_door(opening.text), "the end point is missing: %s", opening.text);
+    cr_expect(store_names_door(&store, opening.text), "the end point is missing: %s", opening.text);
     cr_expect(is_away(get()));
     cr_expect(is_away(get()));
     cr_expect_leq(time_in_vain(get), TIMEOUT_MS + 100);

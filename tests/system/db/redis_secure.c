@@ -12,20 +12,8 @@
 static struct store store;
 static struct df_db_config config;
 
-/* The server's, from now on. */
-static void show_certificate(const char *name)
-{
-    struct server *server = server_here();
-    cr_assert_eq(server_command(server,
-                                "redis-cli -e --tls --insecure --cert client.pem --key client.key -a secret -p %u "
-                                "config set tls-cert-file %s/%s.pem tls-key-file %s/%s.key",
-                                server->members[0].port, server->path, name, server->path, name),
-                 0);
-}
-
 static void set_up(void)
 {
-    show_certificate("server");
     store_make(&store);
     store.driver->close(store_create(&store));
     config = store.exists;
@@ -108,12 +96,6 @@ Test(redis_secure, without_tls_there_is_no_talking)
 {
     config.ca = config.cert = config.key = NULL;
     expect(-ECONNRESET, "closed the connection");
-}
-
-Test(redis_secure, an_expired_certificate_is_refused)
-{
-    show_certificate("expired");
-    expect(-EACCES, "expired");
 }
 
 int main(int argc, char **argv)

@@ -5,15 +5,34 @@
 #include <string.h>
 
 #include "tests/system/db/program.h"
+#include "tests/system/db/server_private.h"
 #include "tests/system/db/store.h"
 
-/* Passwords and certificates. Which of them a server wants its kind says. */
+/* Passwords and certificates. Which of them a server wants its kind says. No test minds what others have written. */
 
 static struct store store;
 
+/* Is the server's from now on, which reads it when it starts, and may not be ready with it. */
+static void show_certificate(struct server *server, const char *name)
+{
+    uint64_t end = 0;
+    if (server_command(server, "cmp %s.pem server.pem", name) == 0)
+        return;
+    server_kill(server, 0);
+    cr_assert_eq(server_command(server, "cp %s.pem server.pem && cp %s.key server.key", name, name), 0);
+    server_begin(server, 0);
+    while (!server_listens(server->members[0].port))
+        if (!server_wait(&end))
+            server_fail("%s does not start with the certificate %s", server->kind, name);
+}
+
 static void set_up(void)
 {
-    store_make(&store);
+    struct server *server = server_here();
+    if (server->ca[0])
+        show_certificate(server, "good");
+    server_heal(server);
+    store_find(&store);
     store.driver->close(store_create(&store));
 }
 
@@ -74,6 +93,45 @@ Test(secure, a_server_of_another_authority_is_refused)
     expect_refusal(&config, -EACCES, "certificate");
 }
 
+/* What takes a new start of the server. */
+static void need_one_server_with_tls(void)
+{
+    if (!store.exists.ca)
+        cr_skip_test("%s has no TLS", store.server->kind);
+    if (store.server->n > 1)
+        cr_skip_test("one server shows it");
+}
+
+/* Its certificate is none of the server at this end point, and what to do about it is said. */
+static void expect_distrust(const char *why)
+{
+    struct df_error error = {""};
+    struct df_db *db = NULL;
+    int rc = store.driver->open(&store.exists, &db, &error);
+    cr_expect_eq(rc, -EACCES, "%d: %s", rc, error.text);
+    cr_expect(store_names_door(&store, error.text), "the end point is missing: %s", error.text);
+    cr_expect_not_null(strstr(error.text, why), "no '%s' in: %s", why, error.text);
+    cr_expect_not_null(strstr(error.text, "renew it"), "no remedy in: %s", error.text);
+    if (rc == 0)
+        store.driver->close(db);
+}
+
+Test(secure, a_server_whose_certificate_has_expired_is_refused)
+{
+    need_one_server_with_tls();
+    show_certificate(store.server, "expired");
+    expect_distrust("certificate has expired");
+}
+
+Test(secure, a_server_with_the_certificate_of_another_host_is_refused)
+{
+    need_one_server_with_tls();
+    if (strcmp(store.driver->name, "ovsdb") == 0)
+        cr_skip_test("OVSDB's certificates name no hosts");
+    show_certificate(store.server, "elsewhere");
+    expect_distrust("mismatch");
+}
+
 Test(secure, without_tls_there_is_an_error_and_no_hang)
 {
     struct df_error error;
@@ -100,6 +158,19 @@ Test(secure, a_client_without_its_certificate_is_refused)
     cr_expect_not_null(strstr(error.text, "cert"), "no remedy in: %s", error.text);
     if (rc == 0)
         store.driver->close(db);
+}
+
+Test(secure, a_client_whose_certificate_has_expired_is_refused)
+{
+    char cert[SERVER_TEXT], key[SERVER_TEXT];
+    struct df_db_config config = store.exists;
+    if (!config.cert)
+        cr_skip_test("%s wants no certificate", store.server->kind);
+    snprintf(cert, sizeof cert, "%s/expired.pem", store.server->path);
+    snprintf(key, sizeof key, "%s/expired.key", store.server->path);
+    config.cert = cert;
+    config.key = key;
+    expect_refusal(&config, -EACCES, "expired.pem' has expired: renew it");
 }
 
 Test(secure, files_that_cannot_be_used_are_named)

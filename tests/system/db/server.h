@@ -133,8 +133,8 @@ void server_ask(const struct server *server, char *line, size_t size, const char
 
 /**
  * Makes a certificate authority and certificates for 127.0.0.1 and localhost in the server's path: ca.pem, server.pem,
- * server.key, client.pem, client.key (its name: dragonflow), expired.pem and expired.key, and other-ca.pem, which
- * signed nothing.
+ * server.key, client.pem, client.key (its name: dragonflow), and other-ca.pem, which signed nothing. What a test may put
+ * in the place of the server's: good.pem and good.key, which are the same, expired.pem, elsewhere.pem (of another host).
  */
 void server_certificates(const struct server *server);
 

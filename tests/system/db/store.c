@@ -20,15 +20,20 @@ static void insist(int rc, const char *what, const struct df_error *error)
     abort();
 }
 
-void store_make(struct store *store)
+void store_find(struct store *store)
 {
     struct server *server = server_here();
-    server_restore(server);
     *store = (struct store){.driver = df_db_driver_find(server_kind(server)->driver), .server = server};
     if (!store->driver)
         server_fail("the driver %s is not in this build", server_kind(server)->driver);
     store->exists = store->create = server_config(server);
     store->create.create = true;
+}
+
+void store_make(struct store *store)
+{
+    server_restore(server_here());
+    store_find(store);
 }
 
 struct df_db *store_create(const struct store *store)
@@ -246,6 +251,17 @@ void store_get_at_last(const struct store *store, struct df_db *db, const char *
     insist(rc, "get", &error);
     snprintf(text, size, "%.*s", (int)row.len, (char *)row.data);
     free(row.data);
+}
+
+bool store_names_door(const struct store *store, const char *text)
+{
+    char door[16];
+    bool named = false;
+    for (unsigned m = 0; m < store->server->n; m++) {
+        snprintf(door, sizeof door, ":%u", store->server->members[m].door);
+        named |= strstr(text, door) != NULL;
+    }
+    return named;
 }
 
 pid_t store_fork(const struct store *store, void (*body)(const struct store *store, struct df_db *db))

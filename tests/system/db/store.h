@@ -18,6 +18,8 @@ struct store {
 
 /** The program's server, in good health and empty. */
 void store_make(struct store *store);
+/** The program's server as it is. */
+void store_find(struct store *store);
 
 struct df_db *store_create(const struct store *store);
 struct df_db *store_open(const struct store *store);
@@ -70,6 +72,9 @@ const char *store_follow(const struct store *store, struct df_db *db, const char
 /** Reads a row's text as soon as the database is there again, and fails when it does not come. */
 void store_get_at_last(const struct store *store, struct df_db *db, const char *table, const char *id, char *text,
                        size_t size);
+
+/** Whether a text names the door of one of the server's members. */
+bool store_names_door(const struct store *store, const char *text);
 
 /** Runs body with a handle of its own in a child process. */
 pid_t store_fork(const struct store *store, void (*body)(const struct store *store, struct df_db *db));
