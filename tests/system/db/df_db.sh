@@ -37,6 +37,17 @@ expect 2 'must be DRIVER:LOCATION' --db nowhere list lport
 expect 1 "there is no database driver 'oracle'" --db oracle:x list lport
 expect 0 'lmdb' drivers
 
+# Which drivers have never met a real server is said of them, and of no others.
+while read -r name text; do
+    case $name in
+    rethinkdb) untried='; never tried with a real server' ;;
+    ramcloud) untried='; never tried with a real cluster' ;;
+    *) untried= ;;
+    esac
+    [[ $text == *"$untried"* ]] || fail "df-db drivers: no '$untried' in: $name $text"
+    [ -n "$untried" ] || [[ $text != *never* ]] || fail "df-db drivers: $name $text"
+done < <("$df_db" drivers)
+
 expect 1 "no database in $work/nb: run df-db --db lmdb:$work/nb init" list lport
 expect 0 'is ready' init
 expect 0 'is ready' init
