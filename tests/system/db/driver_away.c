@@ -10,6 +10,9 @@
 /* What driver.h says of databases that are away for a while. They are told through the driver, so an embedded one is left out. */
 
 #define TIMEOUT_MS 400
+#define TRIED_MS 1000
+#define TRIES                                                                                                          \
+    10 /* pauses of 50 ms at least, then twice as long and so on, are 5 tries in that time, and 8 in ten times that */
 
 static struct store store;
 static struct df_db *patient; /* with the default time-out, for what is no part of the question */
@@ -169,6 +172,27 @@ Test(away, a_watch_tells_nothing_and_says_so_while_its_server_is_away)
     while (!store_watch_some(&store, db, &at, &told))
         ;
     cr_expect(told.rc == -ESTALE || strcmp(told.text, "t/b=1 ") == 0, "%d %s", told.rc, told.text);
+}
+
+/* Its door takes connections, and closes them. Who asks all the time is answered all the time. */
+Test(away, a_server_that_is_away_is_tried_with_growing_pauses)
+{
+    if (store.server->n > 1)
+        cr_skip_test("one server shows it");
+    if (strcmp(store.driver->name, "zookeeper") == 0)
+        cr_skip_test("its library tries by itself");
+    all(server_kill);
+    _Atomic unsigned *connections = &store.server->members[0].tally.connections;
+    unsigned before = atomic_load(connections), n = 0;
+    uint64_t begin = server_now_ms(), now = begin;
+    while (now < begin + TRIED_MS || (n < 3 && now < begin + 2 * STORE_PATIENCE_MS)) {
+        cr_expect(is_away(store_get(&store, db, "t", "a", NULL)));
+        server_pause_ms(1);
+        n = atomic_load(connections) - before;
+        now = server_now_ms();
+    }
+    cr_expect_geq(n, 3, "it is not tried again");
+    cr_expect_leq(n, TRIES, "%u connections in %u ms", n, (unsigned)(now - begin));
 }
 
 Test(away, a_write_without_an_answer_is_open)

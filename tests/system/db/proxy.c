@@ -14,6 +14,7 @@
 
 struct line {
     int client, member;
+    struct proxy_tally *tally;
     atomic_int users;
 };
 
@@ -57,9 +58,14 @@ static void pump(struct line *line, int from, int to, bool answers)
 {
     char bytes[65536];
     ssize_t n;
-    while ((n = recv(from, bytes, sizeof bytes, 0)) > 0)
-        if (!(answers && swallowing) && !pass(to, bytes, n))
+    while ((n = recv(from, bytes, sizeof bytes, 0)) > 0) {
+        if (answers && swallowing)
+            continue;
+        if (!pass(to, bytes, n))
             break;
+        if (answers)
+            atomic_fetch_add(&line->tally->answered, (uint64_t)n);
+    }
     shutdown(from, SHUT_RDWR);
     shutdown(to, SHUT_RDWR);
     if (atomic_fetch_sub(&line->users, 1) == 1) {
@@ -91,7 +97,7 @@ static void start(void *(*body)(void *), struct line *line)
     pthread_detach(thread);
 }
 
-static void serve(int client, uint16_t to)
+static void serve(int client, uint16_t to, struct proxy_tally *tally)
 {
     int now = 1, member = dial(to);
     if (member < 0) {
@@ -101,13 +107,13 @@ static void serve(int client, uint16_t to)
     setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &now, sizeof now);
     setsockopt(member, IPPROTO_TCP, TCP_NODELAY, &now, sizeof now);
     struct line *line = malloc(sizeof *line);
-    *line = (struct line){.client = client, .member = member};
+    *line = (struct line){.client = client, .member = member, .tally = tally};
     atomic_init(&line->users, 2);
     start(pump_requests, line);
     start(pump_answers, line);
 }
 
-void proxy_run(uint16_t from, uint16_t to)
+void proxy_run(uint16_t from, uint16_t to, struct proxy_tally *tally)
 {
     struct sockaddr_in here = address(from);
     int yes = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -117,7 +123,9 @@ void proxy_run(uint16_t from, uint16_t to)
         abort();
     for (;;) {
         int client = accept(listener, NULL, NULL);
-        if (client >= 0)
-            serve(client, to);
+        if (client < 0)
+            continue;
+        atomic_fetch_add(&tally->connections, 1);
+        serve(client, to, tally);
     }
 }

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 /*
  * A TCP proxy of 127.0.0.1 from one port to another, a process of its own. To kill it is to cut its connections and to
- * refuse new ones. After SIGUSR1 it goes on to pass what clients say, and drops what they are answered.
+ * refuse new ones. After SIGUSR1 it goes on to pass what clients say, and drops what they are answered. Where nobody
+ * listens at the other port, it takes connections and closes them.
  */
 
-/** Is the proxy; does not return. */
-void proxy_run(uint16_t from, uint16_t to) __attribute__((noreturn));
+/* What it has seen, in memory that processes share. */
+struct proxy_tally {
+    _Atomic unsigned connections; /* of clients, also those that were closed at once */
+    _Atomic uint64_t answered;    /* bytes passed to clients */
+};
+
+/** Is the proxy; does not return. Adds to tally. */
+void proxy_run(uint16_t from, uint16_t to, struct proxy_tally *tally) __attribute__((noreturn));

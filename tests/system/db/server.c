@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/system/db/proxy.h"
 #include "tests/system/db/server_private.h"
 #include "tests/system/db/servers/kinds.h"
 
@@ -119,7 +118,7 @@ unsigned server_leader(const struct server *server)
 
 static void run_proxy(const struct server *server, unsigned m)
 {
-    proxy_run(server->members[m].door, server->members[m].port);
+    proxy_run(server->members[m].door, server->members[m].port, &server_here()->members[m].tally);
 }
 
 void server_cut(struct server *server, unsigned m)
