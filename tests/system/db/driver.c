@@ -252,6 +252,13 @@ Test(driver, a_handle_for_reading_does_not_write)
     store.driver->close(db);
 }
 
+Test(untried, who_never_met_a_real_server_says_so)
+{
+    const struct df_db_driver *driver = df_db_driver_find(server_kind(server_here())->driver);
+    bool has_stand_in = strcmp(driver->name, "rethinkdb") == 0 || strcmp(driver->name, "ramcloud") == 0;
+    cr_expect_eq(driver->untried && strstr(driver->untried, "never tried with a real"), has_stand_in);
+}
+
 int main(int argc, char **argv)
 {
     return program_main(argc, argv);
