@@ -13,7 +13,7 @@ struct refusal {
 };
 
 static const struct refusal refusals[] = {
-    {"NOAUTH", -EACCES, false, "give a user and password"},
+    {"NOAUTH", -EACCES, false, "give a user and password that it knows"},
     {"WRONGPASS", -EACCES, false, "check the user and password"},
     {"NOPERM", -EACCES, false, "grant the user what docs/databases.md lists"},
     {"DENIED", -EACCES, false, "the server is in protected mode: give it a password"},

@@ -11,7 +11,9 @@ static const struct server_kind *const kinds[] = {
     &server_redis,
     &server_redis_secure,
     &server_redis_sentinel,
+    &server_redis_sentinel_secure,
     &server_redis_cluster,
+    &server_redis_cluster_secure,
 #ifdef DF_DB_WITH_ZOOKEEPER
     &server_zookeeper,
     &server_zookeeper_cluster,
