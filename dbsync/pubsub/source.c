@@ -35,7 +35,10 @@ void df_source_listen(struct df_source *source, const char *topic, bool on)
         zmq_setsockopt(source->socket, on ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, frame, (size_t)len);
 }
 
-/* Heartbeats find a line that is cut without a word. */
+/*
+ * TCP finds a line that is cut without a word. ZeroMQ's heartbeats must not: while our queue is full it reads no answer
+ * to them, connects again, and aborts the process when there is room (libzmq issue 3937, open as of 4.3.4).
+ */
 int df_source_open(struct df_source *source, void *context, int epoll, const struct df_subscriber_config *config,
                    char *const *topics, size_t n_topics, struct df_error *error)
 {
@@ -49,8 +52,11 @@ int df_source_open(struct df_source *source, void *context, int epoll, const str
     set(source->socket, ZMQ_LINGER, 0);
     set(source->socket, ZMQ_IPV6, 1);
     set(source->socket, ZMQ_RECONNECT_IVL_MAX, 5000);
-    set(source->socket, ZMQ_HEARTBEAT_IVL, 1000);
-    set(source->socket, ZMQ_HEARTBEAT_TIMEOUT, 3000);
+    set(source->socket, ZMQ_TCP_KEEPALIVE, 1);
+    set(source->socket, ZMQ_TCP_KEEPALIVE_IDLE, 1);
+    set(source->socket, ZMQ_TCP_KEEPALIVE_INTVL, 1);
+    set(source->socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
+    set(source->socket, ZMQ_TCP_MAXRT, 4000);
     int64_t most = DF_PUBLICATION_MAX + 1024;
     zmq_setsockopt(source->socket, ZMQ_MAXMSGSIZE, &most, sizeof(most));
     if (set_curve(source->socket, &config->curve) != 0)

@@ -659,7 +659,15 @@ Test(pubsub, no_publisher_is_said_to_be_none)
     feed->ops->close(feed);
 }
 
+static uint64_t clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 #define QUEUE 64
+#define IDLE_MS 4000
 
 /* What it is of, nobody can tell: everybody hears of it. So large that sockets hold a few, and queues the rest. */
 static struct df_db_row large_row(uint64_t revision)
@@ -668,7 +676,10 @@ static struct df_db_row large_row(uint64_t revision)
     return (struct df_db_row){.table = "lport", .id = "large", .data = much, .len = sizeof(much), .revision = revision};
 }
 
-/* The slow one reads at last, and hears by the numbers that it missed some. */
+/*
+ * The slow one reads at last, and hears by the numbers that it missed some. It is idle for longer than heartbeats would
+ * be patient, as ZeroMQ's, behind a full queue, would then abort the process (libzmq issue 3937).
+ */
 Test(pubsub, who_does_not_keep_up_loses_messages_alone_and_asks_for_a_snapshot, .timeout = 60)
 {
     static struct station s = {.queue_max = QUEUE};
@@ -689,6 +700,9 @@ Test(pubsub, who_does_not_keep_up_loses_messages_alone_and_asks_for_a_snapshot, 
     cr_expect_eq(df_subscriber_tally(fast).rows, n);
     cr_expect_eq(df_subscriber_tally(fast).gaps, 0);
     int rc = 0;
+    for (uint64_t until_ms = clock_ms() + IDLE_MS; rc == 0 && clock_ms() < until_ms; usleep(5000))
+        rc = fast->ops->take(fast, hear, NULL, &error);
+    cr_expect_eq(rc, 0);
     for (unsigned i = 0; i <= n && rc == 0; i++)
         rc = take_until_heard(slow, NULL);
     cr_expect_eq(rc, -ESTALE);
@@ -788,13 +802,6 @@ Test(pubsub, a_flood_keeps_nobody, .timeout = 20)
     }
     feed->ops->close(feed);
     voice_down(&v);
-}
-
-static uint64_t clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* The rows are heard meanwhile. */
