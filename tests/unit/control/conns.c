@@ -8,13 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "control/model/address.h"
 #include "fastpath/lookup/hash.h"
 #include "fastpath/rcu.h"
 
-/* Pages of the connection table: filters, cursors while connections come and go, and how long a page takes. */
+/* Pages of the connection table: filters, and cursors while connections come and go. */
 
 #define NOW 5000
 
@@ -460,58 +459,5 @@ Test(conns, delete_takes_what_the_filter_says_and_nothing_else)
     cr_expect_eq(json_integer_value(json_object_get(tally, "deleted")), 256);
     cr_expect_eq(json_integer_value(json_object_get(tally, "begun")), 10001);
     json_decref(tally);
-    down();
-}
-
-/* ---- A million */
-
-#define MILLION (1u << 20)
-
-static double cpu_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* A page is a fraction of a millisecond; with sanitizers or beside others a few, and never the whole table's 20. */
-static void expect_short_pages(const char *what, const char *params, unsigned max_pages,
-                               json_t *(*make)(const struct df_conns_query *query, uint32_t now_ms))
-{
-    static double took[16384];
-    struct df_conns_query ask = query(params);
-    unsigned n = 0;
-    do {
-        double before = cpu_ms();
-        json_t *page = make(&ask, NOW);
-        took[n++] = cpu_ms() - before;
-        ask.from = (uint32_t)json_integer_value(json_object_get(page, "next"));
-        json_decref(page);
-    } while (ask.from != 0 && n < max_pages);
-    cr_assert(ask.from == 0 || n == max_pages);
-    qsort(took, n, sizeof(took[0]), by_size);
-    fprintf(stderr, "%s: %u pages, median %.3f ms, p99 %.3f ms, longest %.3f ms\n", what, n, took[n / 2],
-            took[n * 99 / 100], took[n - 1]);
-    cr_expect_lt(took[n / 2], 8, "%s: a page takes %.3f ms", what, took[n / 2]);
-    cr_expect_lt(took[n * 99 / 100], 25, "%s: a page takes %.3f ms", what, took[n * 99 / 100]);
-}
-
-Test(conns, a_page_of_a_million_is_as_short_as_any, .timeout = 120)
-{
-    up(MILLION);
-    for (uint32_t i = 0; i < 1000000; i++)
-        df_conn_count(begin_nth(i), false, i, i);
-    expect_short_pages("list", "{}", 500, df_conns_list_page);
-    expect_short_pages("list of nothing", "{\"proto\": \"tcp\"}", 1000, df_conns_list_page);
-    expect_short_pages("count", "{\"by\": \"port\"}", 1000, df_conns_count_page);
-    expect_short_pages("top", "{\"limit\": 128}", 1000, df_conns_top_page);
-    expect_short_pages("delete", "{\"all\": true}", 1000, df_conns_delete_page);
-    cr_expect_eq(listed("{}"), 0);
     down();
 }
