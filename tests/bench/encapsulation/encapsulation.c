@@ -10,10 +10,12 @@
 /*
  * What df_tunnel_push() costs a packet: outer headers in front of 64 bytes, in batches as a worker has them, each batch
  * to peers in random order. The time of the same loop without it is taken off. The least of many windows counts, since
- * whatever else the machine does only adds. It fails where VXLAN over IPv4 costs LIMIT_NS or more.
+ * whatever else the machine does only adds. It fails where one costs its limit or more, which is higher where UDP has a
+ * checksum, as that reads the whole packet.
  */
 
 #define LIMIT_NS 15.0
+#define LIMIT_CHECKSUM_NS 20.0
 #define FRAME 64u
 #define BATCH 32u
 #define PACKETS (1u << 20) /* in a window */
@@ -109,21 +111,26 @@ static const struct {
     {DF_TUNNEL_GRE, true, false, "GRE, IPv6"},
 };
 
+/* Prints what the case costs. False: too much. */
+static bool measure(unsigned i, unsigned n_peers)
+{
+    double limit = cases[i].checksum ? LIMIT_CHECKSUM_NS : LIMIT_NS;
+    make_peers(cases[i].type, cases[i].ip6, cases[i].checksum, n_peers);
+    double ns = least(true) - least(false);
+    printf("%-26s %6u %6.1f\n", cases[i].name, n_peers, ns);
+    if (ns >= limit)
+        fprintf(stderr, "%s costs %.1f ns, which is not below %.0f\n", cases[i].name, ns, limit);
+    return ns < limit;
+}
+
 int main(void)
 {
-    static const unsigned n_peers[] = {20, PEERS_MAX};
-    double worst = 0;
+    bool good = true;
     make_packets();
     printf("%-26s %6s %6s\n", "ns per packet of 64 bytes", "peers", "ns");
-    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        for (unsigned j = 0; j < 2; j++) {
-            make_peers(cases[i].type, cases[i].ip6, cases[i].checksum, n_peers[j]);
-            double ns = least(true) - least(false);
-            printf("%-26s %6u %6.1f\n", cases[i].name, n_peers[j], ns);
-            if (i == 0 && ns > worst)
-                worst = ns;
-        }
-    if (worst >= LIMIT_NS)
-        fprintf(stderr, "VXLAN over IPv4 costs %.1f ns, which is not below %.0f\n", worst, LIMIT_NS);
-    return worst >= LIMIT_NS;
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        good &= measure(i, 20);
+        good &= measure(i, PEERS_MAX);
+    }
+    return good ? 0 : 1;
 }
