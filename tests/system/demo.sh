@@ -22,7 +22,9 @@ done
 
 note "it cleaned up"
 expect_equal "namespaces that are left" "$(ip netns list)" ""
-! pgrep 'df-switchd|redis-server' || fail "a process is left"
+for program in df-switchd "$database-server"; do
+    ! pgrep "$program" || fail "$program is left"
+done
 [ ! -e /run/df-demo ] || fail "files are left: $(ls /run/df-demo)"
 
 note "what cannot be is refused, with what can"

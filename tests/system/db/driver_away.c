@@ -11,8 +11,7 @@
 
 #define TIMEOUT_MS 400
 #define TRIED_MS 1000
-#define TRIES                                                                                                          \
-    10 /* pauses of 50 ms at least, then twice as long and so on, are 5 tries in that time, and 8 in ten times that */
+#define TRIES 10 /* with pauses of 50 ms at least, then twice as long and so on, there are 5 in that time */
 
 static struct store store;
 static struct df_db *patient; /* with the default time-out, for what is no part of the question */
