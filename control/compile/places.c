@@ -110,16 +110,24 @@ void df_places_change(struct df_store *store, const char *host, const Df__Logica
 
 /* ---- From scratch */
 
+struct counting {
+    struct df_object *network;
+    const char *host;
+};
+
+static void count_lport(struct df_object *lport, void *arg)
+{
+    const struct counting *counting = arg;
+    struct at at = at_of(counting->host, (const Df__LogicalPort *)lport->message);
+    count(counting->network, &at, 1);
+    free(at.key);
+}
+
+/* A port is of one network, and comes once. */
 static void count_all(struct df_object *network, const char *host)
 {
-    size_t n;
-    struct df_referrers *lports = df_object_referrers(network, DF_NB_LPORT, "lswitch");
-    struct df_object *const *lport = df_referrers_sorted(lports, &n);
-    for (size_t i = 0; i < n; i++) {
-        struct at at = at_of(host, (const Df__LogicalPort *)lport[i]->message);
-        count(network, &at, 1);
-        free(at.key);
-    }
+    struct counting counting = {network, host};
+    df_referrers_each(df_object_referrers(network, DF_NB_LPORT, "lswitch"), count_lport, &counting);
 }
 
 void df_places_keep(struct df_object *network, const char *host, bool keep)

@@ -138,6 +138,12 @@ static int by_id(const void *a, const void *b)
     return strcmp((*(struct df_object *const *)a)->id, (*(struct df_object *const *)b)->id);
 }
 
+void df_referrers_each(const struct df_referrers *set, void (*cb)(struct df_object *from, void *arg), void *arg)
+{
+    for (const struct df_reference *reference = set->first; reference; reference = reference->next)
+        cb(reference->from, arg);
+}
+
 struct df_object *const *df_referrers_sorted(struct df_referrers *set, size_t *n)
 {
     if (!set->sorted && set->n) {

@@ -118,5 +118,8 @@ void df_object_trim(struct df_object *object);
  */
 struct df_referrers *df_object_referrers(struct df_object *object, enum df_nb_table table, const char *field);
 
-/** Its members ordered by id, each once; valid until a member comes or goes. */
+/** Tells each reference in no order, so who refers to the object twice comes twice. cb must not change references. */
+void df_referrers_each(const struct df_referrers *referrers, void (*cb)(struct df_object *from, void *arg), void *arg);
+
+/** Its members ordered by id, each once; valid until a member comes or goes, which then costs a sort of all. */
 struct df_object *const *df_referrers_sorted(struct df_referrers *referrers, size_t *n);
