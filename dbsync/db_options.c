@@ -6,6 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TIMEOUT_MAX_MS 3600000
+
+bool df_option_number(const char *argument, unsigned most, unsigned *number)
+{
+    errno = 0;
+    unsigned long read = strtoul(argument, NULL, 10);
+    *number = (unsigned)read;
+    return argument[strspn(argument, "0123456789")] == '\0' && errno == 0 && read > 0 && read <= most;
+}
+
 bool df_db_options_take(struct df_db_options *options, int option, const char *argument)
 {
     switch (option) {
@@ -28,8 +38,7 @@ bool df_db_options_take(struct df_db_options *options, int option, const char *a
         options->key = argument;
         return true;
     case DF_DB_OPTION_TIMEOUT:
-        options->timeout_ms = (unsigned)strtoul(argument, NULL, 10);
-        return options->timeout_ms > 0;
+        return df_option_number(argument, TIMEOUT_MAX_MS, &options->timeout_ms);
     default:
         return false;
     }

@@ -45,6 +45,9 @@ enum {
     "      --key FILE             its key\n"                                                                           \
     "      --timeout MS           of an answer of the database (5000)\n"
 
+/** An argument that is a number from 1 to most. False: it is none. */
+bool df_option_number(const char *argument, unsigned most, unsigned *number);
+
 /** Takes an option of the table. False: it is none of them, or its argument cannot be. */
 bool df_db_options_take(struct df_db_options *options, int option, const char *argument);
 

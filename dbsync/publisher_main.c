@@ -176,6 +176,8 @@ static void print_usage(FILE *out)
                  "  -h, --help                 print this and end\n");
 }
 
+#define STATS_MAX_S 86400
+
 enum { BIND = 256, IPC, QUEUE, NAME, URI, SECRET_KEY, CLIENTS, MAKE_KEYS, STATS, JSON };
 
 static bool take_option(struct options *options, int option)
@@ -188,8 +190,7 @@ static bool take_option(struct options *options, int option)
         options->sockets.ipc = optarg;
         return true;
     case QUEUE:
-        options->sockets.queue_max = (unsigned)strtoul(optarg, NULL, 10);
-        return options->sockets.queue_max > 0 && options->sockets.queue_max <= DF_PUBLISHER_QUEUE_MAX;
+        return df_option_number(optarg, DF_PUBLISHER_QUEUE_MAX, &options->sockets.queue_max);
     case NAME:
         options->name = optarg;
         return true;
@@ -205,8 +206,7 @@ static bool take_option(struct options *options, int option)
     case MAKE_KEYS:
         return options->make_keys = true;
     case STATS:
-        options->stats_s = (unsigned)strtoul(optarg, NULL, 10);
-        return options->stats_s > 0;
+        return df_option_number(optarg, STATS_MAX_S, &options->stats_s);
     case JSON:
         return options->json = true;
     case 'h':

@@ -33,7 +33,8 @@ renamed() {
 }
 
 note "options that cannot be"
-for wrong in --queue=0 --queue=many --queue=10000001 --stats=0 --port=8866; do
+for wrong in --queue=0 --queue=many --queue=1x --queue=-1 --queue=4294967297 --queue=10000001 --stats=0 --timeout=5s \
+    --port=8866; do
     expect_failure refused.txt "$build/dbsync/df-publisher" "$wrong"
     expect_text "Try df-publisher --help" refused.txt
 done
