@@ -221,14 +221,6 @@ static int how_many_rounds(void)
     return store.server->n == 1 ? ROUNDS_ALONE : ROUNDS_CLUSTER;
 }
 
-/* With what it takes for the driver to promise that nothing is lost. */
-static void locate(char location[SERVER_TEXT + 32])
-{
-    const char *option = server_kind(store.server)->keeps_acknowledged;
-    snprintf(location, SERVER_TEXT + 32, "%s%s", store.server->location, option ? option : "");
-    store.exists.location = store.create.location = location;
-}
-
 static void begin(struct faults_shared *shared, pid_t writers[], pid_t watchers[])
 {
     struct df_db *db = store_create(&store);
@@ -250,13 +242,12 @@ static void begin(struct faults_shared *shared, pid_t writers[], pid_t watchers[
 Test(faults, nothing_is_lost, .timeout = 3600)
 {
     pid_t writers[FAULTS_WRITERS], watchers[FAULTS_WATCHERS];
-    char location[SERVER_TEXT + 32];
     struct faults_shared *shared = share();
     const char *given = getenv("DF_SEED");
     seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)getpid() * 2654435761u;
     fprintf(stderr, "DF_SEED=%u\n", seed);
     store_make(&store);
-    locate(location);
+    store_keep_acknowledged(&store);
     begin(shared, writers, watchers);
     int rounds = how_many_rounds();
     for (int round = 1; round <= rounds; round++)

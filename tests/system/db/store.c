@@ -36,6 +36,14 @@ void store_make(struct store *store)
     store_find(store);
 }
 
+void store_keep_acknowledged(struct store *store)
+{
+    static char location[SERVER_TEXT + 32];
+    const char *option = server_kind(store->server)->keeps_acknowledged;
+    snprintf(location, sizeof location, "%s%s", store->server->location, option ? option : "");
+    store->exists.location = store->create.location = location;
+}
+
 struct df_db *store_create(const struct store *store)
 {
     struct df_error error = {""};

@@ -20,6 +20,8 @@ struct store {
 void store_make(struct store *store);
 /** The program's server as it is. */
 void store_find(struct store *store);
+/** Adds to the location what it takes for the driver to promise that nothing acknowledged is lost. */
+void store_keep_acknowledged(struct store *store);
 
 struct df_db *store_create(const struct store *store);
 struct df_db *store_open(const struct store *store);

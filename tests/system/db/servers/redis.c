@@ -163,10 +163,13 @@ void redis_settle(const struct server *server, unsigned data_servers,
     }
 }
 
+/* The replicas have heard of it: one that has not, and takes over, would bring back what was. */
 void redis_wipe_leader(const struct server *server)
 {
     uint64_t end = 0;
-    while (redis_control(server, server_leader(server), "flushall"))
+    while (server_command(server, "printf 'flushall\\nwait %d 2000\\n' | timeout 5 redis-cli %s -p %u | grep -qx %d",
+                          REDIS_REPLICAS, redis_options(server), server->members[server_leader(server)].port,
+                          REDIS_REPLICAS))
         if (!server_wait(&end))
             server_fail("%s cannot be emptied, see %s/commands", server->kind, server->path);
 }

@@ -87,10 +87,12 @@ static int find_leader(const struct server *server)
 
 static bool is_whole(const struct server *server, unsigned leader)
 {
-    (void)leader;
+    char moved[64];
+    snprintf(moved, sizeof moved, "^MOVED [0-9]* 127.0.0.1:%u$", server->members[leader].door);
     for (unsigned m = 0; m < server->n; m++)
         if (!redis_prints(server, m, "cluster info", true, "cluster_state:ok") ||
-            !redis_prints(server, m, "cluster nodes", false, "fail\\|handshake"))
+            !redis_prints(server, m, "cluster nodes", false, "fail\\|handshake") ||
+            (m != leader && !redis_prints(server, m, "get '{dragonflow}'", true, moved)))
             return false;
     return true;
 }
