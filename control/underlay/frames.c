@@ -138,11 +138,16 @@ static void read_arp(const struct df_packet *packet, const struct df_frames_self
     };
 }
 
+/* RFC 4861 section 7.2.3: who asks says who it is, and is believed. */
+static bool read_solicitation(const struct df_packet *packet, struct df_frames_answer *answer)
+{
+    *answer = (struct df_frames_answer){.ip = packet->ip_src, .mac = packet->nd.lladdr, .override = true};
+    return packet->nd.has_lladdr && is_station(&answer->mac);
+}
+
 /* RFC 4861 section 4.4: without the option it answers who knows the MAC already. */
 static bool read_advertisement(const struct df_packet *packet, struct df_frames_answer *answer)
 {
-    if (!(packet->bits & DF_PACKET_ND) || packet->l4_dst != DF_ND_ADVERTISEMENT)
-        return false;
     *answer = (struct df_frames_answer){
         .ip = packet->nd.target,
         .solicited = (packet->nd.flags & DF_ND_SOLICITED) != 0,
@@ -153,15 +158,22 @@ static bool read_advertisement(const struct df_packet *packet, struct df_frames_
     return !packet->nd.has_lladdr || is_station(&answer->mac);
 }
 
+static bool read_nd(const struct df_packet *packet, struct df_frames_answer *answer)
+{
+    return packet->l4_dst == DF_ND_ADVERTISEMENT ? read_advertisement(packet, answer)
+                                                 : read_solicitation(packet, answer);
+}
+
 bool df_frames_read_answer(const uint8_t *frame, uint32_t len, const struct df_frames_self *self,
                            struct df_frames_answer *answer)
 {
     struct df_packet packet;
     if (df_packet_parse(frame, len, &packet) != DF_DROP_NONE)
         return false;
-    if (!(packet.bits & DF_PACKET_ARP))
-        return read_advertisement(&packet, answer) && !df_mac_equal(&answer->mac, &self->mac);
-    read_arp(&packet, self, answer);
+    if (packet.bits & DF_PACKET_ARP)
+        read_arp(&packet, self, answer);
+    else if (!(packet.bits & DF_PACKET_ND) || !read_nd(&packet, answer))
+        return false;
     return !df_mac_equal(&answer->mac, &self->mac);
 }
 

@@ -228,6 +228,8 @@ void df_act(struct df_worker *worker, struct rte_mbuf *mbuf, const struct df_wal
         output(worker, mbuf, walk);
         return;
     case DF_VERDICT_ANSWER:
+        if (walk->verdict.punt_app != 0)
+            punt_copy(worker, mbuf, walk);
         answer(worker, mbuf, walk);
         return;
     case DF_VERDICT_PUNT:

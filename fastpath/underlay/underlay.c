@@ -71,6 +71,18 @@ static bool tell_controller(struct df_walk *walk, uint32_t what)
 /* ---- Who has an address. False: it is the host's. */
 
 /*
+ * Who asks says who it is, too (RFC 826, RFC 4861 section 7.2.3). The controller is told unless the peer is known to be
+ * there: thousands may ask again and again.
+ */
+static bool answer_to(struct df_walk *walk, enum df_answer kind, const struct df_ip *who, const struct df_mac *mac)
+{
+    const struct df_peer_value *peer = df_peers_find(walk, who);
+    if (df_underlay_asked(who) && (peer == NULL || !df_mac_equal(&peer->dst, mac)))
+        walk->verdict.punt_app = DF_PUNT_NEIGHBOUR;
+    return answer(walk, kind);
+}
+
+/*
  * What is said of our own address by another, or of one that was asked about: in a reply, or in what announces it (RFC
  * 5227 section 3: the sender asks for itself).
  */
@@ -82,7 +94,7 @@ static bool take_arp(struct df_walk *walk)
     if (is_our_ip(&sender))
         return !df_mac_equal(&packet->arp.sha, &df_underlay.mac) && tell_both(walk, DF_PUNT_NEIGHBOUR);
     if (is_request && is_our_ip(&target))
-        return answer(walk, DF_ANSWER_ARP);
+        return answer_to(walk, DF_ANSWER_ARP, &sender, &packet->arp.sha);
     bool says = !is_request || packet->arp.spa == packet->arp.tpa;
     return says && df_underlay_asked(&sender) && tell_both(walk, DF_PUNT_NEIGHBOUR);
 }
@@ -91,8 +103,12 @@ static bool take_nd(struct df_walk *walk)
 {
     const struct df_packet *packet = &walk->parsed;
     bool is_ours = is_our_ip(&packet->nd.target);
-    if (packet->l4_dst == DF_ND_SOLICITATION)
-        return is_ours && !df_mac_equal(&packet->eth_src, &df_underlay.mac) && answer(walk, DF_ANSWER_ND);
+    if (packet->l4_dst == DF_ND_SOLICITATION) {
+        if (!is_ours || df_mac_equal(&packet->eth_src, &df_underlay.mac))
+            return false;
+        return packet->nd.has_lladdr ? answer_to(walk, DF_ANSWER_ND, &packet->ip_src, &packet->nd.lladdr)
+                                     : answer(walk, DF_ANSWER_ND);
+    }
     return (is_ours || df_underlay_asked(&packet->nd.target)) && tell_both(walk, DF_PUNT_NEIGHBOUR);
 }
 

@@ -13,7 +13,8 @@
  *
  * Invariants:
  * - Exactly one answers: requests for the MAC of the node's address (ARP, neighbour solicitation, their probes for
- *   duplicates) are answered by the worker and never seen by the host. Everything else is the host's if there is an
+ *   duplicates) are answered by the worker and never seen by the host; the controller gets a copy where who asks is an
+ *   address that it asked about, and the MAC is news. Everything else is the host's if there is an
  *   exception port; without one, ICMP echo is answered here too, and the rest dropped.
  * - The controller is told only what somebody says about an address that it asked about (asked.c), or about the node's
  *   own, errors that quote a packet of a tunnel of ours, and queries for multicast listeners where the node has an IPv6

@@ -44,6 +44,7 @@
     "arp,arp_op=" op ",dl_src=" src ",dl_dst=" dst ",arp_sha=" sha ",arp_spa=" spa ",arp_tha=" tha ",arp_tpa=" tpa
 #define NOBODY "00:00:00:00:00:00"
 #define ASK(tpa) ARP("1", PEER, ALL, PEER, LAB_PEER2, NOBODY, tpa)
+#define STRANGER_ASKS ARP("1", PEER, ALL, PEER, "192.0.2.77", NOBODY, LAB_UNDERLAY_IP)
 #define REPLY(mac, spa) ARP("2", mac, US, mac, spa, US, LAB_UNDERLAY_IP)
 #define GRATUITOUS(mac, spa) ARP("1", mac, ALL, mac, spa, NOBODY, spa)
 #define WE_ASK(tpa) ARP("1", US, ALL, US, LAB_UNDERLAY_IP, NOBODY, tpa)
@@ -159,6 +160,7 @@ Test(underlay_bare, it_says_which_addresses_it_has_and_asks_for_its_peers)
 
 Test(underlay, arp_for_its_address_is_answered_and_for_others_is_not)
 {
+    hear(REPLY(PEER, LAB_PEER2));
     hear(ASK(LAB_UNDERLAY_IP));
     lab_expect("up0", WE_REPLY(LAB_PEER2));
     hear(ARP("1", PEER, ALL, PEER, "0.0.0.0", NOBODY, LAB_UNDERLAY_IP)); /* RFC 5227: is it free? */
@@ -331,6 +333,53 @@ Test(underlay, what_waits_for_nobody_is_dropped_by_name)
     lab_expect_no_drop();
 }
 
+/* ---- Who asks says who it is */
+
+#define MOVED "02:00:00:00:ff:22"
+#define ASK_FROM(mac) ARP("1", mac, ALL, mac, LAB_PEER2, NOBODY, LAB_UNDERLAY_IP)
+
+Test(underlay, a_peer_that_was_not_there_is_known_when_it_asks)
+{
+    for (unsigned i = 0; i < 40; i++)
+        lab_turn_ms(100);
+    forget_up0();
+    lab_refused("vm1", VM1_FAR1, "resolve_failed");
+    hear(ASK_FROM(PEER));
+    lab_expect("up0", WE_REPLY(LAB_PEER2));
+    forget_up0();
+    lab_send("vm1", VM1_FAR1);
+    lab_expect_tunnel(LAB_PEER2, KEY, VM1_FAR1);
+    lab_expect_no_drop();
+}
+
+Test(underlay, a_peer_with_another_mac_is_followed_when_it_asks)
+{
+    hear(REPLY(PEER, LAB_PEER2));
+    forget_up0();
+    hear(ASK_FROM(MOVED));
+    forget_up0();
+    lab_send("vm1", VM1_FAR1);
+    expect_macs(MOVED, US);
+    lab_expect_no_drop();
+}
+
+Test(underlay, a_peer_s_solicitation_says_who_it_is)
+{
+    lab_model("{'chassis': [{'id': 'node2', 'ip': '" LAB_PEER2_IP6 "', 'tunnel_types': ['vxlan']}]}");
+    lab_turn_ms(0);
+    forget_up0();
+    hear(SOLICITATION("33:33:ff:00:00:01", LAB_PEER2_IP6, "ff02::1:ff00:1", LAB_UNDERLAY_IP6, ""));
+    forget_up0();
+    lab_send("vm1", VM1_FAR1);
+    lab_expect_silence();
+    hear(SOLICITATION("33:33:ff:00:00:01", LAB_PEER2_IP6, "ff02::1:ff00:1", LAB_UNDERLAY_IP6, ",nd_sll=" PEER));
+    expect_advertisement(PEER, LAB_PEER2_IP6, 0x60);
+    forget_up0();
+    lab_send("vm1", VM1_FAR1);
+    expect_macs(PEER, US);
+    lab_expect_no_drop();
+}
+
 static json_int_t counter(const char *name)
 {
     struct df_error error;
@@ -355,6 +404,21 @@ Test(underlay, what_nobody_asked_for_is_not_learnt_and_does_not_get_to_the_contr
     cr_assert_eq(counter("unasked"), 0);
     lab_send("vm1", VM1_FAR1);
     lab_expect_tunnel(LAB_PEER2, KEY, VM1_FAR1);
+}
+
+/* As thousands do, again and again. */
+Test(underlay, a_peer_that_is_known_and_asks_does_not_get_to_the_controller)
+{
+    hear(REPLY(PEER, LAB_PEER2));
+    json_int_t answers = counter("answers");
+    for (unsigned i = 0; i < 2; i++)
+        hear(ASK(LAB_UNDERLAY_IP));
+    cr_assert_eq(counter("answers"), answers);
+    for (unsigned i = 0; i < 2; i++)
+        hear(STRANGER_ASKS);
+    cr_assert_eq(counter("unasked"), 0);
+    lab_expect_no_drop();
+    forget_up0();
 }
 
 Test(underlay, a_gateway_that_takes_over_is_followed_at_once)
@@ -389,8 +453,8 @@ Test(underlay_bare, with_a_vlan_its_tag_is_on_all_and_what_has_another_is_not_fo
     lab_turn_ms(0);
     lab_expect("up0", ARP("1", US, ALL, US, LAB_UNDERLAY_IP, NOBODY, LAB_UNDERLAY_IP) ",dl_vlan=100");
     with_model();
-    lab_send("up0", ASK(LAB_UNDERLAY_IP) ",dl_vlan=100");
-    lab_expect("up0", WE_REPLY(LAB_PEER2) ",dl_vlan=100");
+    lab_send("up0", STRANGER_ASKS ",dl_vlan=100");
+    lab_expect("up0", WE_REPLY("192.0.2.77") ",dl_vlan=100");
     lab_expect_no_drop();
     lab_refused("up0", ASK(LAB_UNDERLAY_IP), "underlay_other");
     lab_refused("up0", ASK(LAB_UNDERLAY_IP) ",dl_vlan=101", "underlay_other");

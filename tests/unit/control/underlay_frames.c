@@ -128,6 +128,17 @@ Test(underlay_frames, an_advertisement_is_an_answer_with_its_flags)
     cr_assert_not(read_answer(ADVERTISEMENT("0020", "88008b7160000000 " PEER_IP6 " 0201 " PEER), &answer), "checksum");
 }
 
+Test(underlay_frames, who_asks_says_who_it_is)
+{
+    struct df_frames_answer answer;
+    struct df_ip peer = ip_of("2001:db8::2");
+    cr_assert(read_answer(ADVERTISEMENT("0020", "8700ed7100000000 " OUR_IP6 " 0101 " PEER), &answer));
+    cr_assert(df_ip_equal(&answer.ip, &peer));
+    cr_assert_eq(answer.mac.byte[5], 2);
+    cr_assert(!answer.solicited && answer.override);
+    cr_assert_not(read_answer(ADVERTISEMENT("0018", "8700ef7d00000000 " OUR_IP6), &answer), "without its MAC");
+}
+
 /* ---- Too long packets */
 
 /* RFC 1071 as it is written. */
