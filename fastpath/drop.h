@@ -71,6 +71,7 @@
     X(TUNNEL_ECN, "tunnel_ecn",                                                                                        \
       "marked on its way for congestion, and the sender inside does not know of marks (RFC 6040)")                     \
     X(TUNNEL_UNKNOWN_PEER, "tunnel_unknown_peer", "came by a tunnel from an address that is no chassis'")              \
+    X(TUNNEL_VTEP_TYPE, "tunnel_vtep_type", "a vtep sent something else than VXLAN")                                   \
     X(TUNNEL_UNKNOWN_KEY, "tunnel_unknown_key", "no network on this node has the tunnel's key")                        \
     X(TUNNEL_AMBIGUOUS_KEY, "tunnel_ambiguous_key",                                                                    \
       "two networks of different types have the key, and the sender cannot speak one of the types")                    \

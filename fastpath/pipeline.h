@@ -317,7 +317,8 @@ struct df_peer_value {
     uint16_t types; /* DF_TUNNEL_BIT() of those that both ends speak: networks of these types come by their own */
     uint16_t vlan;  /* tag of the outer frame; 0: untagged */
     uint16_t mtu;   /* the longest outer IP packet that gets there, at least DF_PEER_MTU_MIN; 0: not known */
-    uint16_t udp6_checksum; /* over IPv6, outer UDP has a checksum */
+    uint8_t udp6_checksum; /* over IPv6, outer UDP has a checksum */
+    uint8_t vtep;          /* no node but a device: it speaks VXLAN, and of networks of that type alone */
 };
 
 /*

@@ -84,19 +84,19 @@ static void put_peer(struct df_compile *c, unsigned rank, const struct df_ip *ip
 }
 
 /* text is how the object calls the address: "its ip". */
-static void emit_peer(struct df_compile *c, unsigned rank, const struct df_ip *ip, unsigned set, const char *text)
+static void emit_peer(struct df_compile *c, unsigned rank, const struct df_ip *ip, struct df_peer_value *value,
+                      const char *text)
 {
-    struct df_peer_value value = peer_value(c, ip, set);
-    value.mtu = df_compile_path_mtu(c, ip);
-    value.reachable = (uint16_t)df_compile_neighbour(c, ip, &value.dst);
-    if (value.reachable == DF_PEER_UNREACHABLE)
+    value->mtu = df_compile_path_mtu(c, ip);
+    value->reachable = (uint16_t)df_compile_neighbour(c, ip, &value->dst);
+    if (value->reachable == DF_PEER_UNREACHABLE)
         df_compile_problem(c,
                            "no way leads to %s: set [df] underlay_gateway, or correct the prefix length of [df] "
                            "local_ip, or add it to [df] underlay_neighbours",
                            text);
-    if (value.reachable == DF_PEER_FAILED)
+    if (value->reachable == DF_PEER_FAILED)
         df_compile_problem(c, "nobody answers for the MAC of %s or of the gateway to it; see df-ctl underlay", text);
-    put_peer(c, rank, ip, &value);
+    put_peer(c, rank, ip, value);
 }
 
 /* A further address of a node: it may send from there, and nobody asks who has it. */
@@ -131,7 +131,8 @@ static void compile_chassis(struct df_compile *c, const ProtobufCMessage *object
         char text[64];
         snprintf(text, sizeof(text), "its ip %s", address);
         if (df_ip_is_zero(&sent_to)) {
-            emit_peer(c, RANK_CHASSIS, &ip, set, text);
+            struct df_peer_value value = peer_value(c, &ip, set);
+            emit_peer(c, RANK_CHASSIS, &ip, &value, text);
             sent_to = ip;
         } else if (!df_ip_equal(&ip, &sent_to)) {
             emit_heard(c, &ip, set);
@@ -198,10 +199,7 @@ static void emit_on_chassis(struct df_compile *c, const Df__LogicalPort *lport, 
         emit_way(c, lport, type, segment, &ip);
 }
 
-/*
- * A device that is no node of ours. Only networks of type vxlan lead to it, so what comes from there is of no other
- * type: it is as if it spoke them all.
- */
+/* A device that is no node of ours. Only networks of type vxlan lead to it, so what comes from there is of no other. */
 static void emit_at_vtep(struct df_compile *c, const Df__LogicalPort *lport, const struct df_segment *segment,
                          const struct df_underlay_end *end)
 {
@@ -218,7 +216,9 @@ static void emit_at_vtep(struct df_compile *c, const Df__LogicalPort *lport, con
         df_compile_problem(c, "%s %s", text, df_way_fault_text(fault));
     else {
         emit_way(c, lport, DF_TUNNEL_VXLAN, segment, &ip);
-        emit_peer(c, RANK_VTEP, &ip, DF_TUNNEL_ALL, text);
+        struct df_peer_value value = peer_value(c, &ip, DF_TUNNEL_BIT(DF_TUNNEL_VXLAN));
+        value.vtep = 1;
+        emit_peer(c, RANK_VTEP, &ip, &value, text);
     }
 }
 

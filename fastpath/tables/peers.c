@@ -282,6 +282,7 @@ static const struct df_field value_fields[] = {
     DF_FIELD(df_peer_value, vlan, DF_FIELD_UINT),
     DF_FIELD(df_peer_value, mtu, DF_FIELD_UINT),
     DF_FIELD(df_peer_value, udp6_checksum, DF_FIELD_UINT),
+    DF_FIELD(df_peer_value, vtep, DF_FIELD_UINT),
     DF_FIELD_END,
 };
 

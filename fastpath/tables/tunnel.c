@@ -11,7 +11,8 @@
  *
  * A node sends a network's packets by the network's own type where the other one speaks that too, and else by the best
  * that both speak. So what comes by a type is of the network of that type with the key, or of one of a type that the
- * peer and this node do not share. Where both are there it is refused: the networks may be different tenants'.
+ * peer and this node do not share. Where both are there it is refused: the networks may be different tenants'. A vtep's
+ * packets are of networks of type vxlan, by VXLAN, and nothing else is taken from it.
  */
 
 static enum df_drop find_network(void *state, struct df_walk *walk, unsigned shared)
@@ -36,7 +37,9 @@ static uint16_t decide(void *state, struct df_walk *walk)
     const struct df_peer_value *peer = df_peers_find(walk, &walk->tunnel_peer);
     if (peer == NULL)
         return df_walk_drop(walk, DF_DROP_TUNNEL_UNKNOWN_PEER);
-    enum df_drop drop = find_network(state, walk, peer->types);
+    if (peer->vtep && walk->tunnel_type != DF_TUNNEL_VXLAN)
+        return df_walk_drop(walk, DF_DROP_TUNNEL_VTEP_TYPE);
+    enum df_drop drop = find_network(state, walk, peer->vtep ? DF_TUNNEL_ALL : peer->types);
     if (drop != DF_DROP_NONE)
         return df_walk_drop(walk, drop);
     if (walk->packet.n_vlans != 0) /* RFC 7348 section 6.1 */

@@ -455,6 +455,8 @@ Test(tunnel_types, a_device_that_is_no_node_is_reached_by_vxlan_and_heard)
         in(&ways4[0], LAB_PEER2, FROM_NEAR, "vm1"); /* though gn and gr have the key as well */
     }
     lab_expect_cached();
+    for (size_t i = 1; i < 3; i++)
+        refused_in(&ways4[i], LAB_PEER2, KEY, FROM_NEAR, "tunnel_vtep_type");
     lab_delete("lport", "near1");
     lab_refused("vm1", TO_NEAR, "l2_unknown");
     refused_in(&ways4[0], LAB_PEER2, KEY, FROM_NEAR, "tunnel_unknown_peer");
