@@ -28,6 +28,34 @@ static const struct df_db_driver *const drivers[] = {
 #endif
 };
 
+/* Ends with an empty one. */
+static const struct df_db_absent absent[] = {
+#ifndef DF_DB_WITH_ETCD
+    {"etcd", "libcurl was not found"},
+#endif
+#ifndef DF_DB_WITH_REDIS
+    {"redis", "hiredis was not found"},
+#endif
+#ifndef DF_DB_WITH_OVSDB
+    {"ovsdb", "Open vSwitch's library was not found"},
+#endif
+#ifndef DF_DB_WITH_ZOOKEEPER
+    {"zookeeper", "libzookeeper_mt was not found"},
+#endif
+#ifndef DF_DB_WITH_RETHINKDB
+    {"rethinkdb", "it was switched off"},
+#endif
+#ifndef DF_DB_WITH_RAMCLOUD
+    {"ramcloud", "libramcloud was not found; never tried with a real cluster"},
+#endif
+    {NULL, NULL},
+};
+
+const struct df_db_absent *df_db_absent_at(size_t i)
+{
+    return absent[i].name ? &absent[i] : NULL;
+}
+
 const struct df_db_driver *df_db_driver_at(size_t i)
 {
     return i < sizeof drivers / sizeof drivers[0] ? drivers[i] : NULL;

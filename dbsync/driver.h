@@ -117,5 +117,13 @@ struct df_db_driver {
 /** The driver of that name, or NULL. */
 const struct df_db_driver *df_db_driver_find(const char *name);
 
+/* A driver that this build lacks. */
+struct df_db_absent {
+    const char *name, *why;
+};
+
+/** The i-th of those, or NULL behind the last. */
+const struct df_db_absent *df_db_absent_at(size_t i);
+
 /** The i-th driver known to this build, or NULL behind the last. */
 const struct df_db_driver *df_db_driver_at(size_t i);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dbsync/net/tls.h"
 #include "dbsync/pubsub/curve.h"
 
 static bool has_port(const struct df_config *config, const char *name)
@@ -53,6 +54,19 @@ static int read_password(struct df_config *config, const char *path, struct df_e
                                            from, config->db_password_file);
 }
 
+/* Of its certificates. One that has expired may be renewed while the daemon runs, and is for the database thread to tell. */
+static int check_certificates(const struct df_config *config, const char *path, struct df_error *error)
+{
+    struct df_db_config database = df_config_database(config);
+    struct df_error why;
+    SSL_CTX *tls;
+    int rc = df_tls_new(&database, config->nb_db_class, &tls, &why);
+    SSL_CTX_free(tls);
+    return rc == 0 || rc == -EACCES
+               ? 0
+               : df_error_set(error, -EINVAL, "%s: [database] %s", path ? path : "configuration", why.text);
+}
+
 /* CURVE needs all three. */
 static int read_zmq_keys(struct df_config *config, const char *path, struct df_error *error)
 {
@@ -97,6 +111,8 @@ int df_config_check(struct df_config *config, const char *path, struct df_error 
     int rc = check_underlay(config, path, error);
     if (rc == 0)
         rc = read_password(config, path, error);
+    if (rc == 0)
+        rc = check_certificates(config, path, error);
     if (rc == 0)
         rc = read_zmq_keys(config, path, error);
     return rc == 0 ? check_pub_sub(config, path, error) : rc;

@@ -211,7 +211,9 @@ static void describe_chassis(const struct df_daemon *daemon, Df__Chassis *chassi
 {
     const struct df_config *config = daemon->config;
     chassis->id = config->host;
-    chassis->datapath = "fastpath";
+    chassis->datapath = config->backend;
+    if (!*config->underlay_port && config->local_ip[0])
+        df_log(DF_LOG_WARNING, "[df] local_ip is set, and underlay_port is not: this node has no tunnels");
     if (!*config->underlay_port)
         return;
     for (size_t i = 0; i < 2 && config->local_ip[i]; i++) {

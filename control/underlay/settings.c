@@ -119,6 +119,11 @@ static int read_local_ips(struct df_settings *settings, const char *const *list,
     return 0;
 }
 
+static bool is_link_local(const struct df_ip *ip)
+{
+    return ip->byte[0] == 0xfe && (ip->byte[1] & 0xc0) == 0x80;
+}
+
 static int read_gateway(struct df_settings *settings, const char *text, struct df_error *error)
 {
     struct df_ip ip;
@@ -131,6 +136,8 @@ static int read_gateway(struct df_settings *settings, const char *text, struct d
                             text);
     if (df_ip_equal(&family->ip, &ip))
         return df_error_set(error, -EINVAL, "[df] underlay_gateway %.100s is this node's own local_ip", text);
+    if (family->bits != NO_BITS && !is_link_local(&ip) && !df_ip_in_prefix(&ip, &family->ip, family->bits))
+        return df_error_set(error, -EINVAL, "[df] underlay_gateway %.100s is not in the prefix of local_ip", text);
     if (!df_ip_is_zero(&family->gateway))
         return df_error_set(error, -EINVAL,
                             "[df] underlay_gateway has two addresses of a family: %.100s is one too many", text);

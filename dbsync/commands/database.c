@@ -30,6 +30,7 @@ static int run_drivers(struct df_command_context *context, int argc, char **argv
     (void)argc;
     (void)argv;
     const struct df_db_driver *driver;
+    const struct df_db_absent *absent;
     json_t *list = json_array();
     for (size_t i = 0; (driver = df_db_driver_at(i)); i++) {
         json_array_append_new(list, json_pack("{s:s, s:s, s:s*}", "name", driver->name, "summary", driver->summary,
@@ -37,6 +38,11 @@ static int run_drivers(struct df_command_context *context, int argc, char **argv
         if (!context->json)
             printf("%-10s %s%s%s\n", driver->name, driver->summary, driver->untried ? "; " : "",
                    driver->untried ? driver->untried : "");
+    }
+    for (size_t i = 0; (absent = df_db_absent_at(i)); i++) {
+        json_array_append_new(list, json_pack("{s:s, s:s}", "name", absent->name, "absent", absent->why));
+        if (!context->json)
+            printf("%-10s not in this build: %s\n", absent->name, absent->why);
     }
     if (context->json)
         df_command_print_json(list);
@@ -47,8 +53,8 @@ static int run_drivers(struct df_command_context *context, int argc, char **argv
 const struct df_command df_command_drivers = {
     .name = "drivers",
     .arguments = "",
-    .summary = "List the database drivers of this build",
-    .help = "",
+    .summary = "List the database drivers",
+    .help = "Those that this build lacks are listed with the reason.\n",
     .access = DF_COMMAND_NO_DB,
     .run = run_drivers,
 };

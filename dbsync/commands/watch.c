@@ -91,12 +91,16 @@ static int run_watch(struct df_command_context *context, int argc, char **argv)
     if (argc == 1 && (watch.table = df_command_table(argv[0])) == DF_NB_TABLES)
         return DF_EXIT_ERROR;
     struct pollfd poll_fd = {.fd = df_nb_sync_fd(context->nb), .events = POLLIN};
-    for (;;) {
-        if (df_nb_sync(context->nb, tell, &watch, &error) < 0)
+    for (bool was_away = false, is_away;; was_away = is_away) {
+        int rc = df_nb_sync(context->nb, tell, &watch, &error);
+        is_away = rc < 0;
+        if (is_away && (!watch.started || rc == -ENODEV))
             return df_command_fail("%s", error.text);
+        if (is_away && !was_away)
+            fprintf(stderr, "%s; trying again\n", error.text);
         if (fflush(stdout))
             return df_command_fail("cannot write the output: %s", strerror(errno));
-        poll(&poll_fd, 1, poll_fd.fd < 0 ? POLL_MS : -1);
+        poll(&poll_fd, is_away ? 0 : 1, is_away || poll_fd.fd < 0 ? POLL_MS : -1);
     }
 }
 
@@ -104,7 +108,8 @@ const struct df_command df_command_watch = {
     .name = "watch",
     .arguments = "[TABLE]",
     .summary = "Print changes as they come",
-    .help = "With --json first every object, between snapshot_begin and snapshot_end, then the changes.\n",
+    .help = "With --json first every object, between snapshot_begin and snapshot_end, then the changes.\n"
+            "A database that goes away is tried again until it is back; one that was removed ends it.\n",
     .min_args = 0,
     .max_args = 1,
     .access = DF_COMMAND_READ,

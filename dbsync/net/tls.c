@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool is_given(const char *option)
 {
@@ -12,7 +13,7 @@ static bool is_given(const char *option)
 
 static int bad_file(const char *who, const char *what, const char *file, struct df_error *error)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    const char *reason = access(file, R_OK) ? strerror(errno) : ERR_reason_error_string(ERR_peek_last_error());
     ERR_clear_error();
     return df_error_set(error, -EINVAL, "%s: the %s '%s' cannot be used: %s", who, what, file,
                         reason ? reason : "it is no PEM file");

@@ -150,6 +150,9 @@ ParameterizedTestParameters(config, a_bad_file_is_refused_with_its_line)
         {"[df]\nunderlay_port = up0\nlocal_ip = 192.0.2.1\nunderlay_gateway = 2001:db8::fe\n[fastpath]\n"
          "ports = up0=net_null0\n",
          "underlay_gateway 2001:db8::fe: local_ip has no address of its family"},
+        {"[df]\nunderlay_port = up0\nlocal_ip = 192.0.2.1/24\nunderlay_gateway = 203.0.113.1\n[fastpath]\n"
+         "ports = up0=net_null0\n",
+         "underlay_gateway 203.0.113.1 is not in the prefix of local_ip"},
         {"[df]\nunderlay_port = up0\nlocal_ip = 2001:db8::1\nunderlay_mtu = 1000\n[fastpath]\nports = up0=net_null0\n",
          "underlay_mtu 1000 is below the 1280 bytes"},
         {"[df]\nunderlay_port = up0\nlocal_ip = 192.0.2.1\n[fastpath]\nports = up=x up00=y\n",
@@ -168,6 +171,9 @@ ParameterizedTestParameters(config, a_bad_file_is_refused_with_its_line)
          "must be one of zmq_pubsub_driver|redis_db_pubsub_driver|etcd_pubsub_driver, not `zmq_bind_pubsub_driver'"},
         {"[df]\npublisher_port = 0\n", "publisher_port must be a number from 1 to 65535, not `0'"},
         {"[df]\npublisher_port = 65536\n", "publisher_port must be a number from 1 to 65535"},
+        {"[database]\nca = /none/ca.pem\n",
+         "[database] lmdb: the certificate of the authority '/none/ca.pem' cannot be used: No such file or directory"},
+        {"[database]\ncert = /none/cert.pem\n", "[database] lmdb: TLS needs a certificate and its key, or neither"},
         {"[df]\nenable_df_pub_sub = true\npublishers_ips =\n", "[df] publishers_ips is empty: say where"},
         {"[df]\nenable_df_pub_sub = true\npub_sub_driver = redis_db_pubsub_driver\n",
          "pub_sub_driver redis_db_pubsub_driver is the watch of that database, and nb_db_class is lmdb"},
