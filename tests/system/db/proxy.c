@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,17 +13,10 @@
 
 struct line {
     int client, member;
+    const atomic_bool *swallows;
     struct proxy_tally *tally;
     atomic_int users;
 };
-
-static volatile sig_atomic_t swallowing;
-
-static void swallow(int signal)
-{
-    (void)signal;
-    swallowing = 1;
-}
 
 static struct sockaddr_in address(uint16_t port)
 {
@@ -59,7 +51,7 @@ static void pump(struct line *line, int from, int to, bool answers)
     char bytes[65536];
     ssize_t n;
     while ((n = recv(from, bytes, sizeof bytes, 0)) > 0) {
-        if (answers && swallowing)
+        if (answers && atomic_load(line->swallows))
             continue;
         if (!pass(to, bytes, n))
             break;
@@ -97,7 +89,7 @@ static void start(void *(*body)(void *), struct line *line)
     pthread_detach(thread);
 }
 
-static void serve(int client, uint16_t to, struct proxy_tally *tally)
+static void serve(int client, uint16_t to, const atomic_bool *swallows, struct proxy_tally *tally)
 {
     int now = 1, member = dial(to);
     if (member < 0) {
@@ -107,17 +99,16 @@ static void serve(int client, uint16_t to, struct proxy_tally *tally)
     setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &now, sizeof now);
     setsockopt(member, IPPROTO_TCP, TCP_NODELAY, &now, sizeof now);
     struct line *line = malloc(sizeof *line);
-    *line = (struct line){.client = client, .member = member, .tally = tally};
+    *line = (struct line){.client = client, .member = member, .swallows = swallows, .tally = tally};
     atomic_init(&line->users, 2);
     start(pump_requests, line);
     start(pump_answers, line);
 }
 
-void proxy_run(uint16_t from, uint16_t to, struct proxy_tally *tally)
+void proxy_run(uint16_t from, uint16_t to, const atomic_bool *swallows, struct proxy_tally *tally)
 {
     struct sockaddr_in here = address(from);
     int yes = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    signal(SIGUSR1, swallow);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (listener < 0 || bind(listener, (struct sockaddr *)&here, sizeof here) || listen(listener, 128))
         abort();
@@ -126,6 +117,6 @@ void proxy_run(uint16_t from, uint16_t to, struct proxy_tally *tally)
         if (client < 0)
             continue;
         atomic_fetch_add(&tally->connections, 1);
-        serve(client, to, tally);
+        serve(client, to, swallows, tally);
     }
 }

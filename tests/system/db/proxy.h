@@ -6,8 +6,7 @@
 
 /*
  * A TCP proxy of 127.0.0.1 from one port to another, a process of its own. To kill it is to cut its connections and to
- * refuse new ones. After SIGUSR1 it goes on to pass what clients say, and drops what they are answered. Where nobody
- * listens at the other port, it takes connections and closes them.
+ * refuse new ones. Where nobody listens at the other port, it takes connections and closes them.
  */
 
 /* What it has seen, in memory that processes share. */
@@ -16,5 +15,11 @@ struct proxy_tally {
     _Atomic uint64_t answered;    /* bytes passed to clients */
 };
 
-/** Is the proxy; does not return. Adds to tally. */
-void proxy_run(uint16_t from, uint16_t to, struct proxy_tally *tally) __attribute__((noreturn));
+/**
+ * Is the proxy; does not return. Adds to tally.
+ *
+ * @param swallows shared, too: as long as it is set, what clients say is passed, and what they are answered is dropped.
+ *                 Who sets it before a request is sent can be sure that its answer does not come.
+ */
+void proxy_run(uint16_t from, uint16_t to, const atomic_bool *swallows, struct proxy_tally *tally)
+    __attribute__((noreturn));

@@ -118,24 +118,24 @@ unsigned server_leader(const struct server *server)
 
 static void run_proxy(const struct server *server, unsigned m)
 {
-    proxy_run(server->members[m].door, server->members[m].port, &server_here()->members[m].tally);
+    const struct server_member *member = &server->members[m];
+    proxy_run(member->door, member->port, &member->swallows, &server_here()->members[m].tally);
 }
 
 void server_cut(struct server *server, unsigned m)
 {
     server_end(&server->members[m].proxy);
-    server->members[m].swallows = false;
+    atomic_store(&server->members[m].swallows, false);
 }
 
 void server_swallow(struct server *server, unsigned m)
 {
-    kill(server->members[m].proxy, SIGUSR1);
-    server->members[m].swallows = true;
+    atomic_store(&server->members[m].swallows, true);
 }
 
 void server_mend(struct server *server, unsigned m)
 {
-    if (server->members[m].proxy && !server->members[m].swallows)
+    if (server->members[m].proxy && !atomic_load(&server->members[m].swallows))
         return; /* servers that know each other by their doors need not find each other again */
     server_cut(server, m);
     uint64_t end = 0;

@@ -34,7 +34,7 @@ struct server_member {
     char path[96];            /* its folder: it is started there, and its output is in the file `log` */
     uint16_t port, door;      /* ports from port + 1 to port + 4 are its own, too */
     pid_t pid, proxy;         /* 0: does not run */
-    bool swallows;            /* the door lets nothing out */
+    atomic_bool swallows;     /* the door lets nothing out */
     struct proxy_tally tally; /* of the door, all along; server_mend() knocks, too */
 };
 
