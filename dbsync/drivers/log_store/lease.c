@@ -9,7 +9,9 @@
 
 /*
  * A holder beats: it gives beat/NAME another stamp at each renewal. Whoever looks and finds the same stamp for the time
- * to live, by its own clock, ends the lease, under the condition that it still is the one that was seen.
+ * to live, by its own clock, ends the lease, under the condition that it still is the one that was seen. Who did not
+ * look for half of that time begins anew: what held him up, such as a machine that stood still, may have held up the
+ * holder.
  */
 
 #define SCAN_MIN_MS 200
@@ -17,7 +19,7 @@
 
 struct seen {
     UT_hash_handle hh;
-    uint64_t beat, since_ms;
+    uint64_t beat, since_ms, looked_ms;
     uint64_t mine;       /* the stamp of the lease, if this handle holds it */
     unsigned ttl, round; /* as the last scan found it */
     char owner[DF_BODY_NAME_MAX + 1];
@@ -83,10 +85,11 @@ static int is_dead(const struct df_store *store, struct seen *seen, unsigned ttl
     int rc = read_stamp(store, df_key_name("beat", seen->name, key), &beat, error);
     if (rc)
         return rc;
-    if (beat != seen->beat || seen->since_ms == 0) {
+    if (beat != seen->beat || seen->since_ms == 0 || now - seen->looked_ms > (uint64_t)ttl * 1000 / 2) {
         seen->beat = beat;
         seen->since_ms = now;
     }
+    seen->looked_ms = now;
     return now - seen->since_ms >= (uint64_t)ttl * 1000;
 }
 

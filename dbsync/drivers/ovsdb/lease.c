@@ -36,11 +36,12 @@ int df_ovsdb_lease_see(struct df_ovsdb_leases *leases, const struct df_ovsdb_lea
         sight->beats = ~lease->beats;
         HASH_ADD_STR(leases->sights, name, sight);
     }
-    if (sight->beats != lease->beats) {
+    sight->ttl_ms = lease->ttl * 1000;
+    if (sight->beats != lease->beats || now - sight->looked > sight->ttl_ms / 2) {
         sight->beats = lease->beats;
         sight->since = now;
     }
-    sight->ttl_ms = lease->ttl * 1000;
+    sight->looked = now;
     sight->round = leases->round;
     return now - sight->since >= sight->ttl_ms;
 }

@@ -13,8 +13,9 @@
  * costs the database one small transaction, however many watch.
  *
  * Who wants to know whether a holder lives compares its counter over a clock of its own: a lease is dead when its
- * counter did not move for its time to live, as seen by one who was in touch with the database all that time. A counter
- * begins at random, so a lease that is taken anew is not mistaken for the old one.
+ * counter did not move for its time to live, as seen by one who was in touch with the database all that time: who did
+ * not look for half of it begins anew, since what held him up, such as a machine that stood still, may have held up the
+ * holder. A counter begins at random, so a lease that is taken anew is not mistaken for the old one.
  *
  * Of all the handles that watch, one at each server (it has OVSDB's lock DF_OVSDB_REAPER) is the reaper: eight times
  * in the shortest time to live it reads the counters, and deletes what is dead, so that all watchers are told. When it
@@ -29,7 +30,7 @@ struct df_db;
 /* A counter as it was seen. */
 struct df_ovsdb_sight {
     char name[DF_OVSDB_NAME_MAX + 1];
-    uint64_t beats, ttl_ms, since;
+    uint64_t beats, ttl_ms, since, looked;
     unsigned round; /* of the reaper's readings in which it was there */
     UT_hash_handle hh;
 };
@@ -59,7 +60,12 @@ void df_ovsdb_lease_close(struct df_db *db);
 /** The connection is lost: nobody is known to be silent any more. */
 void df_ovsdb_lease_forget(struct df_ovsdb_leases *leases);
 
-/** Sights. @return whether the holder has been silent for its time to live; -ENOMEM */
+/**
+ * Sights: a look at a lease.
+ *
+ * @param now in ms of the monotonic clock
+ * @return whether the holder has been silent for its time to live; -ENOMEM
+ */
 int df_ovsdb_lease_see(struct df_ovsdb_leases *leases, const struct df_ovsdb_lease *lease, uint64_t now);
 
 /* The reaper. */

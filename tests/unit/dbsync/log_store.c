@@ -3,13 +3,17 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dbsync/drivers/log_store/record.h"
 
-/* A database that a newer program has made is left alone, whatever key-value store it is in. */
+/*
+ * What is so whatever key-value store it is: a database that a newer program has made is left alone, and who has not
+ * looked at a lease for a while does not take its holder to be dead.
+ */
 
 enum { KEYS = 8 };
 
@@ -78,8 +82,25 @@ static int swap(struct df_kv *kv, const char *key, uint64_t stamp, const struct 
     return 0;
 }
 
-static const struct df_kv_ops ops = {
-    .name = "memory", .open = open_kv, .close = close_kv, .prepare = prepare, .read = read_key, .swap = swap};
+static int drop(struct df_kv *kv, const char *key, uint64_t stamp, struct df_error *error)
+{
+    struct df_kv_value *value = &stored[place_of(key)].value;
+    (void)kv;
+    (void)error;
+    if (!value->data || value->stamp != stamp)
+        return -EAGAIN;
+    free(value->data);
+    *value = (struct df_kv_value){0};
+    return 0;
+}
+
+static const struct df_kv_ops ops = {.name = "memory",
+                                     .open = open_kv,
+                                     .close = close_kv,
+                                     .prepare = prepare,
+                                     .read = read_key,
+                                     .swap = swap,
+                                     .drop = drop};
 static const struct df_db_config exists = {.location = "here"}, create = {.location = "here", .create = true};
 static struct df_db *db;
 static struct df_error error;
@@ -144,4 +165,33 @@ Test(log_store, a_database_that_becomes_newer_is_neither_read_nor_written_any_mo
     expect_refusal(df_log_store_commit(db, &op, 1, &failed, &revision, &error));
     for (size_t i = 0; i < KEYS; i++)
         cr_expect(!stored[i].key[0] || strcmp(stored[i].key, "state") == 0, "%s was written", stored[i].key);
+}
+
+static int take_as(struct df_db *from, const char *owner)
+{
+    return df_log_store_lease(from, "host1", owner, 1, &error);
+}
+
+/* It is so for any longer time, too. */
+static void let_the_time_to_live_pass(void)
+{
+    poll(NULL, 0, 1200);
+}
+
+Test(log_store, the_time_in_which_nobody_looked_at_a_lease_does_not_count, .timeout = 60)
+{
+    struct df_db *other;
+    int rc = -EBUSY;
+    cr_assert_eq(df_log_store_open(&ops, &exists, &other, &error), 0, "%s", error.text);
+    cr_assert_eq(take_as(db, "me"), 0, "%s", error.text);
+    for (int i = 0; i < 2; i++) {
+        cr_expect_eq(take_as(other, "you"), -EBUSY);
+        let_the_time_to_live_pass();
+    }
+    while (rc == -EBUSY) {
+        rc = take_as(other, "you");
+        poll(NULL, 0, 20);
+    }
+    cr_expect_eq(rc, 0, "%s", error.text);
+    df_log_store_close(other);
 }

@@ -8,6 +8,7 @@
 
 #include "dbsync/drivers/ovsdb/answer.h"
 #include "dbsync/drivers/ovsdb/frame.h"
+#include "dbsync/drivers/ovsdb/lease.h"
 #include "dbsync/drivers/ovsdb/location.h"
 #include "dbsync/drivers/ovsdb/plan.h"
 #include "dbsync/drivers/ovsdb/text.h"
@@ -252,4 +253,31 @@ Test(ovsdb_plan, refusals_are_told_in_words)
     cr_expect_not_null(strstr(error.text, "disk full"));
     cr_expect_eq(judge("", ", {}").rc, -EPROTO, "results are missing");
     cr_expect_eq(judge("", ", 7").rc, -EPROTO);
+}
+
+/* Looks each step_ms from begin to end; returns when the lease is dead, 0: it is not. */
+static uint64_t look(struct df_ovsdb_leases *leases, uint64_t begin, uint64_t end, uint64_t step_ms)
+{
+    const struct df_ovsdb_lease lease = {.name = "host1", .owner = "me", .beats = 7, .ttl = 4};
+    for (uint64_t now = begin; now <= end; now += step_ms)
+        if (df_ovsdb_lease_see(leases, &lease, now) == 1)
+            return now;
+    return 0;
+}
+
+Test(ovsdb_lease, who_was_seen_to_be_silent_for_the_time_to_live_is_dead)
+{
+    struct df_ovsdb_leases leases = {0};
+    cr_expect_eq(look(&leases, 10000, 20000, 500), 14000);
+    df_ovsdb_lease_forget(&leases);
+    cr_expect_eq(look(&leases, 10000, 20000, 2000), 14000, "it is enough to look twice");
+    df_ovsdb_lease_forget(&leases);
+}
+
+Test(ovsdb_lease, the_time_in_which_nobody_looked_does_not_count)
+{
+    struct df_ovsdb_leases leases = {0};
+    cr_expect_eq(look(&leases, 10000, 11000, 500), 0);
+    cr_expect_eq(look(&leases, 20000, 30000, 500), 24000, "the machine stood still for nine seconds");
+    df_ovsdb_lease_forget(&leases);
 }
