@@ -16,7 +16,6 @@
 
 #define SHORT_MS 1000 /* a connection that lasted no longer was none */
 #define BEHIND_MS 10000
-#define LOADING_MS 1000 /* ovsdb-server accepts connections a moment before it says which databases it has */
 
 uint64_t df_ovsdb_now_ms(void)
 {
@@ -204,6 +203,7 @@ static int begin(struct df_ovsdb_session *session, bool may_block, struct df_err
     session->attempt_ends = now + time;
     session->heard = now;
     session->state = CONNECTING;
+    session->lacks_database = false;
     int rc = df_ovsdb_endpoint_resolve(endpoint, may_block ? time : 0, error);
     if (rc)
         return rc;
@@ -217,11 +217,10 @@ static int become_ready(struct df_ovsdb_session *session, const json_t *updates,
 {
     uint64_t now = df_ovsdb_now_ms();
     int rc = df_ovsdb_answer_server(updates, error);
-    if (rc == -ENOENT && !session->lacks_database) {
-        session->lacks_database = true;
-        session->attempt_ends = session->attempt_ends < now + LOADING_MS ? session->attempt_ends : now + LOADING_MS;
+    /* ovsdb-server takes connections before it has read its databases, which takes as long as they are large. */
+    session->lacks_database = rc == -ENOENT;
+    if (session->lacks_database)
         return 0;
-    }
     if (rc)
         return rc;
     session->state = READY;
@@ -246,7 +245,6 @@ static int greet(struct df_ovsdb_session *session, struct df_error *error)
     json_t *params = json_pack("[s, s, {s:[{s:[s,s,s,s], s:[[s,s,s]]}]}]", "_Server", "_Server", "Database", "columns",
                                "name", "model", "connected", "schema", "where", "name", "==", DF_OVSDB_DATABASE);
     session->state = GREETING;
-    session->lacks_database = false;
     return df_ovsdb_rpc_ask(&session->rpc, "monitor_cond", params, server_answered, session, error);
 }
 
@@ -363,6 +361,18 @@ void df_ovsdb_session_wait_for_line(struct df_ovsdb_session *session, uint64_t d
     poll(&fd, 1, end > now ? (int)(end - now) : 0);
 }
 
+/* To who has had a database its server is loading it still. */
+static int give_up(struct df_ovsdb_session *session, struct df_error *error)
+{
+    struct df_error lacking;
+    if (session->lacks_database && !session->was_ready) {
+        df_ovsdb_session_fail(session, df_ovsdb_answer_server(NULL, &lacking), &lacking);
+        return df_ovsdb_session_tell_failure(session, error);
+    }
+    return df_error_set(error, -ETIMEDOUT, "%s: no answer in time: is ovsdb-server well?",
+                        df_ovsdb_session_place(session));
+}
+
 int df_ovsdb_session_connect(struct df_ovsdb_session *session, uint64_t deadline, struct df_error *error)
 {
     for (;;) {
@@ -370,8 +380,7 @@ int df_ovsdb_session_connect(struct df_ovsdb_session *session, uint64_t deadline
         if (rc != -EAGAIN)
             return rc;
         if (df_ovsdb_now_ms() >= deadline)
-            return df_error_set(error, -ETIMEDOUT, "%s: no answer in time: is ovsdb-server well?",
-                                df_ovsdb_session_place(session));
+            return give_up(session, error);
         df_ovsdb_session_wait_for_line(session, deadline);
     }
 }

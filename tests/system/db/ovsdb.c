@@ -8,6 +8,7 @@
 
 #include "dbsync/drivers/ovsdb/plan.h"
 #include "tests/system/db/program.h"
+#include "tests/system/db/server_private.h"
 #include "tests/system/db/store.h"
 
 /* What only the ovsdb driver promises: its log of changes, its marker, its limits. */
@@ -233,6 +234,27 @@ Test(ovsdb, a_database_that_is_replaced_is_a_gap)
     cr_expect_eq(counted.rows, 0);
     cr_expect_str_eq(store_snapshot(&store, db, &at), "t/b=1 ");
     store.driver->close(other);
+}
+
+static int tell_server(const char *what)
+{
+    return server_command(store.server, "ovs-appctl -t $PWD/m0/ctl ovsdb-server/%s", what);
+}
+
+/* One that has a large file to read takes connections, too, before it knows that database. */
+Test(ovsdb, who_opens_waits_for_a_server_to_have_the_database)
+{
+    struct df_db_config config = store.exists;
+    struct df_db *other;
+    struct df_error error = {""};
+    config.timeout_ms = 2000;
+    cr_assert_eq(tell_server("remove-db Dragonflow_Northbound"), 0);
+    uint64_t begin = server_now_ms();
+    cr_expect_eq(store.driver->open(&config, &other, &error), -ENOENT, "%s", error.text);
+    cr_expect_geq(server_now_ms() - begin, config.timeout_ms);
+    cr_expect(strstr(error.text, "ovsdb-tool create") && store_names_door(&store, error.text), "%s", error.text);
+    cr_assert_eq(tell_server("add-db nb.db"), 0);
+    store.driver->close(store_open(&store));
 }
 
 int main(int argc, char **argv)
