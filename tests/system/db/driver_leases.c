@@ -116,8 +116,6 @@ Test(leases, renewing_one_tells_nobody)
     store.driver->close(watcher);
 }
 
-enum { TTL = 2 }; /* seconds; some servers know no less */
-
 #define TURN_MS 200
 
 Test(leases, the_death_of_a_holder_is_told)
@@ -127,19 +125,19 @@ Test(leases, the_death_of_a_holder_is_told)
     uint64_t at;
     store_make(&store);
     struct df_db *watcher = store_create(&store);
-    cr_assert_eq(store.driver->lease(watcher, "own", "watcher", TTL, &error), 0, "%s", error.text);
-    pid_t holder = start_holder(&store, "host1", "child", TTL);
+    unsigned ttl = 2; /* seconds; some servers know no less */
+    cr_assert_eq(store.driver->lease(watcher, "own", "watcher", ttl, &error), 0, "%s", error.text);
+    pid_t holder = start_holder(&store, "host1", "child", ttl);
     store_snapshot(&store, watcher, &at);
     kill_holder(holder);
     /* Those that live renew theirs, and that is all that happens. */
-    struct store_told told = {.until = DF_DB_LEASES "/host1- ", .seconds = TTL * 4.0 / 3 + 1};
-    bool done;
-    do {
-        uint64_t begin = server_now_ms();
-        cr_expect_eq(store.driver->lease(watcher, "own", "watcher", TTL, &error), 0, "%s", error.text);
-        done = store_watch_some(&store, watcher, &at, &told);
-        told.end += server_now_ms() - begin > TURN_MS ? server_now_ms() - begin : 0; /* the machine was busy */
-    } while (!done);
-    cr_expect_str_eq(told.text, DF_DB_LEASES "/host1- ", "after %g seconds", told.seconds);
+    struct store_told told = {.until = DF_DB_LEASES "/host1- ", .seconds = ttl * 4.0 / 3 + 1, .turn_ms = TURN_MS};
+    do
+        cr_expect_eq(store.driver->lease(watcher, "own", "watcher", ttl, &error), 0, "%s", error.text);
+    while (!store_watch_some(&store, watcher, &at, &told));
+    /* A machine that stood still for that long may have ended the watcher's own, too. */
+    if (told.longest < ttl * 1000 / 2)
+        cr_expect_str_eq(told.text, told.until, "after %g seconds", told.seconds);
+    cr_expect_not_null(strstr(told.text, told.until), "after %g seconds: %s", told.seconds, told.text);
     store.driver->close(watcher);
 }

@@ -10,6 +10,7 @@
 /* What a client of RethinkDB sees of a table whose primary replica goes elsewhere, as the stand-in shows it. */
 
 #define FEED_SECONDS 1.5 /* less than the time after which a watcher looks by itself */
+#define TURN_MS 200
 
 static struct store store;
 static struct df_db *db;
@@ -58,7 +59,7 @@ static void expect_feed(struct df_db *watcher)
     uint64_t at;
     store_snapshot(&store, watcher, &at);
     for (int i = 0; i < 3; i++) {
-        struct store_told told = {.until = "t/b=1 ", .seconds = FEED_SECONDS};
+        struct store_told told = {.until = "t/b=1 ", .seconds = FEED_SECONDS, .turn_ms = TURN_MS};
         store_put(&store, db, "t", "b", "1", 1);
         while (!store_watch_some(&store, watcher, &at, &told))
             ;

@@ -226,10 +226,17 @@ static int tell_some(const struct df_db_row *row, void *arg)
 
 bool store_watch_some(const struct store *store, struct df_db *db, uint64_t *revision, struct store_told *some)
 {
-    if (some->end == 0)
-        some->end = server_now_ms() + (uint64_t)(some->seconds * 1000);
+    if (some->end == 0) {
+        some->looked = server_now_ms();
+        some->end = some->looked + (uint64_t)(some->seconds * 1000);
+    }
     some->rc = watch(store, db, revision, tell_some, some);
-    return some->rc == -ESTALE || strcmp(some->text, some->until) == 0 || server_now_ms() > some->end;
+    uint64_t now = server_now_ms(), turn = now - some->looked;
+    some->looked = now;
+    some->longest = turn > some->longest ? turn : some->longest;
+    if (some->turn_ms && turn > some->turn_ms)
+        some->end += turn;
+    return some->rc == -ESTALE || strcmp(some->text, some->until) == 0 || now > some->end;
 }
 
 const char *store_follow(const struct store *store, struct df_db *db, const char *topics)
@@ -241,8 +248,13 @@ const char *store_follow(const struct store *store, struct df_db *db, const char
     size_t n = 0;
     for (char *word = strtok_r(words, " ", &at); word && n < TOPICS; word = strtok_r(NULL, " ", &at))
         list[n++] = word;
-    told[0] = '\0';
-    insist(store->driver->follow(db, list, n, tell, NULL, &error), "follow", &error);
+    uint64_t begin = server_now_ms();
+    int rc;
+    do {
+        told[0] = '\0';
+        rc = store->driver->follow(db, list, n, tell, NULL, &error);
+    } while (goes_on(store, rc, begin));
+    insist(rc, "follow", &error);
     free(words);
     return told;
 }

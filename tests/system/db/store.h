@@ -60,8 +60,10 @@ int store_watch_until(const struct store *store, struct df_db *db, uint64_t *rev
 struct store_told {
     const char *until; /* the text that is waited for */
     double seconds;    /* at most */
+    unsigned turn_ms;  /* a turn from look to look that takes longer does not count: the machine was busy; 0: all do */
     int rc;            /* what watch() said last */
-    uint64_t end;      /* of the function's own */
+    uint64_t longest;  /* turn so far, in ms */
+    uint64_t end, looked; /* of the function's own */
     char text[4096];
 };
 
