@@ -267,5 +267,5 @@ Test(faults, nothing_is_lost, .timeout = 3600)
 
 int main(int argc, char **argv)
 {
-    return program_main(argc, argv);
+    return program_main_of_elections(argc, argv);
 }

@@ -124,15 +124,36 @@ static char *format_command(const struct server *server, const char *format, va_
     return whole;
 }
 
+#define INTO_COMMANDS ">>commands 2>&1 </dev/null"
+
+static int run_command(const char *command)
+{
+    int status = system(command);
+    return status == -1 ? -1 : WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
 int server_command(const struct server *server, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    char *command = format_command(server, format, args, ">>commands 2>&1 </dev/null");
+    char *command = format_command(server, format, args, INTO_COMMANDS);
     va_end(args);
-    int status = system(command);
+    int status = run_command(command);
     free(command);
-    return status == -1 ? -1 : WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+    return status;
+}
+
+void server_insist(const struct server *server, const char *format, ...)
+{
+    uint64_t end = 0;
+    va_list args;
+    va_start(args, format);
+    char *command = format_command(server, format, args, INTO_COMMANDS);
+    va_end(args);
+    while (run_command(command))
+        if (!server_wait(&end))
+            server_fail("%s: this fails: %s, see %s/commands", server->kind, command, server->path);
+    free(command);
 }
 
 void server_ask(const struct server *server, char *line, size_t size, const char *format, ...)

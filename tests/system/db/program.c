@@ -81,9 +81,9 @@ static int run_tests(int argc, char **argv)
     return rc;
 }
 
-static int work(const struct server_kind *kind, int argc, char **argv)
+static int work(const struct server_kind *kind, bool elects_soon, int argc, char **argv)
 {
-    struct server *server = server_start(kind);
+    struct server *server = server_start(kind, elects_soon);
     char path[sizeof server->path];
     memcpy(path, server->path, sizeof path);
     int rc = run_tests(argc, argv);
@@ -96,7 +96,7 @@ static int work(const struct server_kind *kind, int argc, char **argv)
     return rc;
 }
 
-int program_main(int argc, char **argv)
+static int start(bool elects_soon, int argc, char **argv)
 {
     const struct server_kind *kind = argc > 1 ? server_kind_find(argv[1]) : NULL;
     if (!kind) {
@@ -111,5 +111,15 @@ int program_main(int argc, char **argv)
         return be_init(worker);
     raise_loopback();
     argv[1] = argv[0];
-    return work(kind, argc - 1, argv + 1);
+    return work(kind, elects_soon, argc - 1, argv + 1);
+}
+
+int program_main(int argc, char **argv)
+{
+    return start(false, argc, argv);
+}
+
+int program_main_of_elections(int argc, char **argv)
+{
+    return start(true, argc, argv);
 }

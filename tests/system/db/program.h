@@ -6,3 +6,6 @@
  * itself, starts the server, runs the tests one after the other, and ends everything.
  */
 int program_main(int argc, char **argv);
+
+/** The same for tests of what happens when who leads is replaced: a server does that as soon as it can. */
+int program_main_of_elections(int argc, char **argv);

@@ -19,6 +19,8 @@
  * must have what was acknowledged.
  */
 
+#define PATIENCE_MS (2 * SERVER_READY_MS)
+
 static struct store store;
 static int acks[2];
 
@@ -30,7 +32,7 @@ static void set_up(void)
     cr_assert_eq(pipe(acks), 0);
 }
 
-TestSuite(redis_failover, .init = set_up, .timeout = 180);
+TestSuite(redis_failover, .init = set_up, .timeout = 500);
 
 static uint64_t number_of(const struct df_db_row *row)
 {
@@ -56,7 +58,7 @@ static uint64_t next_ack(void)
 {
     uint64_t n;
     struct pollfd fd = {.fd = acks[0], .events = POLLIN};
-    cr_assert_eq(poll(&fd, 1, 60000), 1, "the writer does not get on");
+    cr_assert_eq(poll(&fd, 1, PATIENCE_MS), 1, "the writer does not get on");
     cr_assert_eq(read(acks[0], &n, sizeof n), (ssize_t)sizeof n);
     return n;
 }
@@ -89,7 +91,7 @@ static int replicate(const struct df_db_row *row, void *arg)
 static void watch_until(struct df_db *db, uint64_t *at, struct replica *replica, uint64_t number)
 {
     struct df_error error = {""};
-    uint64_t end = server_now_ms() + 60000;
+    uint64_t end = server_now_ms() + PATIENCE_MS;
     struct pollfd fd = {.fd = store.driver->watch_fd(db), .events = POLLIN};
     while (replica->number < number) {
         cr_assert_lt(server_now_ms(), end, "%s", error.text);
@@ -156,5 +158,5 @@ Test(redis_failover, a_master_that_stands_still_is_replaced)
 
 int main(int argc, char **argv)
 {
-    return program_main(argc, argv);
+    return program_main_of_elections(argc, argv);
 }

@@ -227,9 +227,10 @@ static void start_all(struct server *server)
         server_leader(server);
 }
 
-struct server *server_start(const struct server_kind *kind)
+struct server *server_start(const struct server_kind *kind, bool elects_soon)
 {
     struct server *server = make();
+    server->elects_soon = elects_soon;
     find_program(server, kind);
     snprintf(server->kind, sizeof server->kind, "%s", kind->name);
     server->n = kind->members;

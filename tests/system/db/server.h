@@ -42,6 +42,11 @@ struct server {
     char kind[32];
     char path[64]; /* temporary folder of all of it; the folders of members are m0, m1... in it */
     unsigned n;
+    /*
+     * Whether others take over as soon as it works from a member that says nothing. Where a test is not about that, they wait
+     * for some seconds: a busy machine would change the leader now and then.
+     */
+    bool elects_soon;
     struct server_member members[SERVER_MEMBERS];
     /* What a driver needs to know, empty: nothing. A kind may set these when it is started. */
     char location[SERVER_TEXT]; /* is set before: 127.0.0.1:DOOR,127.0.0.1:DOOR... */
@@ -82,13 +87,14 @@ struct server_kind {
      * fails for a moment, or nobody knows whether it was done. NULL: there is no such thing.
      */
     void (*move)(const struct server *server, unsigned m);
-    bool stays_full; /* a member whose disk is full must be ended before there is room again, and started anew */
+    unsigned shortest_ttl; /* of a lease, in seconds; 0: two */
+    bool stays_full;       /* a member whose disk is full must be ended before there is room again, and started anew */
     /* Empties the database as if it were new; NULL: members are killed, their folders emptied, and it is started anew. */
     void (*wipe)(const struct server *server);
 };
 
 /** Starts a server and waits until it is ready. */
-struct server *server_start(const struct server_kind *kind);
+struct server *server_start(const struct server_kind *kind, bool elects_soon);
 
 /** The server of this program, in any of its processes. */
 struct server *server_here(void);
@@ -128,6 +134,9 @@ bool server_listens(uint16_t port);
 
 /** Runs a shell command, made as by printf(); returns its status. What it prints goes to the file `commands`. */
 int server_command(const struct server *server, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** As server_command(), but again and again until it succeeds; the process ends when it does not. */
+void server_insist(const struct server *server, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** As server_command(), but gives the first line of what it prints, and ends the process where it fails. */
 void server_ask(const struct server *server, char *line, size_t size, const char *format, ...)

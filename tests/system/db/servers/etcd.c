@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/system/db/server_private.h"
 #include "tests/system/db/servers/kinds.h"
 
 /* etcd: alone, three members, and alone with TLS and a password. Its peers meet at port + 1. */
@@ -19,10 +20,19 @@ static const char *client_options(const struct server *server)
     return is_secure(server) ? "--cacert ca.pem --cert client.pem --key client.key --user root:secret" : "";
 }
 
+enum { COMMAND_MAX = 256 };
+
+static const char *command(const struct server *server, unsigned m, const char *what, char text[COMMAND_MAX])
+{
+    snprintf(text, COMMAND_MAX, "ETCDCTL_API=3 etcdctl --endpoints %s://127.0.0.1:%u %s %s",
+             is_secure(server) ? "https" : "http", server->members[m].port, client_options(server), what);
+    return text;
+}
+
 static int control(const struct server *server, unsigned m, const char *what)
 {
-    return server_command(server, "ETCDCTL_API=3 etcdctl --endpoints %s://127.0.0.1:%u %s %s",
-                          is_secure(server) ? "https" : "http", server->members[m].port, client_options(server), what);
+    char text[COMMAND_MAX];
+    return server_command(server, "%s", command(server, m, what, text));
 }
 
 static void list_cluster(const struct server *server, char *text, size_t size)
@@ -35,7 +45,7 @@ static void list_cluster(const struct server *server, char *text, size_t size)
 
 static void run(const struct server *server, unsigned m)
 {
-    char name[8], client[64], peer[64], cluster[SERVER_TEXT], cert[128], key[128], ca[128];
+    char name[8], client[64], peer[64], cluster[SERVER_TEXT], cert[128], key[128], ca[128], patience[16];
     const char *scheme = is_secure(server) ? "https" : "http";
     snprintf(name, sizeof name, "m%u", m);
     snprintf(client, sizeof client, "%s://127.0.0.1:%u", scheme, server->members[m].port);
@@ -43,19 +53,20 @@ static void run(const struct server *server, unsigned m)
     snprintf(cert, sizeof cert, "--cert-file=%s/server.pem", server->path);
     snprintf(key, sizeof key, "--key-file=%s/server.key", server->path);
     snprintf(ca, sizeof ca, "--trusted-ca-file=%s/ca.pem", server->path);
+    snprintf(patience, sizeof patience, "%u", server->n > 1 && !server->elects_soon ? 3000U : 1000U);
     list_cluster(server, cluster, sizeof cluster);
-    char *args[] = {"etcd",  "--name",
-                    name,    "--data-dir",
-                    "data",  "--listen-client-urls",
-                    client,  "--advertise-client-urls",
-                    client,  "--listen-peer-urls",
-                    peer,    "--initial-advertise-peer-urls",
-                    peer,    "--initial-cluster",
-                    cluster, "--heartbeat-interval",
-                    "100",   "--election-timeout",
-                    "1000",  NULL,
-                    NULL,    NULL,
-                    NULL,    NULL};
+    char *args[] = {"etcd",   "--name",
+                    name,     "--data-dir",
+                    "data",   "--listen-client-urls",
+                    client,   "--advertise-client-urls",
+                    client,   "--listen-peer-urls",
+                    peer,     "--initial-advertise-peer-urls",
+                    peer,     "--initial-cluster",
+                    cluster,  "--heartbeat-interval",
+                    "100",    "--election-timeout",
+                    patience, NULL,
+                    NULL,     NULL,
+                    NULL,     NULL};
     size_t n = 0;
     while (args[n])
         n++;
@@ -78,7 +89,7 @@ static int leader(const struct server *server)
     char line[64];
     for (unsigned m = 0; m < server->n; m++) {
         if (!server_runs(server, m) ||
-            control(server, m, "--command-timeout=1s endpoint status -w fields >status 2>&1"))
+            control(server, m, "--command-timeout=3s endpoint status -w fields >status 2>&1"))
             continue;
         /* It leads when the leader's id is its own. */
         server_ask(server, line, sizeof line,
@@ -91,11 +102,10 @@ static int leader(const struct server *server)
 
 static void wipe(const struct server *server)
 {
-    unsigned m = 0;
-    while (m < server->n && control(server, m, "del '' --prefix"))
-        m++;
-    if (m == server->n)
-        server_fail("etcd cannot be emptied, see %s/commands", server->path);
+    uint64_t end = 0;
+    for (unsigned m = 0; control(server, m, "del '' --prefix"); m = (m + 1) % server->n)
+        if (!server_wait(&end))
+            server_fail("etcd cannot be emptied, see %s/commands", server->path);
 }
 
 static void prepare_secure(struct server *server)
@@ -118,8 +128,11 @@ static void form_secure(struct server *server)
                                         "user add df:switch",
                                         "user grant-role df dragonflow",
                                         "auth enable"};
+    char text[COMMAND_MAX];
+    /* A step of which the answer did not come may have been done. */
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
-        control(server, 0, steps[i]);
+        server_insist(server, "said=$(%s 2>&1) || { echo \"$said\"; echo \"$said\" | grep -q 'already exists'; }",
+                      command(server, 0, steps[i], text));
 }
 
 const struct server_kind server_etcd = {.name = "etcd",
@@ -139,6 +152,7 @@ const struct server_kind server_etcd_cluster = {.name = "etcd-cluster",
                                                 .package = "etcd-server etcd-client",
                                                 .members = 3,
                                                 .disk_mib = 320,
+                                                .shortest_ttl = 5, /* one and a half of the time for elections */
                                                 .run = run,
                                                 .is_ready = is_ready,
                                                 .leader = leader,

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/system/db/server_private.h"
 #include "tests/system/db/servers/kinds.h"
 
 /* ovsdb-server: alone, three in a RAFT cluster, and alone with TLS. A cluster's members meet at port + 1. */
@@ -25,11 +26,12 @@ static int client(const struct server *server, unsigned m, const char *command, 
 }
 
 /* The first member begins the cluster, and all others join it, as does the first one when it was thrown out. */
-static const char join[] = "if test $m$out = 0; then\n"
-                           "    ovsdb-tool create-cluster nb.db $schema tcp:127.0.0.1:$peer\n"
-                           "else\n"
-                           "    ovsdb-tool join-cluster nb.db Dragonflow_Northbound tcp:127.0.0.1:$peer $peers\n"
-                           "fi\n";
+static const char join[] =
+    "if test $m$out = 0; then\n"
+    "    ovsdb-tool --election-timer=$patience create-cluster nb.db $schema tcp:127.0.0.1:$peer\n"
+    "else\n"
+    "    ovsdb-tool join-cluster nb.db Dragonflow_Northbound tcp:127.0.0.1:$peer $peers\n"
+    "fi\n";
 
 /*
  * ovsdb-server 3.1 may note in its part of a cluster what there was no room for, and does not read that again
@@ -58,12 +60,13 @@ static void run(const struct server *server, unsigned m)
         snprintf(tls, sizeof tls, "--private-key=%s/server.key --certificate=%s/server.pem --ca-cert=%s/ca.pem",
                  server->path, server->path, server->path);
     snprintf(script, sizeof script,
-             "m=%u out= others='%s' peers='%s' peer=%u schema=%s\n%s"
+             "m=%u out= others='%s' peers='%s' peer=%u schema=%s patience=%u\n%s"
              "test -e nb.db || {\n%s\n} || exit\n"
              "rm -f .nb.db.~lock~\n"
              "exec ovsdb-server --unixctl=$PWD/ctl --remote=p%s:%u:127.0.0.1 %s nb.db",
-             m, others, peers, port + 1, DF_TEST_OVSSCHEMA, server->n > 1 ? rejoin : "",
-             server->n > 1 ? join : "ovsdb-tool create nb.db $schema", is_secure(server) ? "ssl" : "tcp", port, tls);
+             m, others, peers, port + 1, DF_TEST_OVSSCHEMA, server->elects_soon ? 1000U : 5000U,
+             server->n > 1 ? rejoin : "", server->n > 1 ? join : "ovsdb-tool create nb.db $schema",
+             is_secure(server) ? "ssl" : "tcp", port, tls);
     execlp("sh", "sh", "-c", script, NULL);
 }
 
@@ -94,12 +97,14 @@ static int leader(const struct server *server)
 static void wipe(const struct server *server)
 {
     char script[1024] = "'[\"Dragonflow_Northbound\"", tables[] = TABLES;
+    uint64_t end = 0;
     for (char *table = strtok(tables, " "); table; table = strtok(NULL, " "))
         snprintf(script + strlen(script), sizeof script - strlen(script),
                  ", {\"op\": \"delete\", \"table\": \"%s\", \"where\": []}", table);
-    strcat(script, "]' | grep -qv error");
-    if (client(server, 0, "transact", script))
-        server_fail("ovsdb-server cannot be emptied, see %s/commands", server->path);
+    strcat(script, "]' >wiped && grep -q count wiped && ! grep error wiped");
+    for (unsigned m = 0; client(server, m, "transact", script); m = (m + 1) % server->n)
+        if (!server_wait(&end))
+            server_fail("ovsdb-server cannot be emptied, see %s/commands", server->path);
 }
 
 /* The doors as OVSDB writes them; server->location names them without a transport. */

@@ -43,6 +43,15 @@ int redis_control(const struct server *server, unsigned m, const char *what)
                           what);
 }
 
+/* Where a command was done and its answer did not come, it says so the next time. */
+void redis_insist(const struct server *server, unsigned m, const char *what)
+{
+    server_insist(server,
+                  "said=$(timeout 5 redis-cli %s -e -p %u %s 2>&1) || "
+                  "{ echo \"$said\"; echo \"$said\" | grep -q 'already busy\\|Duplicate master'; }",
+                  redis_options(server), server->members[m].port, what);
+}
+
 void redis_wait_for(const struct server *server, unsigned m, const char *what, const char *printed)
 {
     uint64_t end = 0;
@@ -112,8 +121,7 @@ static void run(const struct server *server, unsigned m)
 
 static void wipe(const struct server *server)
 {
-    if (redis_control(server, 0, "flushall"))
-        server_fail("redis cannot be emptied, see %s/commands", server->path);
+    redis_insist(server, 0, "flushall");
 }
 
 void redis_prepare_secure(struct server *server)
@@ -128,13 +136,13 @@ void redis_prepare_secure(struct server *server)
 
 bool redis_is_master(const struct server *server, unsigned m)
 {
-    return server_command(server, "timeout 1 redis-cli %s -p %u role | grep -q master", redis_options(server),
+    return server_command(server, "timeout 3 redis-cli %s -p %u role | grep -q master", redis_options(server),
                           server->members[m].port) == 0;
 }
 
 bool redis_prints(const struct server *server, unsigned m, const char *what, bool does, const char *pattern)
 {
-    return server_command(server, "timeout 1 redis-cli %s -p %u %s >printed && %s grep -q '%s' printed",
+    return server_command(server, "timeout 3 redis-cli %s -p %u %s >printed && %s grep -q '%s' printed",
                           redis_options(server), server->members[m].port, what, does ? "" : "!", pattern) == 0;
 }
 

@@ -36,9 +36,9 @@ static void run(const struct server *server, unsigned m)
         redis_write_data_server(file, server, m);
         fprintf(file,
                 "cluster-enabled yes\ncluster-port %u\ncluster-announce-ip 127.0.0.1\ncluster-announce-port %u\n"
-                "cluster-node-timeout 2000\ncluster-replica-validity-factor 0\ncluster-require-full-coverage no\n"
+                "cluster-node-timeout %u\ncluster-replica-validity-factor 0\ncluster-require-full-coverage no\n"
                 "cluster-allow-replica-migration no\nreplica-announce-port %u\n",
-                member->port + 1, member->door, member->door);
+                member->port + 1, member->door, server->elects_soon ? 2000U : 5000U, member->door);
     }
     redis_exec(file, NULL);
 }
@@ -52,12 +52,12 @@ static void form(struct server *server)
         /* A master without a slot has no vote. */
         snprintf(what, sizeof what, "cluster addslotsrange %u %u", m ? SLOTS - m : 0,
                  m ? SLOTS - m : SLOTS - CLUSTER_MASTERS);
-        redis_control(server, m, what);
+        redis_insist(server, m, what);
     }
     for (unsigned m = 1; m < server->n; m++) {
         snprintf(what, sizeof what, "cluster meet 127.0.0.1 %u %u", server->members[m].port,
                  server->members[m].port + 1);
-        redis_control(server, 0, what);
+        redis_insist(server, 0, what);
     }
     snprintf(printed, sizeof printed, "cluster_known_nodes:%u", server->n);
     for (unsigned m = 0; m < server->n; m++)
@@ -66,7 +66,7 @@ static void form(struct server *server)
                server->members[0].port);
     snprintf(what, sizeof what, "cluster replicate %s", id);
     for (unsigned m = CLUSTER_MASTERS; m < server->n; m++)
-        redis_control(server, m, what);
+        redis_insist(server, m, what);
     for (unsigned m = 0; m < server->n; m++)
         redis_wait_for(server, m, "cluster info", "cluster_state:ok");
     redis_wait_for_replicas(server, 0);
@@ -76,7 +76,7 @@ static void form(struct server *server)
 static int find_leader(const struct server *server)
 {
     for (unsigned m = 0; m < server->n; m++) {
-        if (!server_runs(server, m) || server_command(server, "timeout 1 redis-cli %s -p %u get '{dragonflow}' >slot",
+        if (!server_runs(server, m) || server_command(server, "timeout 3 redis-cli %s -p %u get '{dragonflow}' >slot",
                                                       redis_options(server), server->members[m].port))
             continue;
         if (server_command(server, "grep -q '^MOVED\\|^CLUSTERDOWN' slot") && redis_is_master(server, m))

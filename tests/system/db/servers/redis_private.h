@@ -22,6 +22,9 @@ const char *redis_options(const struct server *server);
 /** Runs a command of redis-cli; returns its status. */
 int redis_control(const struct server *server, unsigned m, const char *what);
 
+/** Runs a command until it is done. */
+void redis_insist(const struct server *server, unsigned m, const char *what);
+
 /** Whether a command prints this, or does not print it. */
 bool redis_prints(const struct server *server, unsigned m, const char *what, bool does, const char *pattern);
 

@@ -59,10 +59,12 @@ static void form(struct server *server)
     redis_wait_for_replicas(server, 0);
     for (unsigned m = DATA_SERVERS; m < server->n; m++) {
         snprintf(what, sizeof what, "sentinel monitor df 127.0.0.1 %u 2", server->members[0].door);
-        redis_control(server, m, what);
-        redis_control(server, m, "sentinel set df down-after-milliseconds 1500 failover-timeout 2000");
+        redis_insist(server, m, what);
+        snprintf(what, sizeof what, "sentinel set df down-after-milliseconds %u failover-timeout 2000",
+                 server->elects_soon ? 1500U : 5000U);
+        redis_insist(server, m, what);
         if (redis_is_secure(server))
-            redis_control(server, m, "sentinel set df auth-pass secret");
+            redis_insist(server, m, "sentinel set df auth-pass secret");
     }
     for (unsigned m = DATA_SERVERS; m < server->n; m++)
         redis_wait_for(server, m, "info sentinel", "slaves=2,sentinels=3");

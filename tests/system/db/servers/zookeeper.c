@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <zookeeper/zookeeper.h>
 
+#include "tests/system/db/server_private.h"
 #include "tests/system/db/servers/kinds.h"
 
 /*
@@ -17,12 +18,15 @@
  * leader at port + 2. Its tick is short, so that leases of a second are granted.
  */
 
+#define TICK_MS 200U
+
 static void write_config(const struct server *server, unsigned m)
 {
     FILE *file = fopen("zoo.cfg", "w");
     if (!file)
         server_fail("zookeeper: cannot write %s/zoo.cfg", server->members[m].path);
-    fprintf(file, "tickTime=200\ninitLimit=50\nsyncLimit=10\ndataDir=data\nclientPort=%u\n", server->members[m].port);
+    fprintf(file, "tickTime=%u\ninitLimit=50\nsyncLimit=%u\ndataDir=data\nclientPort=%u\n", TICK_MS,
+            (server->elects_soon ? 2000 : 5000) / TICK_MS, server->members[m].port);
     fprintf(file, "clientPortAddress=127.0.0.1\nadmin.enableServer=false\nmaxClientCnxns=0\n");
     fprintf(file, "minSessionTimeout=400\nmaxSessionTimeout=60000\n4lw.commands.whitelist=srvr\n");
     for (unsigned i = 0; i < server->n && server->n > 1; i++)
@@ -146,8 +150,9 @@ static void wipe(const struct server *server)
 {
     static struct doomed doomed;
     zhandle_t *zh = connect_to(server);
-    int rc = ZSYSTEMERROR;
-    for (int attempt = 0; attempt < 20 && rc != ZOK; attempt++) {
+    uint64_t end = 0;
+    int rc;
+    do {
         rc = doom(zh, &doomed, "/dragonflow");
         if (rc == ZOK)
             rc = delete_all(zh, &doomed);
@@ -155,7 +160,7 @@ static void wipe(const struct server *server)
             rc = ZOK;
         while (doomed.n)
             free(doomed.paths[--doomed.n]);
-    }
+    } while (rc != ZOK && server_wait(&end));
     zookeeper_close(zh);
     if (rc != ZOK)
         server_fail("zookeeper cannot be emptied: %s", zerror(rc));
