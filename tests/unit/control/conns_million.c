@@ -346,7 +346,7 @@ static void expect_residents_are_right(struct worker *worker)
     each_page("list of nothing", "{\"proto\": \"tcp\"}", worker, df_conns_list_page, see_nothing);
 }
 
-Test(conns_million, pages_are_right_and_short_while_a_worker_runs, .timeout = 120)
+Test(conns_million, pages_are_right_and_short_while_a_worker_runs, .timeout = 290)
 {
     static struct worker worker;
     up();

@@ -2,9 +2,12 @@
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +122,17 @@ static void serve(void)
     _exit(0);
 }
 
+/* Its path is there a moment before it listens. */
+static bool listens(void)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(to.sun_path, sizeof(to.sun_path), "%s", socket_path);
+    bool listens = connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0;
+    close(fd);
+    return listens;
+}
+
 static void up(void)
 {
     char *slash = strrchr(socket_path, '/');
@@ -129,7 +143,7 @@ static void up(void)
     if (daemon_pid == 0)
         serve();
     cr_assert_gt(daemon_pid, 0);
-    while (access(socket_path, F_OK) != 0)
+    while (!listens())
         cr_assert_eq(waitpid(daemon_pid, NULL, WNOHANG), 0, "the daemon does not start");
 }
 

@@ -437,7 +437,17 @@ struct station {
     char folder[64], ipc[128], bind[64], name[32];
 };
 
-static int n_stations; /* of this process, two at most */
+/*
+ * An address of this process' own, and a port for each station of it: those of 127.0.0.1 may be taken by anybody who
+ * connects to somewhere.
+ */
+static void name_station(struct station *s)
+{
+    static int n;
+    unsigned self = (unsigned)getpid();
+    snprintf(s->name, sizeof(s->name), "127.%u.%u.%u:%d", 128 | (self >> 16 & 63), self >> 8 & 255, self & 255,
+             8866 + n++);
+}
 
 static int send_by_sockets(void *arg, const char *topic, const void *data, size_t len)
 {
@@ -464,7 +474,7 @@ static void station_up(struct station *s, const char *id, const char *secret, co
         strcpy(s->folder, "/tmp/df-pubsub-XXXXXX");
         cr_assert_not_null(mkdtemp(s->folder));
         snprintf(s->ipc, sizeof(s->ipc), "ipc://%s/push", s->folder);
-        snprintf(s->name, sizeof(s->name), "127.0.0.1:%d", 20000 + getpid() % 10000 + 10000 * n_stations++);
+        name_station(s);
         snprintf(s->bind, sizeof(s->bind), "tcp://%s", s->name);
         pthread_mutex_init(&s->lock, NULL);
     }
@@ -484,6 +494,16 @@ static void station_down(struct station *s)
     pthread_join(s->thread, NULL);
     df_publisher_sockets_close(s->sockets);
     df_publisher_free(s->publisher);
+}
+
+/* Its last end. */
+static void station_gone(struct station *s)
+{
+    char path[sizeof(s->folder) + 8];
+    station_down(s);
+    snprintf(path, sizeof(path), "%s/push", s->folder);
+    unlink(path);
+    cr_expect_eq(rmdir(s->folder), 0, "%s is left", s->folder);
 }
 
 static void station_tell(struct station *s, struct df_db_row row)
@@ -557,7 +577,7 @@ Test(pubsub, a_subscriber_hears_of_its_topics_and_no_others)
     cr_expect_eq(take_until_heard(feed, NULL), 0);
     cr_expect_str_eq(heard, "network:n:a ");
     feed->ops->close(feed);
-    station_down(&s);
+    station_gone(&s);
 }
 
 /* The hello for the new topic comes behind what was published before, so the row is there while follow() waits. */
@@ -577,7 +597,7 @@ Test(pubsub, what_comes_while_more_is_followed_is_heard)
     cr_expect_eq(take_until_heard(feed, NULL), 0);
     cr_expect_str_eq(heard, "network:n2:b ");
     feed->ops->close(feed);
-    station_down(&s);
+    station_gone(&s);
 }
 
 Test(pubsub, everything_is_heard_by_who_follows_nothing)
@@ -591,7 +611,7 @@ Test(pubsub, everything_is_heard_by_who_follows_nothing)
     cr_expect_eq(take_until_heard(feed, NULL), 0);
     cr_expect_str_eq(heard, "network:other:b ");
     feed->ops->close(feed);
-    station_down(&s);
+    station_gone(&s);
 }
 
 Test(pubsub, a_publisher_that_was_started_anew_asks_for_a_snapshot)
@@ -607,7 +627,7 @@ Test(pubsub, a_publisher_that_was_started_anew_asks_for_a_snapshot)
     cr_expect_eq(take_until_heard(feed, NULL), -ESTALE);
     cr_expect_eq(df_subscriber_tally(feed).gaps, 1);
     feed->ops->close(feed);
-    station_down(&s);
+    station_gone(&s);
 }
 
 /* As when one publisher dies, and before its silence is noticed another one begins. */
@@ -626,11 +646,11 @@ Test(pubsub, a_publisher_that_is_heard_for_the_first_time_asks_for_a_snapshot)
     cr_assert_eq(feed->ops->follow(feed, topics, 1, NULL, NULL, &error), 0);
     station_tell(&s, port_row("a", "n", NULL, 8));
     cr_expect_eq(take_until_heard(feed, NULL), 0, "who has not been there is not waited for");
-    station_down(&s);
+    station_gone(&s);
     station_up(&t, "second", NULL, NULL);
     cr_expect_eq(take_until_heard(feed, NULL), -ESTALE);
     feed->ops->close(feed);
-    station_down(&t);
+    station_gone(&t);
 }
 
 Test(pubsub, who_lies_is_counted_and_asks_for_a_snapshot)
@@ -646,7 +666,7 @@ Test(pubsub, who_lies_is_counted_and_asks_for_a_snapshot)
     cr_expect_eq(take_until_heard(feed, &verdict), -ESTALE);
     cr_expect_eq(df_subscriber_tally(feed).lies, 1);
     feed->ops->close(feed);
-    station_down(&s);
+    station_gone(&s);
 }
 
 Test(pubsub, no_publisher_is_said_to_be_none)
@@ -710,7 +730,7 @@ Test(pubsub, who_does_not_keep_up_loses_messages_alone_and_asks_for_a_snapshot, 
     cr_expect_lt(df_subscriber_tally(slow).rows, n);
     fast->ops->close(fast);
     slow->ops->close(slow);
-    station_down(&s);
+    station_gone(&s);
 }
 
 /* A publisher whose messages the test makes. */
@@ -754,7 +774,7 @@ static void voice_up(struct voice *v)
 {
     char bind[64];
     int no_limit = 0;
-    snprintf(v->station.name, sizeof(v->station.name), "127.0.0.1:%d", 20000 + getpid() % 20000);
+    name_station(&v->station);
     snprintf(bind, sizeof(bind), "tcp://%s", v->station.name);
     v->context = zmq_ctx_new();
     v->socket = zmq_socket(v->context, ZMQ_XPUB);
@@ -815,8 +835,8 @@ Test(pubsub, a_snapshot_is_asked_for_once_a_second_at_most)
     cr_expect_eq(take_until_heard(feed, NULL), 0);
     v.total++;
     voice_say(&v, true);
+    uint64_t first_ms = clock_ms(); /* or later */
     cr_expect_eq(take_until_heard(feed, NULL), -ESTALE);
-    uint64_t first_ms = clock_ms();
     cr_assert_eq(feed->ops->follow(feed, NULL, 0, NULL, NULL, &error), 0);
     v.total++;
     voice_say(&v, true);
@@ -880,5 +900,8 @@ Test(pubsub, only_keys_of_the_list_are_let_in)
     pthread_mutex_unlock(&s.lock);
     in->ops->close(in);
     out->ops->close(out);
-    station_down(&s);
+    station_gone(&s);
+    unlink(secret_file);
+    unlink(clients_file);
+    rmdir(folder);
 }
