@@ -29,10 +29,6 @@ conns_are() {
     [ "$(conns "${@:2}")" = "$1" ]
 }
 
-more_drops() {
-    [ "$(drops "$1")" -gt "$2" ]
-}
-
 mkfifo silence words
 exec {silence}<>silence
 

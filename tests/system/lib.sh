@@ -283,6 +283,11 @@ drops() {
     df_ctl drops --json | jq --arg reason "$1" '[.. | objects | select(.reason? == $reason) | .packets] | add // 0'
 }
 
+# more_drops REASON BEFORE: also for what waits in the switch before it is dropped.
+more_drops() {
+    [ "$(drops "$1")" -gt "$2" ]
+}
+
 # ---- Guests: a network namespace with eth0 behind a port.
 
 in_guest() {
@@ -340,7 +345,7 @@ unplug() {
 lease() {
     local name
     for name in "$@"; do
-        in_guest "$name" udhcpc -f -q -n -t 5 -T 1 -i eth0 -O staticroutes -O mtu -s "$scripts/udhcpc-lease" >>udhcpc.log 2>&1 ||
+        in_guest "$name" udhcpc -f -q -n -t 20 -T 1 -i eth0 -O staticroutes -O mtu -s "$scripts/udhcpc-lease" >>udhcpc.log 2>&1 ||
             fail "$name got no lease: $(tail -n 5 udhcpc.log)"
         in_guest "$name" ip -4 addr show dev eth0 | grep -qF "inet ${ip4[$name]}/24 " ||
             fail "$name got another address than ${ip4[$name]}: $(in_guest "$name" ip -4 addr show dev eth0)"

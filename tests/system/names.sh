@@ -41,20 +41,27 @@ refusal_of() {
     took=$(((${EPOCHREALTIME/./} - begin) / 1000))
 }
 
+# refusal_in_time LOCATION NAME: the best of three, as the machine may be busy in one.
+refusal_in_time() {
+    for _ in 1 2 3; do
+        refusal_of "$1" "$2"
+        [ "$took" -ge 3000 ] || return 0
+    done
+    fail "$took ms for a time-out of 1000 of $1"
+}
+
 note "a name server that never answers: as long as the time-out, and no longer"
 name_servers 127.0.0.1
 for location in "${locations[@]}"; do
-    refusal_of "$location" db.example
+    refusal_in_time "$location" db.example
     expect_text "no name server answers" out.txt
     expect_more "ms that $location took" "$took" 300
-    expect_less "ms that $location took" "$took" 3000
 done
 
 note "three names share the time-out"
 for location in etcd:NAME redis:NAME ovsdb:tcp:NAME zookeeper:NAME rethinkdb:NAME; do
     [[ " ${locations[*]} " = *" $location "* ]] || continue
-    refusal_of "${location/NAME/a.example},b.example,c.example" -
-    expect_less "ms that $location with three names took" "$took" 3000
+    refusal_in_time "${location/NAME/a.example},b.example,c.example" -
 done
 
 note "one that is silent beside one that answers: the address is found, and nobody listens there"

