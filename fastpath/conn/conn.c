@@ -242,14 +242,14 @@ static void note_plain(struct df_conn *conn, bool reply, uint32_t word)
     atomic_store_explicit(noted, window, memory_order_relaxed);
 }
 
-static int link_in(struct conn_worker *worker, struct df_conn *conn, const struct df_conn_key *key, uint64_t hash,
-                   uint32_t word)
+static int link_in(struct conn_worker *worker, struct df_conn *conn, const struct df_conn *last,
+                   const struct df_conn_key *key, uint64_t hash, uint32_t word)
 {
     if (!df_conn_zone_enter(key->zone)) {
         conn_count(&worker->counts, CONN_REFUSED_PORT);
         return -EDQUOT;
     }
-    if (!df_conn_index_add(conn, hash)) {
+    if (!df_conn_index_add(conn, last, hash)) {
         df_conn_zone_leave(key->zone);
         conn_count(&worker->counts, CONN_REFUSED_FULL);
         return -ENOSPC;
@@ -260,18 +260,18 @@ static int link_in(struct conn_worker *worker, struct df_conn *conn, const struc
     return 0;
 }
 
-/* Under the lock: whose is the tuple? False: nobody's any more. */
-static bool is_taken(struct conn_worker *worker, const struct df_conn_key *key, uint64_t hash, uint32_t now_ms,
-                     const struct df_conn *anew, struct df_conn **other)
+/* Under the lock: is the tuple another one's? False: last, the one that had it before or NULL, is dead now. */
+static bool is_taken(struct conn_worker *worker, struct df_conn *last, uint32_t now_ms, const struct df_conn *anew)
 {
-    bool reply;
-    *other = df_conn_index_find(key, hash, &reply);
-    if (*other == NULL)
+    if (last == NULL)
         return false;
-    bool over = is_over(*other, now_ms);
-    if (*other != anew && !over)
+    uint32_t word = atomic_load_explicit(&last->word, memory_order_relaxed);
+    if (!conn_is_live(word))
+        return false;
+    bool over = df_conn_timed_out(last, word, now_ms);
+    if (last != anew && !over)
         return true;
-    df_conn_take_down(*other, &worker->counts, over ? CONN_TIMED_OUT : CONN_REPLACED);
+    df_conn_take_down(last, &worker->counts, over ? CONN_TIMED_OUT : CONN_REPLACED);
     return false;
 }
 
@@ -314,8 +314,10 @@ int df_conn_begin(unsigned worker, const struct df_conn_key *key, uint64_t hash,
         protocol->note(fresh, word, false, packet);
     note_plain(fresh, false, word);
     df_conn_index_lock(hash);
-    if (!is_taken(self, key, hash, now_ms, anew, conn)) {
-        rc = link_in(self, fresh, key, hash, word);
+    struct df_conn *last = df_conn_index_find_last(key, hash);
+    *conn = last;
+    if (!is_taken(self, last, now_ms, anew)) {
+        rc = link_in(self, fresh, last, key, hash, word);
         *conn = rc == 0 ? fresh : NULL;
     }
     df_conn_index_unlock(hash);

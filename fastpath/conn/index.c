@@ -10,10 +10,13 @@
  * A slot holds 40 bits of the hash and the index of an entry, so that a look-up that finds nothing touches the bucket
  * alone. A hash has a home bucket. What finds no slot there goes to one of the next buckets; how many did, and how far
  * the farthest went, is noted at home, where every look-up sees it. With seven slots and 3.5 entries on average three
- * buckets in a hundred are ever full, and the secret in the hash keeps guests from filling one on purpose.
+ * buckets in a hundred are ever full. Guests cannot fill one on purpose: the secret in the hash keeps them from finding
+ * tuples that share it, and a tuple has one slot in a zone, however often a connection of it begins, because a
+ * connection gets the slot of the one before it where the aging has not emptied that yet.
  *
  * Slots are filled by compare-and-swap, since a neighbour's connections come without this bucket's lock, and emptied by
- * the control thread alone.
+ * the control thread alone. So a slot that is to change hands may be emptied at the same moment: one of the two comes
+ * first, and the other finds that the slot is not what it was.
  */
 
 #define SLOTS 7
@@ -132,10 +135,11 @@ static inline bool has_words(const struct df_conn *conn, const struct words *wor
     return differ == 0;
 }
 
-/* The word is read first: if it is a live one, the key is of that life. */
-static inline bool is_of(const struct df_conn *conn, const struct df_conn_key *key, bool *reply)
+/* The word is read first: if it is not a free one, the key is of that life. */
+static inline bool is_of(const struct df_conn *conn, enum df_conn_state least, const struct df_conn_key *key,
+                         bool *reply)
 {
-    if (!conn_is_live(atomic_load_explicit(&conn->word, memory_order_acquire)))
+    if (DF_CONN_STATE(atomic_load_explicit(&conn->word, memory_order_acquire)) < least)
         return false;
     struct words words = words_of(key);
     *reply = false;
@@ -146,26 +150,37 @@ static inline bool is_of(const struct df_conn *conn, const struct df_conn_key *k
     return has_words(conn, &words);
 }
 
-static inline struct df_conn *find_in(const struct conn_bucket *bucket, const struct df_conn_key *key, uint64_t hash,
-                                      bool *reply)
+static inline struct df_conn *find_in(const struct conn_bucket *bucket, enum df_conn_state least,
+                                      const struct df_conn_key *key, uint64_t hash, bool *reply)
 {
     for (unsigned mask = slots_of(bucket, hash); mask != 0; mask &= mask - 1) {
         uint64_t slot = atomic_load_explicit(&bucket->slot[__builtin_ctz(mask)], memory_order_relaxed);
         struct df_conn *conn = &df_conn_array[slot & DF_CONN_MAX];
-        if (is_of(conn, key, reply))
+        if (is_of(conn, least, key, reply))
             return conn;
     }
     return NULL;
 }
 
-struct df_conn *df_conn_index_find(const struct df_conn_key *key, uint64_t hash, bool *reply)
+static inline struct df_conn *find(enum df_conn_state least, const struct df_conn_key *key, uint64_t hash, bool *reply)
 {
     const struct conn_bucket *home = bucket_at(hash, 0);
     uint32_t reach = atomic_load_explicit(&home->away, memory_order_acquire) >> 16;
-    struct df_conn *conn = find_in(home, key, hash, reply);
+    struct df_conn *conn = find_in(home, least, key, hash, reply);
     for (uint32_t distance = 1; conn == NULL && distance <= reach; distance++)
-        conn = find_in(bucket_at(hash, distance), key, hash, reply);
+        conn = find_in(bucket_at(hash, distance), least, key, hash, reply);
     return conn;
+}
+
+struct df_conn *df_conn_index_find(const struct df_conn_key *key, uint64_t hash, bool *reply)
+{
+    return find(DF_CONN_DEAD + 1, key, hash, reply);
+}
+
+struct df_conn *df_conn_index_find_last(const struct df_conn_key *key, uint64_t hash)
+{
+    bool reply;
+    return find(DF_CONN_DEAD, key, hash, &reply);
 }
 
 bool df_conn_may_be(uint64_t hash)
@@ -232,35 +247,44 @@ static bool add_away(struct conn_bucket *home, uint64_t hash, uint64_t word)
     return false;
 }
 
-bool df_conn_index_add(const struct df_conn *conn, uint64_t hash)
-{
-    struct conn_bucket *home = bucket_at(hash, 0);
-    uint64_t word = slot_word(hash, (uint32_t)(conn - df_conn_array));
-    return fill_slot(home, word) || add_away(home, hash, word);
-}
-
-static bool empty_slot(struct conn_bucket *bucket, uint64_t word)
+static bool change_in(struct conn_bucket *bucket, uint64_t from, uint64_t to)
 {
     for (unsigned i = 0; i < SLOTS; i++) {
-        uint64_t expected = word;
-        if (atomic_load_explicit(&bucket->slot[i], memory_order_relaxed) == word)
-            return atomic_compare_exchange_strong_explicit(&bucket->slot[i], &expected, 0, memory_order_release,
+        uint64_t expected = from;
+        if (atomic_load_explicit(&bucket->slot[i], memory_order_relaxed) == from)
+            return atomic_compare_exchange_strong_explicit(&bucket->slot[i], &expected, to, memory_order_release,
                                                            memory_order_relaxed);
     }
     return false;
 }
 
-void df_conn_index_remove(const struct df_conn *conn, uint64_t hash)
+/* Makes another word of a hash's slot. How far from home that lies, or -1: there is no such slot any more. */
+static int change_slot(uint64_t hash, uint64_t from, uint64_t to)
 {
     struct conn_bucket *home = bucket_at(hash, 0);
-    uint64_t word = slot_word(hash, (uint32_t)(conn - df_conn_array));
-    uint32_t reach = atomic_load_explicit(&home->away, memory_order_acquire) >> 16;
-    if (empty_slot(home, word))
-        return;
-    for (uint32_t distance = 1; distance <= reach; distance++) {
-        if (empty_slot(bucket_at(hash, distance), word)) {
-            note_gone(home);
-            return;
-        }
-    }
+    int reach = (int)(atomic_load_explicit(&home->away, memory_order_acquire) >> 16);
+    for (int distance = 0; distance <= reach; distance++)
+        if (change_in(bucket_at(hash, (uint32_t)distance), from, to))
+            return distance;
+    return -1;
+}
+
+static uint64_t word_of(const struct df_conn *conn, uint64_t hash)
+{
+    return slot_word(hash, (uint32_t)(conn - df_conn_array));
+}
+
+bool df_conn_index_add(const struct df_conn *conn, const struct df_conn *last, uint64_t hash)
+{
+    struct conn_bucket *home = bucket_at(hash, 0);
+    uint64_t word = word_of(conn, hash);
+    if (last != NULL && change_slot(hash, word_of(last, hash), word) >= 0)
+        return true;
+    return fill_slot(home, word) || add_away(home, hash, word);
+}
+
+void df_conn_index_remove(const struct df_conn *conn, uint64_t hash)
+{
+    if (change_slot(hash, word_of(conn, hash), 0) > 0)
+        note_gone(bucket_at(hash, 0));
 }

@@ -8,9 +8,9 @@
  *
  * An entry's life: the pool holds it (FREE) -> a worker takes it, writes its key, links it into the index and then
  * makes its state a live one -> somebody takes it down (DEAD; the one who changes the state does what belongs to it)
- * -> the aging unlinks it -> a grace period -> FREE with the next generation, and back into the pool. So a reader that
- * finds an entry in the index, or by a reference, and sees a live state, reads the key of that life until its next
- * quiescent state.
+ * -> the aging unlinks it, or a connection of its tuple got its slot before -> a grace period -> FREE with the next
+ * generation, and back into the pool. So a reader that finds an entry in the index, or by a reference, and sees a live
+ * state, reads the key of that life until its next quiescent state; and who finds a dead one in the index, too.
  */
 
 /* ---- what is counted: each counter is written by one thread alone */
@@ -113,10 +113,19 @@ struct df_conn *df_conn_index_find(const struct df_conn_key *key, uint64_t hash,
 void df_conn_index_lock(uint64_t hash);
 void df_conn_index_unlock(uint64_t hash);
 
-/** Under the lock. False: there is no place, which does not happen while there are entries. */
-bool df_conn_index_add(const struct df_conn *conn, uint64_t hash);
+/**
+ * Under the lock: the connection that has the slot of the tuple, or NULL. It lives, or is dead and was not unlinked when
+ * this looked.
+ */
+struct df_conn *df_conn_index_find_last(const struct df_conn_key *key, uint64_t hash);
 
-/** The control thread, without the lock. */
+/**
+ * Under the lock. In the slot of `last`, a dead connection of the same tuple, unless that is NULL or was unlinked
+ * meanwhile. False: there is no place, which does not happen while there are entries.
+ */
+bool df_conn_index_add(const struct df_conn *conn, const struct df_conn *last, uint64_t hash);
+
+/** The control thread, without the lock. Nothing, if another connection has its slot by now. */
 void df_conn_index_remove(const struct df_conn *conn, uint64_t hash);
 
 /** Touches at most that many more pages of it. How many are left. The control thread. */

@@ -315,6 +315,21 @@ static void end_all(void)
     }
 }
 
+/* Whoever gave a slot away and whoever emptied it at the same moment, nobody forgot one. */
+static void check_no_slot_is_left(void)
+{
+    static const uint8_t protos[] = {IPPROTO_TCP, IPPROTO_UDP, 47};
+    for (uint32_t n = 0; n < SOURCES * sizeof(protos); n++) {
+        struct df_conn_key key = {
+            .src = df_ip_from4(htonl(0x0a000000 + n % SOURCES)),
+            .dst = df_ip_from4(htonl(0x0b000000)),
+            .ip_proto = protos[n / SOURCES],
+        };
+        key.l4_src = key.l4_dst = key.ip_proto == 47 ? 0 : 9;
+        check(!df_conn_may_be(df_conn_hash(&key)), "a slot is left");
+    }
+}
+
 /* All entries but the workers' reserves come back. */
 static void check_nothing_is_lost(void)
 {
@@ -393,6 +408,7 @@ int main(void)
         pthread_join(threads[i], NULL);
     check_tally(workers);
     end_all();
+    check_no_slot_is_left();
     check_nothing_is_lost();
     df_conns_fini();
     df_rcu_unregister();

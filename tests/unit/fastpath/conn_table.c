@@ -211,6 +211,79 @@ Test(conn_table, a_clock_that_is_a_moment_behind_is_no_time_out)
     cr_assert_eq(lab_age(), 0);
 }
 
+/* ---- one slot for a tuple */
+
+#define ROUNDS 10000 /* more than all the slots that a look-up goes to */
+
+static void open_many(void)
+{
+    lab_open(2 * ROUNDS, 2 * ROUNDS);
+}
+
+TestSuite(conn_table_slot, .init = open_many, .fini = lab_close);
+
+static void expect_no_slot_is_left(const struct df_packet *packet)
+{
+    struct df_conn_key key;
+    df_conn_kill(lab_find(packet));
+    lab_age();
+    cr_assert(df_conn_key_of(packet, lab_zone(), &key));
+    cr_assert_not(df_conn_may_be(df_conn_hash(&key)));
+}
+
+Test(conn_table_slot, one_that_replaces_another_has_its_slot)
+{
+    struct df_packet syn = lab_tcp(false, SYN, 1, 0), refused = lab_tcp(true, RST | ACK, 0, 2);
+    cr_assert_eq(lab_send(&syn), BEGUN);
+    for (unsigned i = 1; i < ROUNDS; i++) {
+        cr_assert_eq(lab_send(&refused), PASSED);
+        cr_assert_eq(lab_send(&syn), BEGUN_ANEW, "round %u", i);
+    }
+    struct df_conn *conn = lab_conn;
+    lab_age();
+    cr_assert_eq(lab_find(&syn), conn, "those before it are gone, and their slot is another one's");
+    expect_no_slot_is_left(&syn);
+}
+
+Test(conn_table_slot, so_has_one_that_follows_one_taken_back)
+{
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        cr_assert_eq(sent(lab_udp(i & 1)), BEGUN, "round %u", i);
+        df_conn_take_back(0, lab_conn);
+    }
+    cr_assert_eq(sent(lab_udp(false)), BEGUN);
+    lab_age();
+    struct df_packet udp = lab_udp(false);
+    expect_no_slot_is_left(&udp);
+}
+
+Test(conn_table_slot, also_where_that_lies_in_another_bucket)
+{
+    enum { HASH = 12345, N = 20 };
+    struct df_packet packet = lab_udp(false);
+    struct df_conn_key key;
+    struct df_conn *conn[N];
+    bool reply;
+    df_conn_key_of(&packet, lab_zone(), &key);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        key.l4_src = (uint16_t)(i % N);
+        cr_assert_eq(df_conn_begin(0, &key, HASH, &packet, lab_now_ms, i < N ? NULL : conn[i % N], &conn[i % N]), 0);
+    }
+    for (uint16_t i = 0; i < N; i++) {
+        key.l4_src = i;
+        cr_assert_eq(df_conn_find(&key, HASH, lab_now_ms, &reply), conn[i]);
+    }
+}
+
+Test(conn_table_slot, the_aging_empties_it_for_the_next_one)
+{
+    struct df_packet udp = lab_udp(false);
+    for (unsigned i = 0; i < 100; i++) {
+        cr_assert_eq(lab_send(&udp), BEGUN);
+        expect_no_slot_is_left(&udp);
+    }
+}
+
 /* ---- limits */
 
 Test(conn_table, a_full_table_refuses_and_keeps_what_is_there)
