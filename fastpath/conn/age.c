@@ -12,6 +12,7 @@
 
 static struct {
     uint32_t hand;
+    uint32_t call;              /* how many there were; 0: none yet */
     uint32_t unlinked;          /* first of those that were unlinked since, by index */
     _Atomic uint32_t returning; /* first of those whose grace period runs; 0: none */
     struct rcu_head rcu;
@@ -80,10 +81,29 @@ struct room {
     uint32_t left, step;
 };
 
+/* The room of a port as of this call, counted on from there: workers write the line that its count is in. */
+struct port_room {
+    uint32_t call;
+    struct room room;
+};
+
+static struct port_room ports[DF_CONN_PORTS];
+
 static struct room room_now(void)
 {
     uint32_t max = df_conn_table.config.max, live = df_conn_live();
     return (struct room){.left = live < max ? max - live : 0, .step = max / 16 + 1};
+}
+
+/* Of a handful of connections none ends early: the step is 0. */
+static struct room *room_of_port(uint16_t port)
+{
+    struct port_room *own = &ports[port];
+    if (own->call != aging.call) {
+        uint32_t most = df_conn_table.config.max_per_port, live = df_conns_of_port(port);
+        *own = (struct port_room){aging.call, {.left = live < most ? most - live : 0, .step = most / 16}};
+    }
+    return &own->room;
 }
 
 /* timeout when there is room for more than least + step, and less and less of it down to nothing at least. */
@@ -94,32 +114,35 @@ static uint32_t sink(uint32_t timeout, const struct room *room, uint32_t least)
     return room->left <= least ? 0 : (uint32_t)((uint64_t)timeout * (room->left - least) / room->step);
 }
 
+static uint32_t patience(uint32_t timeout, uint8_t is, const struct room *room)
+{
+    if (is & DF_CONN_IS_UNREPLIED)
+        return sink(timeout, room, room->step);
+    return is & DF_CONN_IS_CLOSING ? sink(timeout, room, 0) : timeout;
+}
+
 static bool has_to_go(const struct df_conn *conn, uint32_t word, uint32_t now_ms, const struct room *room)
 {
     uint32_t timeout = df_conn_table.config.timeouts.ms[DF_CONN_STATE(word)];
-    uint32_t patience = timeout;
-    uint8_t is = df_conn_is(word);
-    if (is & DF_CONN_IS_UNREPLIED)
-        patience = sink(timeout, room, room->step);
-    else if (is & DF_CONN_IS_CLOSING)
-        patience = sink(timeout, room, 0);
+    uint32_t least = patience(timeout, df_conn_is(word), room);
     uint32_t seen_ms = atomic_load_explicit(&conn->seen_ms, memory_order_relaxed);
-    return patience < timeout && conn_since(seen_ms, now_ms) >= patience;
+    return least < timeout && conn_since(seen_ms, now_ms) >= least;
 }
 
-static bool end_if_due(struct df_conn *conn, uint32_t word, uint32_t now_ms, struct room *room)
+static bool end_if_due(struct df_conn *conn, uint32_t word, uint32_t now_ms, const struct room *room)
 {
     struct conn_counts *counts = &df_conn_table.control;
     struct df_conn_key key;
     df_conn_key(conn, &key);
+    if (!df_conn_zone_is_current(key.zone)) /* it is none of its port's any more */
+        return df_conn_take_down(conn, counts, CONN_KILLED);
+    struct room *own = room_of_port(df_conn_zone_port(key.zone));
     bool ended = false;
-    if (!df_conn_zone_is_current(key.zone))
-        ended = df_conn_take_down(conn, counts, CONN_KILLED);
-    else if (df_conn_timed_out(conn, word, now_ms))
+    if (df_conn_timed_out(conn, word, now_ms))
         ended = df_conn_take_down(conn, counts, CONN_TIMED_OUT);
-    else if (has_to_go(conn, word, now_ms, room))
+    else if (has_to_go(conn, word, now_ms, room) || has_to_go(conn, word, now_ms, own))
         ended = df_conn_take_down(conn, counts, CONN_EVICTED);
-    room->left += ended;
+    own->left += ended;
     return ended;
 }
 
@@ -129,6 +152,7 @@ static uint32_t look_at(uint32_t index, uint32_t now_ms, struct room *room)
     struct df_conn *conn = &df_conn_array[index];
     uint32_t word = atomic_load_explicit(&conn->word, memory_order_acquire);
     bool ended = conn_is_live(word) && end_if_due(conn, word, now_ms, room);
+    room->left += ended;
     word = atomic_load_explicit(&conn->word, memory_order_acquire);
     if (DF_CONN_STATE(word) == DF_CONN_DEAD)
         unlink_dead(conn, index, word);
@@ -145,6 +169,7 @@ uint32_t df_conns_age(uint32_t now_ms, uint32_t budget)
 {
     uint32_t end = df_conn_pool_end(), ended = 0;
     struct room room = room_now();
+    aging.call++;
     if (budget > end - 1)
         budget = end - 1;
     for (; budget > 0; budget--, aging.hand++) {

@@ -321,7 +321,8 @@ void df_conn_zone_renew(uint16_t port);
  * Looks at the next `budget` entries that were ever used: takes down what timed out. When less than an eighth of the
  * table has room, patience with what never had a reply sinks from its time-out to nothing at a sixteenth, and from
  * there on patience with what is closing: so the longest idle go first, and no more than need be; never an established
- * connection. Hands the entries back after a grace period. Calls df_rcu_call().
+ * connection. The same with those of a port, when less than an eighth of what it may have is left. Hands the entries
+ * back after a grace period. Calls df_rcu_call().
  *
  * Also touches memory that workers come to next, so that they do not wait for pages: all of the index, and the 65,536
  * entries behind those that were ever used; 1 MiB of it in a call.

@@ -112,6 +112,34 @@ Test(conn_limits, the_sender_keeps_nothing_of_what_the_receiver_has_no_room_for,
     cr_assert_eq(live(), before);
 }
 
+/* A datagram from an address that vm1 made up. False: it was dropped. */
+static bool forges(unsigned nth)
+{
+    char words[256];
+    size_t len;
+    snprintf(words, sizeof(words),
+             "udp,tp_src=4000,tp_dst=53,dl_src=" MAC1 ",dl_dst=" MAC2 ",nw_src=203.0.113.%u,nw_dst=10.1.0.12", nth);
+    lab_send("vm1", words);
+    return lab_receive("vm2", &len) != NULL;
+}
+
+Test(conn_limits, forged_addresses_do_not_shut_a_server_out, .init = per_port, .fini = lab_down)
+{
+    lab_model(GROUPS(GROUP("server", IN4("udp", PROTOCOL("udp")) "," OUT4("out", ""))));
+    lab_model(PORTS(PORT("vm1", "net1", MAC1, "'10.1.0.11'", "'sub1'", OPEN) "," VM2_IN("'server'")));
+    unsigned n = 0;
+    while (forges(n + 1))
+        n++;
+    cr_assert_eq(n, PER_PORT);
+    lab_expect_drop("conn_port_limit", 1);
+    lab_turn_ms(1000);
+    lab_age();
+    lab_passes("vm2", "udp,tp_src=5000,tp_dst=123" VM2_VM1, "vm1");
+    lab_passes("vm1", "udp,tp_src=123,tp_dst=5000" VM1_VM2, "vm2");
+    cr_assert(forges(250), "nor anybody else");
+    lab_expect_no_drop();
+}
+
 Test(conn_limits, what_timed_out_makes_room, .init = per_port, .fini = lab_down)
 {
     cr_assert_eq(open_many(1000, 1000), PER_PORT);

@@ -98,7 +98,7 @@ expect_more "TCP connections" "$(conns --proto tcp --addr "${ip4[server]}")" 1
 note "a port has as many connections as it may, and what is refused is told; others go on"
 before=$(drops conn_port_limit)
 # shellcheck disable=SC2016 # the guest's shell expands it
-in_guest client bash -c 'for port in {2000..2079}; do echo flood >"/dev/udp/$0/$port"; done' "${ip4[server]}" || true
+in_guest client bash -c 'for port in {2000..2399}; do echo flood >"/dev/udp/$0/$port"; done' "${ip4[server]}" || true
 until_true 5 "packets are dropped as conn_port_limit" more_drops conn_port_limit "$before"
 expect_less "connections of the client" "$(conns --port client)" 41
 df_ctl show >show.txt

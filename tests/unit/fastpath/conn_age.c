@@ -262,6 +262,72 @@ Test(conn_age, a_flood_of_what_has_no_reply_leaves_room)
     cr_assert_eq(count(0, 100), 100);
 }
 
+/* ---- when a port's room runs out */
+
+static void open_ports(void)
+{
+    lab_config.tcp_pick_up = true;
+    lab_open(10 * MAX, MAX);
+}
+
+TestSuite(conn_age_port, .init = open_ports, .fini = lab_close);
+
+Test(conn_age_port, a_flood_of_what_has_no_reply_leaves_it_room)
+{
+    fill_with_tcp(0, 100, DF_CONN_TCP_ESTABLISHED);
+    for (unsigned round = 0; round < 50; round++) {
+        for (uint32_t i = 0; i < 100; i++)
+            cr_assert_eq(sent(lab_udp_nth(round * 100 + i)), BEGUN, "round %u", round);
+        lab_now_ms += 100;
+        lab_age();
+    }
+    cr_assert_gt(lab_tally().evicted, 0);
+    cr_assert_eq(count(0, 100), 100);
+    cr_assert_gt(df_conns_of_port(LAB_PORT), MAX - 250, "no more than need be");
+}
+
+Test(conn_age_port, what_never_had_a_reply_goes_before_what_is_closing)
+{
+    fill_with_tcp(0, 500, DF_CONN_TCP_FIN_WAIT);
+    fill_with_tcp(500, MAX - 110, DF_CONN_TCP_SYN_SENT);
+    lab_now_ms += 50000;
+    cr_assert_gt(lab_age(), 0);
+    cr_assert_eq(count(0, 500), 500);
+    cr_assert_lt(count(500, MAX - 110), MAX - 110 - 500);
+}
+
+Test(conn_age_port, one_of_established_connections_stays_full)
+{
+    fill_with_tcp(0, MAX, DF_CONN_TCP_ESTABLISHED);
+    lab_now_ms += 400000000;
+    cr_assert_eq(lab_age(), 0);
+    cr_assert_eq(sent(lab_udp(false)), PORT_LIMIT);
+}
+
+Test(conn_age_port, it_costs_no_other_port)
+{
+    struct df_packet packet = lab_udp(false);
+    struct df_conn_key key;
+    struct df_conn *conn;
+    df_conn_key_of(&packet, df_conn_zone(LAB_PORT + 1), &key);
+    cr_assert_eq(df_conn_begin(0, &key, df_conn_hash(&key), &packet, lab_now_ms, NULL, &conn), 0);
+    lab_now_ms += 20000; /* the longest idle of all */
+    fill(0, MAX);
+    lab_age();
+    cr_assert_gt(lab_tally().evicted, 0);
+    cr_assert_eq(df_conns_of_port(LAB_PORT + 1), 1);
+}
+
+Test(conn_age_port, one_that_may_have_a_handful_has_them)
+{
+    lab_close();
+    lab_open(MAX, 4);
+    fill(0, 4);
+    lab_now_ms += 29000;
+    cr_assert_eq(lab_age(), 0);
+    cr_assert_eq(df_conns_of_port(LAB_PORT), 4);
+}
+
 /* ---- memory that is made ready */
 
 #define BIG (1u << 18)
