@@ -133,6 +133,12 @@ static bool is_tag_of(uint32_t tag, const struct df_conn_side *side)
     return tag == (in_force(side) != 0 ? in_force(side) : announced(side));
 }
 
+/* By another path, where there was no INIT, the first packet that has it tells: note(). */
+static bool is_untold(const struct df_conn_side *side)
+{
+    return in_force(side) == 0 && announced(side) == 0;
+}
+
 static bool tag_is_right(const struct df_conn *conn, bool reply, enum chunk chunk, const struct df_packet *packet)
 {
     const struct df_conn_side *own = &conn->side[reply], *other = &conn->side[!reply];
@@ -149,9 +155,9 @@ static bool tag_is_right(const struct df_conn *conn, bool reply, enum chunk chun
         return tag == announced(own) || tag == in_force(own);
     case ABORT:
     case COMPLETE: /* who does not know its own sends back the one of the packet it answers: the T bit */
-        return is_tag_of(tag, own) || is_tag_of(tag, other);
+        return is_tag_of(tag, own) || is_tag_of(tag, other) || (is_untold(own) && in_force(other) != 0);
     default:
-        return is_tag_of(tag, own) || (in_force(own) == 0 && announced(own) == 0);
+        return is_tag_of(tag, own) || is_untold(own);
     }
 }
 
@@ -210,8 +216,8 @@ static void note(struct df_conn *conn, uint32_t word, bool reply, const struct d
     case ABORT:
     case COMPLETE:
         break;
-    default: /* by another path: who speaks tells its tag */
-        if (in_force(own) == 0 && announced(own) == 0)
+    default:
+        if (is_untold(own))
             atomic_store_explicit(&own->ack, packet->sctp.tag, memory_order_relaxed);
     }
 }

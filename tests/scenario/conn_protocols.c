@@ -341,6 +341,14 @@ Test(conn_protocols, sctp_is_aborted)
     sctp_back(TAG1, DATA, 0);
 }
 
+Test(conn_protocols, sctp_is_aborted_on_a_path_that_only_a_heartbeat_opened)
+{
+    sctp_to(TAG2, HEARTBEAT, 0);
+    sctp_back(TAG1, ABORT, 0);
+    lab_turn_ms(12000);
+    sctp_refused(true, TAG1, DATA, "conn_invalid");
+}
+
 /* ---- Any other protocol */
 
 #define IP_TO(proto) "ip,nw_proto=" proto ",len=40" VM1_VM2

@@ -169,6 +169,30 @@ Test(conn_sctp, heartbeats_on_another_path)
     sends(a(DF_SCTP_DATA), DF_CONN_SCTP_ESTABLISHED);
 }
 
+/* The peer has the association, and ends it: its tag was not seen on this path before. */
+Test(conn_sctp, an_abort_on_another_path_tells_its_tag)
+{
+    cr_assert_eq(a(DF_SCTP_HEARTBEAT), BEGUN);
+    cr_assert_eq(sent(false, DF_SCTP_ABORT, B_TAG + 1, 0), INVALID, "this end's is known");
+    cr_assert_eq(sent(true, DF_SCTP_ABORT, 0, 0), INVALID);
+    sends(b(DF_SCTP_ABORT), DF_CONN_SCTP_CLOSED);
+}
+
+Test(conn_sctp, an_abort_on_another_path_has_the_tag_that_is_known_by_then)
+{
+    cr_assert_eq(a(DF_SCTP_HEARTBEAT), BEGUN);
+    sends(b(DF_SCTP_HEARTBEAT_ACK), DF_CONN_SCTP_ESTABLISHED);
+    cr_assert_eq(sent(true, DF_SCTP_ABORT, A_TAG + 1, 0), INVALID);
+    sends(b(DF_SCTP_ABORT), DF_CONN_SCTP_CLOSED);
+}
+
+Test(conn_sctp, an_association_that_begins_is_not_aborted_by_any_tag)
+{
+    init();
+    cr_assert_eq(sent(false, DF_SCTP_ABORT, B_TAG, 0), INVALID, "the other end has told none yet");
+    cr_assert_eq(lab_state(), DF_CONN_SCTP_COOKIE_WAIT);
+}
+
 Test(conn_sctp, an_association_begins_where_a_heartbeat_had_no_answer)
 {
     cr_assert_eq(a(DF_SCTP_HEARTBEAT), BEGUN);
