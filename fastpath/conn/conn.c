@@ -355,7 +355,7 @@ void df_conn_advance(struct df_conn *conn, bool reply, const struct df_packet *p
     do {
         if (!conn_is_live(word))
             return;
-        next = protocol->next(word, reply, packet);
+        next = protocol->next(conn, word, reply, packet);
     } while (next != word && !atomic_compare_exchange_weak_explicit(&conn->word, &word, next, memory_order_seq_cst,
                                                                     memory_order_acquire));
     if (protocol->note != NULL)

@@ -93,11 +93,11 @@ enum df_conn_is {
     DF_CONN_IS_STEADY_REPLY = 1 << 3, /* nor one of the reply direction */
 };
 
-/* One direction of a TCP connection, for the check of resets, or of an SCTP association (sctp.c). All relaxed. */
+/* One direction of a TCP connection (tcp_numbers.h), or of an SCTP association (sctp.c). All relaxed. */
 struct df_conn_side {
     _Atomic uint32_t ack; /* the last acknowledgement noted of this side: what it expects next */
     _Atomic uint32_t end; /* the sequence number behind the last noted segment of this side */
-    /* What it offered with ack, as on the wire; above it shift and flags of tcp.c; the highest two bits: DF_CONN_PLAIN_ */
+    /* The most it offered, as on the wire; above it what tcp_numbers.c has; the highest two bits: DF_CONN_PLAIN_ */
     _Atomic uint32_t window;
 };
 
@@ -291,7 +291,7 @@ static inline void df_conn_touch(struct df_conn *conn, uint32_t now_ms)
 
 /*
  * A cached TCP flow tells its connection what its sender acknowledges whenever that comes to another step of so many
- * bytes, and when it touches it. So a reset is checked against a window that is right to within this.
+ * bytes, and when it touches it. So what a segment says is checked against a window that is right to within this.
  */
 #define DF_CONN_ACK_NOTE 16384
 

@@ -182,7 +182,7 @@ struct conn_protocol {
     enum df_conn_judgement (*judge)(const struct df_conn *conn, uint32_t word, bool reply,
                                     const struct df_packet *packet);
     /** The word after the packet; of one that judge() would not pass, the same. */
-    uint32_t (*next)(uint32_t word, bool reply, const struct df_packet *packet);
+    uint32_t (*next)(const struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet);
     /** Notes of the packet what judge() needs to know later. May be NULL. */
     void (*note)(struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet);
 };

@@ -11,10 +11,10 @@ static const uint8_t replied[DF_CONN_STATES] = {
     [DF_CONN_OTHER] = DF_CONN_OTHER_REPLIED,
 };
 
-static uint32_t next(uint32_t word, bool reply, const struct df_packet *packet)
+static uint32_t next(const struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
 {
     uint8_t state = replied[DF_CONN_STATE(word)];
-    (void)packet;
+    (void)conn, (void)packet;
     return reply && state != 0 ? conn_with_state(word, state) : word;
 }
 
@@ -84,9 +84,9 @@ static enum df_conn_judgement judge_icmp(const struct df_conn *conn, uint32_t wo
     }
 }
 
-static uint32_t next_icmp(uint32_t word, bool reply, const struct df_packet *packet)
+static uint32_t next_icmp(const struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
 {
-    return kind_of(packet) == ICMP_ANSWER ? next(word, reply, packet) : word;
+    return kind_of(packet) == ICMP_ANSWER ? next(conn, word, reply, packet) : word;
 }
 
 const struct conn_protocol df_conn_udp = {.first = first_udp, .judge = judge_any, .next = next};

@@ -183,8 +183,9 @@ static enum df_conn_judgement judge(const struct df_conn *conn, uint32_t word, b
     return after == ANEW ? DF_CONN_ANEW : DF_CONN_PASS;
 }
 
-static uint32_t next(uint32_t word, bool reply, const struct df_packet *packet)
+static uint32_t next(const struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
 {
+    (void)conn;
     uint8_t after = look_up(word, reply, chunk_of(packet));
     return after >= BAD ? word : conn_with_state(word, after);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fastpath/conn/internal.h"
+#include "fastpath/conn/tcp_numbers.h"
 
 /*
  * TCP (RFC 9293 section 3.3.2), as it looks from between the two ends.
@@ -122,54 +122,45 @@ static uint8_t look_up(uint32_t word, bool reply, enum segment segment)
     return after_segment[row][other][segment];
 }
 
-/* ---- resets */
+/* ---- sequence numbers */
 
-/* Above the window in df_conn_side.window. */
-#define SHIFT_AT 16          /* of the side's window scale option */
-#define HAS_SHIFT (1u << 20) /* its SYN had the option, */
-#define SEEN_SYN (1u << 21)  /* if it was seen */
-#define ACK_KNOWN (1u << 22)
-#define END_KNOWN (1u << 23)
-#define OF_SYN (0xfu << SHIFT_AT | HAS_SHIFT | SEEN_SYN)
-
-/* Of a connection whose SYNs were not seen: fits receive buffers up to 8 MiB, which is what hosts commonly have. */
-#define SHIFT_LIKELY 7
-
-/* Both ends have to offer scaling, or nobody scales (RFC 7323 section 2.2). */
-static unsigned shift_of(uint32_t window, uint32_t of_other)
+/*
+ * Would the one who gets the segment take it for a part of the connection? What it would not changes nothing: it may
+ * come from anybody who knows the tuple. Not of SYNs and resets.
+ */
+static bool is_taken(const struct df_conn *conn, uint32_t word, bool reply, enum segment segment,
+                     const struct df_packet *packet)
 {
-    if (!(window & of_other & SEEN_SYN))
-        return SHIFT_LIKELY;
-    return window & of_other & HAS_SHIFT ? window >> SHIFT_AT & 0xf : 0;
-}
-
-/* A reset that answers a SYN acknowledges it, with all of its data or less (RFC 9293 section 3.10.7.3, RFC 7413). */
-static bool acknowledges_syn(const struct df_conn *conn, const struct df_packet *packet)
-{
-    uint32_t least = atomic_load_explicit(&conn->side[0].ack, memory_order_relaxed); /* see note_syn() */
-    uint32_t most = atomic_load_explicit(&conn->side[0].end, memory_order_relaxed);
-    return (packet->tcp.flags & ACK) && packet->tcp.ack - least <= most - least;
+    switch (DF_CONN_STATE(word)) {
+    case DF_CONN_TCP_SYN_SENT:
+    case S2: /* what does not acknowledge the SYN is answered by a reset (RFC 9293 section 3.10.7.3) */
+        return segment == A_SYNACK && df_tcp_acknowledges_syn(conn, reply, packet);
+    case SR:
+        if (!reply)
+            return df_tcp_completes_handshake(conn, packet);
+        return segment != A_SYNACK || df_tcp_repeats_answer(conn, packet);
+    default:
+        return segment != A_SYNACK;
+    }
 }
 
 /*
- * Every other reset lies in the window of who gets it (RFC 5961 section 3.2), as far as that was noted. Where nothing
- * was seen of the receiver it goes on where its sender was.
+ * A handshake is completed by who got the SYN+ACK alone: otherwise two packets from an address that is somebody else's
+ * would make a connection that lives for days. Where it does not acknowledge the SYN+ACK it is no part of a connection,
+ * as Linux has it, and the end that it is for would reset it (RFC 9293 section 3.10.7.4).
  */
-static bool reset_is_in_window(const struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
+static bool is_forged(const struct df_conn *conn, uint32_t word, bool reply, enum segment segment,
+                      const struct df_packet *packet)
 {
-    const struct df_conn_side *sender = &conn->side[reply], *receiver = &conn->side[!reply];
-    uint32_t window = atomic_load_explicit(&receiver->window, memory_order_relaxed);
-    uint32_t of_sender = atomic_load_explicit(&sender->window, memory_order_relaxed);
-    uint32_t at = atomic_load_explicit(&sender->end, memory_order_relaxed), size = 0;
+    return DF_CONN_STATE(word) == SR && !reply && segment < A_RST && !is_taken(conn, word, reply, segment, packet);
+}
+
+/* A reset lies in the window of who gets it (RFC 5961 section 3.2), or acknowledges the SYN that it refuses. */
+static bool reset_counts(const struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
+{
     if (DF_CONN_STATE(word) == DF_CONN_TCP_SYN_SENT && reply)
-        return acknowledges_syn(conn, packet);
-    if (window & ACK_KNOWN) {
-        at = atomic_load_explicit(&receiver->ack, memory_order_relaxed);
-        size = (window & 0xffff) << shift_of(window, of_sender);
-    } else if (!(of_sender & END_KNOWN)) {
-        return false;
-    }
-    return packet->tcp.seq - (at - DF_CONN_ACK_NOTE) <= size + 2 * DF_CONN_ACK_NOTE;
+        return df_tcp_acknowledges_syn(conn, reply, packet);
+    return df_tcp_is_in_window(conn, reply, packet);
 }
 
 /* ---- what the connection table asks */
@@ -195,15 +186,16 @@ static enum df_conn_judgement judge(const struct df_conn *conn, uint32_t word, b
         return DF_CONN_INVALID;
     if (after == ANEW)
         return DF_CONN_ANEW;
-    if (segment == A_RST && !reset_is_in_window(conn, word, reply, packet))
+    if (segment == A_RST && !reset_counts(conn, word, reply, packet))
         return DF_CONN_RST_WINDOW;
-    return DF_CONN_PASS;
+    return is_forged(conn, word, reply, segment, packet) ? DF_CONN_INVALID : DF_CONN_PASS;
 }
 
-static uint32_t next(uint32_t word, bool reply, const struct df_packet *packet)
+static uint32_t next(const struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
 {
-    uint8_t after = look_up(word, reply, segment_of(packet));
-    if (after >= BAD)
+    enum segment segment = segment_of(packet);
+    uint8_t after = look_up(word, reply, segment);
+    if (after >= BAD || (segment < A_RST && !is_taken(conn, word, reply, segment, packet)))
         return word;
     if (after == FW && reply)
         word |= CONN_CLOSED_BY_REPLY;
@@ -212,49 +204,30 @@ static uint32_t next(uint32_t word, bool reply, const struct df_packet *packet)
 
 /* ---- noting */
 
-static void set_window(struct df_conn_side *side, uint32_t keep, uint32_t bits)
+/* One that comes when the SYN was answered says nothing of this connection. */
+static void note_syn(struct df_conn *conn, uint8_t state, bool reply, const struct df_packet *packet)
 {
-    uint32_t window = atomic_load_explicit(&side->window, memory_order_relaxed);
-    atomic_store_explicit(&side->window, (window & keep) | bits, memory_order_relaxed);
+    if (state == DF_CONN_TCP_SYN_SENT || state == S2)
+        df_tcp_note_syn(conn, reply, packet);
 }
 
-/* Of a side whose SYN acknowledges nothing, ack is what its SYN's answer acknowledges. */
-static void note_syn(struct df_conn_side *side, const struct df_packet *packet)
+static void note_syn_ack(struct df_conn *conn, uint8_t state, bool reply, const struct df_packet *packet)
 {
-    uint32_t bits = SEEN_SYN;
-    if (packet->tcp.window_shift != 0xff)
-        bits |= HAS_SHIFT | (uint32_t)(packet->tcp.window_shift & 0xf) << SHIFT_AT;
-    set_window(side, ~(OF_SYN | ACK_KNOWN), bits);
-    atomic_store_explicit(&side->ack, packet->tcp.seq + 1, memory_order_relaxed);
+    if (state == DF_CONN_TCP_SYN_SENT || state == S2 || state == SR)
+        df_tcp_note_syn_ack(conn, reply, packet, state == SR);
 }
 
-static void note_end(struct df_conn_side *side, const struct df_packet *packet)
-{
-    uint8_t flags = packet->tcp.flags;
-    uint32_t len = packet->tcp.payload_len + (uint32_t)((flags & SYN) != 0) + (uint32_t)((flags & FIN) != 0);
-    atomic_store_explicit(&side->end, packet->tcp.seq + len, memory_order_relaxed);
-    set_window(side, ~0u, END_KNOWN);
-}
-
-void df_conn_note_ack(struct df_conn *conn, bool reply, uint32_t ack, uint16_t window)
-{
-    struct df_conn_side *side = &conn->side[reply];
-    atomic_store_explicit(&side->ack, ack, memory_order_relaxed);
-    set_window(side, ~0xffffu, ACK_KNOWN | window);
-}
-
-/* A reset says nothing of its sender, and a SYN that comes too late nothing of this connection. */
+/* A reset says nothing of its sender. */
 static void note(struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
 {
-    uint8_t state = DF_CONN_STATE(word), flags = packet->tcp.flags;
-    bool opening = state == DF_CONN_TCP_SYN_SENT || state == S2 || state == SR;
-    if ((flags & RST) || ((flags & SYN) && !opening))
-        return;
-    if (flags & SYN)
-        note_syn(&conn->side[reply], packet);
-    if (flags & ACK)
+    enum segment segment = segment_of(packet);
+    uint8_t state = DF_CONN_STATE(word);
+    if (segment == A_SYN)
+        note_syn(conn, state, reply, packet);
+    else if (segment < A_RST && is_taken(conn, word, reply, segment, packet))
+        segment == A_SYNACK ? note_syn_ack(conn, state, reply, packet) : df_tcp_note_segment(conn, reply, packet);
+    else if (segment < A_RST && state == DF_CONN_TCP_SYN_SENT) /* so that the reset that answers it is known */
         df_conn_note_ack(conn, reply, packet->tcp.ack, packet->tcp.window);
-    note_end(&conn->side[reply], packet);
 }
 
 const struct conn_protocol df_conn_tcp = {.first = first, .judge = judge, .next = next, .note = note};

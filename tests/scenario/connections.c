@@ -144,6 +144,27 @@ Test(connections, both_begin_at_once)
     is_alive();
 }
 
+/* Who sends from an address that is another one's never sees the server's answer. */
+Test(connections, a_handshake_is_not_completed_by_who_did_not_see_its_answer)
+{
+    to_server(SYN);
+    to_client(SYN_ACK);
+    lab_refused("vm1", TO("ack", ",tcp_seq=3000000000,tcp_ack=777"), "conn_invalid");
+    lab_refused("vm1", TO("ack|psh", ",len=100,tcp_seq=1001,tcp_ack=777"), "conn_invalid");
+    lab_refused("vm1", TO("fin|ack", ",tcp_seq=1001,tcp_ack=777"), "conn_invalid");
+    lab_turn_ms(62000);
+    is_gone();
+}
+
+Test(connections, a_handshake_is_completed_by_data)
+{
+    to_server(SYN);
+    to_client(SYN_ACK);
+    to_server(DATA);
+    lab_turn_ms(3600 * 1000);
+    is_alive();
+}
+
 Test(connections, what_no_tcp_sends_begins_nothing)
 {
     lab_model(PORTS(VM1_IN("'everything'") "," VM2_IN("'everything'")));

@@ -381,7 +381,7 @@ static void put_packet(struct test_frame *frame, const struct ref_packet *packet
     case REF_TCP:
         put_headers(frame, packet->version, 6, packet->src, packet->dst);
         frame_tcp(frame, packet->sport, packet->dport);
-        frame->byte[frame->l4 + 13] = (uint8_t)((packet->flags & REF_SYN ? 2 : 0) | (packet->flags & REF_ACK ? 16 : 0));
+        frame_tcp_flags(frame, (packet->flags & REF_SYN ? 0x02u : 0) | (packet->flags & REF_ACK ? 0x10u : 0));
         break;
     case REF_UDP:
         put_headers(frame, packet->version, 17, packet->src, packet->dst);

@@ -85,6 +85,8 @@ static struct df_packet draw_packet(uint32_t *random)
         .l4_dst = 9,
     };
     packet.tcp.flags = tcp_flags[draw(random, sizeof(tcp_flags))];
+    packet.tcp.seq = !(packet.tcp.flags & 0x02); /* both ends begin at 0 */
+    packet.tcp.ack = (packet.tcp.flags & 0x10) != 0;
     packet.tcp.window = 100;
     packet.tcp.window_shift = 0xff;
     return packet;

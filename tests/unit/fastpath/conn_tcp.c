@@ -133,6 +133,112 @@ Test(conn_tcp, simultaneous_open_answered_by_the_original_end_first)
     sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
 }
 
+/* ---- a handshake that somebody forges who does not get what is sent to his address */
+
+Test(conn_tcp, only_who_got_the_syn_ack_completes_the_handshake)
+{
+    syn_ack();
+    cr_assert_eq(a(ACK, 3000000000, 777), INVALID);
+    cr_assert_eq(a(ACK, A_ISN + 1, B_ISN), INVALID);
+    cr_assert_eq(a(ACK, A_ISN + 1, B_ISN + 2), INVALID, "nothing was sent behind the SYN");
+    cr_assert_eq(a(ACK | PSH, A_ISN + 1, 777), INVALID, "with data neither");
+    cr_assert_eq(lab_state(), DF_CONN_TCP_SYN_RECV);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+Test(conn_tcp, nor_is_it_completed_far_from_the_own_syn)
+{
+    syn_ack();
+    cr_assert_eq(a(ACK, A_ISN + 1 + 1000 + DF_CONN_ACK_NOTE + 1, B_ISN + 1), INVALID);
+    cr_assert_eq(a(ACK, A_ISN + 1 - DF_CONN_ACK_NOTE - 1, B_ISN + 1), INVALID);
+    cr_assert_eq(lab_state(), DF_CONN_TCP_SYN_RECV);
+}
+
+Test(conn_tcp, nor_is_it_closed_or_crossed_instead)
+{
+    syn_ack();
+    cr_assert_eq(a(FIN | ACK, A_ISN + 1, 777), INVALID);
+    cr_assert_eq(a(SYN | ACK, A_ISN, 777), INVALID);
+    cr_assert_eq(a(ACK, A_ISN + 1, 778), INVALID, "the one before told nothing");
+    cr_assert_eq(a(SYN | ACK, A_ISN, B_ISN - 100), INVALID);
+    cr_assert_eq(a(ACK, A_ISN + 1, B_ISN - 100), INVALID);
+    cr_assert_eq(lab_state(), DF_CONN_TCP_SYN_RECV);
+    sends(a(FIN | ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+}
+
+Test(conn_tcp, a_syn_after_its_answer_does_not_change_what_completes_the_handshake)
+{
+    syn_ack();
+    sends(a(SYN, A_ISN, 0), DF_CONN_TCP_SYN_RECV);
+    cr_assert_eq(a(ACK, A_ISN + 1, A_ISN + 1), INVALID);
+    sends(a(SYN, 777, 0), DF_CONN_TCP_SYN_RECV);
+    cr_assert_eq(a(ACK, 778, 778), INVALID);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+Test(conn_tcp, an_answer_that_does_not_acknowledge_the_syn_changes_nothing)
+{
+    syn();
+    sends(b(SYN | ACK, 5000, A_ISN), DF_CONN_TCP_SYN_SENT);
+    sends(b(SYN | ACK, 5000, A_ISN + 2), DF_CONN_TCP_SYN_SENT);
+    sends(b(SYN | ACK, B_ISN, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    sends(b(SYN | ACK, 5000, 777777), DF_CONN_TCP_SYN_RECV);
+    cr_assert_eq(a(ACK, A_ISN + 1, 5001), INVALID);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+/* Without a state of its own, as with SYN cookies (RFC 4987 section 3.6), a server may begin elsewhere next time. */
+Test(conn_tcp, an_answer_that_is_sent_again_may_have_another_number)
+{
+    syn_ack();
+    sends(b(SYN | ACK, 5000, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    cr_assert_eq(a(ACK, A_ISN + 1, B_ISN + 1), INVALID);
+    sends(a(ACK, A_ISN + 1, 5001), DF_CONN_TCP_ESTABLISHED);
+}
+
+Test(conn_tcp, the_first_acknowledgement_may_be_lost)
+{
+    syn_ack();
+    sends(a(ACK | PSH, A_ISN + 1 + 1000, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+/* RFC 7413: data on the SYN, and from the server before the handshake is complete. */
+Test(conn_tcp, fast_open)
+{
+    struct df_packet packet = lab_tcp(false, SYN, A_ISN, 0);
+    packet.tcp.payload_len = 500;
+    cr_assert_eq(lab_send(&packet), BEGUN);
+    sends(b(SYN | ACK, B_ISN, A_ISN + 501), DF_CONN_TCP_SYN_RECV);
+    packet = lab_tcp(true, ACK, B_ISN + 1, A_ISN + 501);
+    packet.tcp.payload_len = 1400;
+    sends(lab_send(&packet), DF_CONN_TCP_SYN_RECV);
+    sends(b(SYN | ACK, B_ISN, A_ISN + 501), DF_CONN_TCP_SYN_RECV);
+    cr_assert_eq(a(ACK, A_ISN + 501, B_ISN + 1402), INVALID);
+    sends(a(ACK, A_ISN + 501, B_ISN + 1401), DF_CONN_TCP_ESTABLISHED);
+}
+
+Test(conn_tcp, fast_open_of_which_the_server_takes_no_data)
+{
+    struct df_packet packet = lab_tcp(false, SYN, A_ISN, 0);
+    packet.tcp.payload_len = 500;
+    cr_assert_eq(lab_send(&packet), BEGUN);
+    sends(b(SYN | ACK, B_ISN, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    sends(a(ACK | PSH, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+Test(conn_tcp, a_simultaneous_open_is_forged_no_easier)
+{
+    syn();
+    sends(b(SYN, B_ISN, 0), DF_CONN_TCP_SYN_SENT2);
+    sends(a(SYN | ACK, A_ISN, 777), DF_CONN_TCP_SYN_SENT2);
+    sends(b(SYN | ACK, B_ISN, 777), DF_CONN_TCP_SYN_SENT2);
+    sends(b(SYN | ACK, B_ISN, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    cr_assert_eq(a(ACK, A_ISN + 1, 777), INVALID);
+    cr_assert_eq(lab_state(), DF_CONN_TCP_SYN_RECV);
+}
+
+/* ---- an end that lost its memory */
+
 /* RFC 9293 section 3.5.1, figure 9: the other end still knows an older connection. */
 Test(conn_tcp, half_open_on_the_other_side)
 {

@@ -140,6 +140,14 @@ static inline void frame_tcp(struct test_frame *frame, unsigned sport, unsigned 
     frame_fill(frame, 0, 6);
 }
 
+/* The flags of a header without data, and numbers as of the first segments of two ends that both begin at 0. */
+static inline void frame_tcp_flags(struct test_frame *frame, unsigned flags)
+{
+    frame_set16(frame, frame->l4 + 6, !(flags & 0x02));
+    frame_set16(frame, frame->l4 + 10, (flags & 0x10) != 0);
+    frame_set16(frame, frame->l4 + 12, 0x5000 | flags);
+}
+
 static inline void frame_udp(struct test_frame *frame, unsigned sport, unsigned dport, unsigned payload)
 {
     frame_16(frame, sport);

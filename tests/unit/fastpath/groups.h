@@ -169,7 +169,7 @@ static inline void make_tcp(enum way way, const char *remote, unsigned sport, un
 {
     frame_open(way, 6, remote);
     frame_tcp(&frame, sport, dport);
-    frame_set16(&frame, frame.l4 + 12, 0x5000 | flags);
+    frame_tcp_flags(&frame, flags);
     frame_shut(way);
 }
 

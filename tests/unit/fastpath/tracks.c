@@ -98,7 +98,7 @@ static void tcp(enum to to, unsigned flags)
 {
     open_frame(to, 6);
     frame_tcp(&frame, to == A_TO_B ? 1000 : 80, to == A_TO_B ? 80 : 1000);
-    frame_set16(&frame, frame.l4 + 12, 0x5000 | flags);
+    frame_tcp_flags(&frame, flags);
 }
 
 static void syn(enum to to)
