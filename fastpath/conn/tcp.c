@@ -108,6 +108,12 @@ static bool is_closing(uint8_t state)
     return state == FW || state == CW || state == LA;
 }
 
+/* Of a connection that is closing: is the segment from the end whose FIN was first? */
+static bool is_of_closer(uint32_t word, bool reply)
+{
+    return reply == ((word & CONN_CLOSED_BY_REPLY) != 0);
+}
+
 static uint8_t look_up(uint32_t word, bool reply, enum segment segment)
 {
     uint8_t state = DF_CONN_STATE(word);
@@ -118,7 +124,7 @@ static uint8_t look_up(uint32_t word, bool reply, enum segment segment)
         return BAD;
     if (segment == A_SYN)
         return after_syn[row][reply];
-    bool other = is_closing(state) ? reply != ((word & CONN_CLOSED_BY_REPLY) != 0) : reply;
+    bool other = is_closing(state) ? !is_of_closer(word, reply) : reply;
     return after_segment[row][other][segment];
 }
 
@@ -138,10 +144,18 @@ static bool is_taken(const struct df_conn *conn, uint32_t word, bool reply, enum
     case SR:
         if (!reply)
             return df_tcp_completes_handshake(conn, packet);
-        return segment != A_SYNACK || df_tcp_repeats_answer(conn, packet);
+        if (segment == A_SYNACK)
+            return df_tcp_repeats_answer(conn, packet);
+        break;
+    case DF_CONN_TCP_PICKED_UP: /* of the other end nothing is known before its first acknowledgement */
+        if (segment == AN_ACK)
+            return true;
+        break;
     default:
-        return segment != A_SYNACK;
+        if (segment == A_SYNACK)
+            return false;
     }
+    return df_tcp_is_in_window(conn, reply, packet);
 }
 
 /*
@@ -191,11 +205,26 @@ static enum df_conn_judgement judge(const struct df_conn *conn, uint32_t word, b
     return is_forged(conn, word, reply, segment, packet) ? DF_CONN_INVALID : DF_CONN_PASS;
 }
 
+/*
+ * Who goes on behind its FIN has not sent one: that was forged, by somebody who guessed a number in the window.
+ */
+static bool goes_on(const struct df_conn *conn, uint32_t word, bool reply, enum segment segment,
+                    const struct df_packet *packet)
+{
+    uint8_t state = DF_CONN_STATE(word);
+    return segment == AN_ACK && (state == FW || state == CW) && is_of_closer(word, reply) &&
+           df_tcp_is_past_end(conn, reply, packet);
+}
+
 static uint32_t next(const struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
 {
     enum segment segment = segment_of(packet);
     uint8_t after = look_up(word, reply, segment);
-    if (after >= BAD || (segment < A_RST && !is_taken(conn, word, reply, segment, packet)))
+    if (after == BAD || after == ANEW || (segment < A_RST && !is_taken(conn, word, reply, segment, packet)))
+        return word;
+    if (goes_on(conn, word, reply, segment, packet))
+        return conn_with_state(word & ~CONN_CLOSED_BY_REPLY, ES);
+    if (after == STAY)
         return word;
     if (after == FW && reply)
         word |= CONN_CLOSED_BY_REPLY;
@@ -217,6 +246,13 @@ static void note_syn_ack(struct df_conn *conn, uint8_t state, bool reply, const 
         df_tcp_note_syn_ack(conn, reply, packet, state == SR);
 }
 
+static void note_segment(struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
+{
+    bool end_stays =
+        is_closing(DF_CONN_STATE(word)) && is_of_closer(word, reply) && !df_tcp_is_past_end(conn, reply, packet);
+    df_tcp_note_segment(conn, reply, packet, end_stays);
+}
+
 /* A reset says nothing of its sender. */
 static void note(struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
 {
@@ -225,7 +261,7 @@ static void note(struct df_conn *conn, uint32_t word, bool reply, const struct d
     if (segment == A_SYN)
         note_syn(conn, state, reply, packet);
     else if (segment < A_RST && is_taken(conn, word, reply, segment, packet))
-        segment == A_SYNACK ? note_syn_ack(conn, state, reply, packet) : df_tcp_note_segment(conn, reply, packet);
+        segment == A_SYNACK ? note_syn_ack(conn, state, reply, packet) : note_segment(conn, word, reply, packet);
     else if (segment < A_RST && state == DF_CONN_TCP_SYN_SENT) /* so that the reset that answers it is known */
         df_conn_note_ack(conn, reply, packet->tcp.ack, packet->tcp.window);
 }

@@ -83,6 +83,17 @@ bool df_tcp_is_in_window(const struct df_conn *conn, bool reply, const struct df
            packet->tcp.seq - (at - DF_CONN_ACK_NOTE) <= size + 2 * DF_CONN_ACK_NOTE;
 }
 
+static uint32_t end_of(const struct df_packet *packet)
+{
+    uint8_t flags = packet->tcp.flags;
+    return packet->tcp.seq + packet->tcp.payload_len + ((flags & SYN) != 0) + ((flags & FIN) != 0);
+}
+
+bool df_tcp_is_past_end(const struct df_conn *conn, bool reply, const struct df_packet *packet)
+{
+    return (int32_t)(end_of(packet) - load(&conn->side[reply].end)) > 0;
+}
+
 /* ---- noting */
 
 static void set_window(struct df_conn_side *side, uint32_t keep, uint32_t bits)
@@ -104,9 +115,7 @@ void df_conn_note_ack(struct df_conn *conn, bool reply, uint32_t ack, uint16_t w
 
 static void note_end(struct df_conn_side *side, const struct df_packet *packet)
 {
-    uint8_t flags = packet->tcp.flags;
-    uint32_t len = packet->tcp.payload_len + (uint32_t)((flags & SYN) != 0) + (uint32_t)((flags & FIN) != 0);
-    store(&side->end, packet->tcp.seq + len);
+    store(&side->end, end_of(packet));
     set_window(side, ~0u, END_KNOWN);
 }
 
@@ -145,8 +154,9 @@ void df_tcp_note_syn_ack(struct df_conn *conn, bool reply, const struct df_packe
     store(&other->ack, packet->tcp.seq + 1);
 }
 
-void df_tcp_note_segment(struct df_conn *conn, bool reply, const struct df_packet *packet)
+void df_tcp_note_segment(struct df_conn *conn, bool reply, const struct df_packet *packet, bool end_stays)
 {
     note_ack(&conn->side[reply], packet->tcp.ack, packet->tcp.window);
-    note_end(&conn->side[reply], packet);
+    if (!end_stays)
+        note_end(&conn->side[reply], packet);
 }

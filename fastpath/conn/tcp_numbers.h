@@ -28,11 +28,14 @@ bool df_tcp_repeats_answer(const struct df_conn *conn, const struct df_packet *p
 /** Does it lie in the window of who gets it? True also where nothing was noted yet. */
 bool df_tcp_is_in_window(const struct df_conn *conn, bool reply, const struct df_packet *packet);
 
+/** Does it end behind where its side was noted to end? */
+bool df_tcp_is_past_end(const struct df_conn *conn, bool reply, const struct df_packet *packet);
+
 /** Notes a SYN of a handshake. */
 void df_tcp_note_syn(struct df_conn *conn, bool reply, const struct df_packet *packet);
 
 /** Notes a SYN+ACK of a handshake; again: of one that was noted before, to which there may have been data since. */
 void df_tcp_note_syn_ack(struct df_conn *conn, bool reply, const struct df_packet *packet, bool again);
 
-/** Notes what a segment acknowledges and where it ends. */
-void df_tcp_note_segment(struct df_conn *conn, bool reply, const struct df_packet *packet);
+/** Notes what a segment acknowledges and where it ends; end_stays: not that. */
+void df_tcp_note_segment(struct df_conn *conn, bool reply, const struct df_packet *packet, bool end_stays);

@@ -63,6 +63,21 @@ static void established(void)
     to_client(DATA_BACK);
 }
 
+/* What the cache serves: the server acknowledges up to 40001. */
+static void many_segments_to_server(void)
+{
+    char words[256];
+    for (unsigned i = 1; i < 40; i++) {
+        snprintf(words, sizeof(words), TO("ack|psh", ",len=1000,tcp_seq=%u,tcp_ack=5101"), 1 + i * 1000);
+        lab_send("vm1", words);
+        lab_expect("vm2", words);
+        snprintf(words, sizeof(words), BACK("ack", ",tcp_seq=5101,tcp_ack=%u"), 1001 + i * 1000);
+        lab_send("vm2", words);
+        lab_expect("vm1", words);
+    }
+    lab_expect_cached();
+}
+
 /* No connection is left that what vm2 sends could be part of. */
 static void is_gone(void)
 {
@@ -257,6 +272,41 @@ Test(connections, one_that_is_not_closed_is_known_for_days)
     is_gone();
 }
 
+/* From who knows addresses and ports, and none of the numbers. */
+Test(connections, a_fin_from_nowhere_passes_and_changes_nothing)
+{
+    established();
+    is_alive();
+    lab_expect_cached();
+    to_server(TO("fin|ack", ",tcp_seq=2000000000,tcp_ack=3000000000"));
+    to_client(BACK("ack", ",tcp_seq=5101,tcp_ack=1101"));
+    to_server(DATA);
+    lab_expect_cached();
+    MINUTES(5);
+    is_alive();
+}
+
+Test(connections, a_session_that_goes_on_behind_a_fin_is_not_closed)
+{
+    established();
+    to_server(TO("fin|ack", ",tcp_seq=1500,tcp_ack=5101"));
+    to_client(BACK("ack", ",tcp_seq=5101,tcp_ack=1101"));
+    to_server(TO("ack|psh", ",len=1000,tcp_seq=1101,tcp_ack=5101"));
+    MINUTES(5);
+    to_client(BACK("ack|psh", ",len=10,tcp_seq=5101,tcp_ack=2101"));
+}
+
+Test(connections, a_busy_session_ends_by_a_fin)
+{
+    established();
+    many_segments_to_server();
+    to_server(TO("fin|ack", ",tcp_seq=40001,tcp_ack=5101"));
+    to_client(BACK("fin|ack", ",tcp_seq=5101,tcp_ack=40002"));
+    to_server(TO("ack", ",tcp_seq=40002,tcp_ack=5102"));
+    MINUTES(3);
+    is_gone();
+}
+
 static void closed(void)
 {
     established();
@@ -364,17 +414,8 @@ Test(connections, a_session_that_says_little_takes_no_place_in_the_cache)
 
 Test(connections, a_reset_is_checked_against_what_the_cache_served)
 {
-    char words[256];
     established();
-    for (unsigned i = 1; i < 40; i++) {
-        snprintf(words, sizeof(words), TO("ack|psh", ",len=1000,tcp_seq=%u,tcp_ack=5101"), 1 + i * 1000);
-        lab_send("vm1", words);
-        lab_expect("vm2", words);
-        snprintf(words, sizeof(words), BACK("ack", ",tcp_seq=5101,tcp_ack=%u"), 1001 + i * 1000);
-        lab_send("vm2", words);
-        lab_expect("vm1", words);
-    }
-    lab_expect_cached();
+    many_segments_to_server();
     lab_turn_ms(1500);
     to_client(BACK("ack", ",tcp_seq=5101,tcp_ack=40001"));
     to_server(TO("rst", ",tcp_seq=40001,tcp_ack=0"));

@@ -58,6 +58,18 @@ static void handshake(void)
     sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
 }
 
+static void establish(uint8_t shift_a, uint8_t shift_b)
+{
+    struct df_packet packet = lab_tcp(false, SYN, A_ISN, 0);
+    packet.tcp.window_shift = shift_a;
+    cr_assert_eq(lab_send(&packet), BEGUN);
+    packet = lab_tcp(true, SYN | ACK, B_ISN, A_ISN + 1);
+    packet.tcp.window_shift = shift_b;
+    cr_assert_eq(lab_send(&packet), PASSED);
+    cr_assert_eq(a(ACK, A_ISN + 1, B_ISN + 1), PASSED);
+    cr_assert_eq(b(ACK, B_ISN + 1, A_ISN + 1), PASSED);
+}
+
 /* ---- opening */
 
 Test(conn_tcp, handshake)
@@ -355,6 +367,87 @@ Test(conn_tcp, close_before_the_handshake_is_complete)
     sends(b(ACK, 1, 1), DF_CONN_TCP_TIME_WAIT);
 }
 
+/* ---- a FIN that somebody forges who knows the tuple only */
+
+Test(conn_tcp, a_fin_outside_the_window_passes_and_changes_nothing)
+{
+    _Atomic uint8_t flow = 1;
+    establish(NO_SHIFT, NO_SHIFT);
+    df_conn_set_flow(lab_conn, false, &flow);
+    sends(a(FIN | ACK, 2000000000, 3000000000), DF_CONN_TCP_ESTABLISHED);
+    sends(b(ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+    sends(a(FIN | ACK, A_ISN + 1 + 1000 + DF_CONN_ACK_NOTE + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+    sends(b(FIN | ACK, B_ISN - DF_CONN_ACK_NOTE, A_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+    cr_assert_eq(flow, 1, "it is still served from the cache");
+}
+
+Test(conn_tcp, what_is_outside_the_window_does_not_move_it)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(a(ACK, 2000000000, 3000000000), DF_CONN_TCP_ESTABLISHED);
+    sends(a(FIN | ACK, 2000000000, 3000000000), DF_CONN_TCP_ESTABLISHED);
+    sends(b(FIN | ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+}
+
+Test(conn_tcp, a_fin_at_the_ends_of_the_window)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(a(FIN | ACK, A_ISN + 1 + 1000 + DF_CONN_ACK_NOTE, B_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+}
+
+Test(conn_tcp, the_second_fin_and_the_last_acknowledgement_are_checked_too)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(a(FIN | ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+    sends(b(ACK, B_ISN + 1000000, A_ISN + 2), DF_CONN_TCP_FIN_WAIT);
+    sends(b(FIN | ACK, B_ISN + 1000000, A_ISN + 2), DF_CONN_TCP_FIN_WAIT);
+    sends(b(FIN | ACK, B_ISN + 1, A_ISN + 2), DF_CONN_TCP_LAST_ACK);
+    sends(a(ACK, A_ISN + 1000000, B_ISN + 2), DF_CONN_TCP_LAST_ACK);
+    sends(a(ACK, A_ISN + 2, B_ISN + 2), DF_CONN_TCP_TIME_WAIT);
+}
+
+/* The flow cache serves what a sends and what b acknowledges of it. */
+Test(conn_tcp, a_fin_where_the_session_went_on_in_the_cache)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    for (uint32_t sent = DF_CONN_ACK_NOTE; sent <= 10 * DF_CONN_ACK_NOTE; sent += DF_CONN_ACK_NOTE)
+        df_conn_note_ack(lab_conn, true, A_ISN + sent, 500);
+    sends(a(FIN | ACK, A_ISN + 11 * DF_CONN_ACK_NOTE, B_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+}
+
+/* A receiver that was slow offers room again: nothing new is acknowledged, so it was not noted. */
+Test(conn_tcp, a_fin_behind_what_a_window_had_room_for_that_was_shut)
+{
+    establish(4, 4);
+    df_conn_note_ack(lab_conn, true, A_ISN + 1, 60000);
+    df_conn_note_ack(lab_conn, true, A_ISN + 1 + 500000, 0);
+    sends(a(FIN | ACK, A_ISN + 1 + 500000 + (60000 << 4), B_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+}
+
+Test(conn_tcp, who_goes_on_behind_a_fin_has_not_sent_it)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(a(FIN | ACK, A_ISN + 500, B_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+    sends(b(ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_CLOSE_WAIT);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_CLOSE_WAIT);
+    sends(a(ACK, A_ISN + 501, B_ISN + 1), DF_CONN_TCP_CLOSE_WAIT);
+    sends(a(ACK, A_ISN + 502, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+    sends(b(FIN | ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+    sends(a(ACK, A_ISN + 502, B_ISN + 2), DF_CONN_TCP_CLOSE_WAIT);
+}
+
+Test(conn_tcp, what_is_sent_again_before_a_fin_is_not_behind_it)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(b(FIN | ACK, B_ISN + 500, A_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+    sends(b(ACK, B_ISN + 100, A_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+    sends(b(ACK, B_ISN + 501, A_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+    sends(a(ACK, A_ISN + 1, B_ISN + 501), DF_CONN_TCP_CLOSE_WAIT);
+    sends(b(ACK, B_ISN + 501, A_ISN + 1), DF_CONN_TCP_CLOSE_WAIT);
+}
+
+/* ---- the end */
+
 Test(conn_tcp, a_syn_on_a_closed_tuple_begins_anew)
 {
     handshake();
@@ -465,18 +558,6 @@ Test(conn_tcp_strict, nothing_is_picked_up)
 }
 
 /* ---- resets */
-
-static void establish(uint8_t shift_a, uint8_t shift_b)
-{
-    struct df_packet packet = lab_tcp(false, SYN, A_ISN, 0);
-    packet.tcp.window_shift = shift_a;
-    cr_assert_eq(lab_send(&packet), BEGUN);
-    packet = lab_tcp(true, SYN | ACK, B_ISN, A_ISN + 1);
-    packet.tcp.window_shift = shift_b;
-    cr_assert_eq(lab_send(&packet), PASSED);
-    cr_assert_eq(a(ACK, A_ISN + 1, B_ISN + 1), PASSED);
-    cr_assert_eq(b(ACK, B_ISN + 1, A_ISN + 1), PASSED);
-}
 
 /* b resets: is it inside a's window when it is that far behind what a expects? */
 static enum outcome reset_by_b(uint32_t distance)
