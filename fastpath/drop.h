@@ -38,7 +38,7 @@
       "the port has as many connections as it may: [fastpath] connections_per_port")                                   \
     X(FRAG_TINY, "frag_tiny", "a first fragment without a whole transport header (RFC 1858, RFC 7112)")                \
     X(FRAG_OVERLAP, "frag_overlap", "fragments of one packet overlap (RFC 5722)")                                      \
-    X(FRAG_LIMIT, "frag_limit", "more fragments wait for their first one than may")                                    \
+    X(FRAG_LIMIT, "frag_limit", "pushed out while it waited for its first fragment, or one of too many of a datagram") \
     X(FRAG_TIMEOUT, "frag_timeout", "the first fragment did not come in time")                                         \
     X(ETHERTYPE, "ethertype", "port security lets only IP and ARP pass")                                               \
     X(L2_UNKNOWN, "l2_unknown", "destination MAC is not on the network")                                               \

@@ -79,9 +79,8 @@ struct df_config {
     uint32_t connections_max;
     uint32_t connections_per_port;
     char *tcp_pick_up;           /* yes, no */
-    uint32_t fragment_datagrams; /* of each worker, as the three below */
+    uint32_t fragment_datagrams; /* of each worker, as the two below */
     uint32_t fragments_held;
-    uint32_t fragments_per_port;
     uint32_t fragment_timeout; /* seconds */
     /* [connections] */
     uint32_t conn_timeout_s[DF_CONN_STATES]; /* a state that shares another one's key has 0 */

@@ -268,14 +268,15 @@ const struct df_config_key df_config_keys[] = {
         "the daemon and `df-ctl conn delete`; no wants a SYN, and drops the packet as conn_invalid.",
         .choices = "yes|no"),
     KEY("fastpath", "fragment_datagrams", DF_CONFIG_UINT, fragment_datagrams, "4096",
-        "Fragmented datagrams that a worker follows at a time, rounded up to a power of two.", .min = 16,
-        .max = 1024 * 1024),
+        "Fragmented datagrams that a worker follows at a time, rounded up to a power of two. One more makes it forget\n"
+        "the oldest of the port, or network behind tunnels, that has most.",
+        .min = 16, .max = 1024 * 1024),
     KEY("fastpath", "fragments_held", DF_CONFIG_UINT, fragments_held, "1024",
         "Fragments that wait on a worker for the first one of their datagram, which has the ports. Each keeps a\n"
-        "packet buffer of the mbufs. More are dropped as frag_limit.",
+        "packet buffer of the mbufs. One more pushes out the oldest datagram of the port, or network behind tunnels, "
+        "that\n"
+        "has most: that is dropped as frag_limit.",
         .max = 1024 * 1024),
-    KEY("fastpath", "fragments_per_port", DF_CONFIG_UINT, fragments_per_port, "64",
-        "Of these, fragments that came in by one port.", .max = 1024 * 1024),
     KEY("fastpath", "fragment_timeout", DF_CONFIG_UINT, fragment_timeout, "30",
         "Seconds that a datagram's fragments may take to come.", .min = 1, .max = 3600),
 

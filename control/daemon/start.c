@@ -126,7 +126,6 @@ static int open_fastpath(struct df_daemon *daemon)
                     .flood_copies_per_second = config->flood_copies_per_second,
                     .fragments = {.datagrams_max = config->fragment_datagrams,
                                   .held_max = config->fragments_held,
-                                  .held_per_port = config->fragments_per_port,
                                   .timeout_ms = config->fragment_timeout * 1000},
                     .idle_us = config->idle_us,
                     .pool = daemon->eal.pool},

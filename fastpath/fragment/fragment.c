@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fastpath/fragment/fragment.h"
-#include "fastpath/fragment/pieces.h"
-#include "fastpath/fragment/waiting.h"
-#include "fastpath/lookup/hash.h"
+#include "fastpath/fragment/datagrams.h"
 
 #include <rte_common.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define NONE UINT32_MAX
 #define EXPIRE_MAX 32 /* packets that df_fragments_expire() gives back, or datagrams that it forgets, at a time */
@@ -14,138 +11,34 @@
 /* The bits of a packet that say what its transport header said. */
 #define TRANSPORT_BITS (DF_PACKET_L4 | DF_PACKET_ICMP_ECHO | DF_PACKET_ICMP_ERROR)
 
-/* What the first fragment's transport header said. */
-struct transport {
-    uint16_t bits; /* TRANSPORT_BITS */
-    uint16_t l4_src, l4_dst;
-    uint16_t icmp_id;
-    uint8_t icmp_code;
-    uint8_t ip_proto;
-    __typeof__(((struct df_packet *)NULL)->quoted) quoted; /* or what of the union there is */
-};
-_Static_assert(sizeof(((struct df_packet *)NULL)->quoted) >= sizeof(((struct df_packet *)NULL)->tcp) &&
-                   sizeof(((struct df_packet *)NULL)->quoted) >= sizeof(((struct df_packet *)NULL)->sctp),
-               "the largest of them stands for all");
-
-struct datagram {
-    struct df_fragment_key key;
-    uint32_t next;         /* in its bucket, or of the free ones */
-    uint32_t older, newer; /* by the time that they were noted */
-    uint32_t born_ms;
-    uint32_t next_ready;
-    bool has_first;
-    bool ready; /* among those whose packets are to be released */
-    bool ended; /* fragments overlapped: nothing passes any more */
-    struct df_waiting_queue held;
-    struct transport first;
-    struct df_pieces pieces;
-};
-
 struct df_fragments {
-    uint32_t n_datagrams; /* df_fragments_any() reads it here */
-    uint32_t datagrams_max, timeout_ms;
-
-    uint32_t *bucket; /* datagrams_max of them; index of the first datagram, or NONE */
-    struct datagram *datagrams;
-    uint32_t datagrams_used; /* from here on none was ever used, so memory is touched as it is needed */
-    uint32_t free_datagram;
-    uint32_t oldest, newest;
+    struct df_datagrams all;
+    uint32_t timeout_ms;
     uint32_t ready; /* the first whose packets are to be released */
-
-    struct df_waiting waiting;
-    struct df_waiting_queue refused; /* packets of datagrams that ended */
-
-    uint32_t datagrams_of[DF_PORTS_MAX]; /* by port */
 };
-_Static_assert(offsetof(struct df_fragments, n_datagrams) == 0, "df_fragments_any() reads the first member");
+_Static_assert(offsetof(struct df_fragments, all.n) == 0, "df_fragments_any() reads the first member");
 
-/* ---- datagrams */
-
-static uint32_t index_of(const struct df_fragments *f, const struct datagram *datagram)
-{
-    return (uint32_t)(datagram - f->datagrams);
-}
-
-static uint32_t *bucket_of(const struct df_fragments *f, const struct df_fragment_key *key)
-{
-    return &f->bucket[df_hash_bytes(key, sizeof(*key)) & (f->datagrams_max - 1)];
-}
-
-static struct datagram *find(const struct df_fragments *f, const struct df_fragment_key *key)
-{
-    if (f->n_datagrams == 0)
-        return NULL;
-    uint32_t index = *bucket_of(f, key);
-    while (index != NONE && memcmp(&f->datagrams[index].key, key, sizeof(*key)) != 0)
-        index = f->datagrams[index].next;
-    return index == NONE ? NULL : &f->datagrams[index];
-}
-
-/* NULL: the port has its share. */
-static struct datagram *make(struct df_fragments *f, const struct df_fragment_key *key, uint32_t now_ms)
-{
-    if (df_waiting_has_share(f->datagrams_of[key->port], f->datagrams_max - f->n_datagrams))
-        return NULL;
-    uint32_t index = f->free_datagram;
-    if (index != NONE)
-        f->free_datagram = f->datagrams[index].next;
-    else
-        index = f->datagrams_used++;
-
-    struct datagram *datagram = &f->datagrams[index];
-    uint32_t *bucket = bucket_of(f, key);
-    memset(datagram, 0, offsetof(struct datagram, pieces.piece));
-    datagram->key = *key;
-    datagram->next = *bucket;
-    datagram->older = f->newest;
-    datagram->newer = NONE;
-    datagram->born_ms = now_ms;
-    datagram->held = df_waiting_empty;
-    *bucket = index;
-    *(f->newest == NONE ? &f->oldest : &f->datagrams[f->newest].newer) = index;
-    f->newest = index;
-    f->n_datagrams++;
-    f->datagrams_of[key->port]++;
-    return datagram;
-}
-
-/* No packet of it waits, and none is to be released. */
-static void forget(struct df_fragments *f, struct datagram *datagram)
-{
-    uint32_t index = index_of(f, datagram);
-    uint32_t *link = bucket_of(f, &datagram->key);
-    while (*link != index)
-        link = &f->datagrams[*link].next;
-    *link = datagram->next;
-    *(datagram->older == NONE ? &f->oldest : &f->datagrams[datagram->older].newer) = datagram->newer;
-    *(datagram->newer == NONE ? &f->newest : &f->datagrams[datagram->newer].older) = datagram->older;
-    datagram->next = f->free_datagram;
-    f->free_datagram = index;
-    f->n_datagrams--;
-    f->datagrams_of[datagram->key.port]--;
-}
-
-static bool timed_out(const struct df_fragments *f, const struct datagram *datagram, uint32_t now_ms)
+static bool timed_out(const struct df_fragments *f, const struct df_datagram *datagram, uint32_t now_ms)
 {
     return now_ms - datagram->born_ms >= f->timeout_ms;
 }
 
 /* Once all of it went by there is nothing left to know. */
-static void forget_complete(struct df_fragments *f, struct datagram *datagram)
+static void forget_complete(struct df_fragments *f, struct df_datagram *datagram)
 {
     bool busy = datagram->ready || datagram->ended || datagram->held.first != DF_WAITING_NONE;
     if (!busy && datagram->has_first && df_pieces_are_complete(&datagram->pieces))
-        forget(f, datagram);
+        df_datagrams_forget(&f->all, datagram);
 }
 
 /* RFC 5722 section 4: all of it is discarded, also what is yet to come. */
-static void end(struct df_fragments *f, struct datagram *datagram)
+static void end(struct df_fragments *f, struct df_datagram *datagram)
 {
     datagram->ended = true;
-    df_waiting_move(&f->waiting, &datagram->held, &f->refused);
+    df_datagram_drop_held(&f->all, datagram, DF_DROP_FRAG_OVERLAP);
 }
 
-static enum df_drop note(struct df_fragments *f, struct datagram *datagram, const struct df_packet *packet)
+static enum df_drop note(struct df_fragments *f, struct df_datagram *datagram, const struct df_packet *packet)
 {
     bool more = packet->bits & DF_PACKET_MORE_FRAGMENTS;
     switch (df_pieces_add(&datagram->pieces, packet->fragment_offset, packet->fragment_len, more)) {
@@ -164,18 +57,18 @@ static enum df_drop note(struct df_fragments *f, struct datagram *datagram, cons
 
 /* ---- what the first fragment says for the later ones */
 
-static void remember(struct transport *first, const struct df_packet *packet)
+static void remember(struct df_transport *first, const struct df_packet *packet)
 {
-    *first = (struct transport){.bits = packet->bits & TRANSPORT_BITS,
-                                .l4_src = packet->l4_src,
-                                .l4_dst = packet->l4_dst,
-                                .icmp_id = packet->icmp_id,
-                                .icmp_code = packet->icmp_code,
-                                .ip_proto = packet->ip_proto,
-                                .quoted = packet->quoted};
+    *first = (struct df_transport){.bits = packet->bits & TRANSPORT_BITS,
+                                   .l4_src = packet->l4_src,
+                                   .l4_dst = packet->l4_dst,
+                                   .icmp_id = packet->icmp_id,
+                                   .icmp_code = packet->icmp_code,
+                                   .ip_proto = packet->ip_proto,
+                                   .quoted = packet->quoted};
 }
 
-static void tell(const struct transport *first, struct df_packet *packet)
+static void tell(const struct df_transport *first, struct df_packet *packet)
 {
     packet->bits |= first->bits | DF_PACKET_L4; /* also of a protocol without ports: they are known to be none */
     packet->l4_src = first->l4_src;
@@ -188,50 +81,28 @@ static void tell(const struct transport *first, struct df_packet *packet)
 
 /* ---- the contract */
 
-static bool allocate(struct df_fragments *f, const struct df_fragments_config *config)
-{
-    f->bucket = malloc(f->datagrams_max * sizeof(*f->bucket));
-    f->datagrams = calloc(f->datagrams_max, sizeof(*f->datagrams));
-    if (f->bucket == NULL || f->datagrams == NULL)
-        return false;
-    memset(f->bucket, 0xff, f->datagrams_max * sizeof(*f->bucket)); /* NONE */
-    return df_waiting_init(&f->waiting, config->held_max, config->held_per_port) == 0;
-}
-
-struct df_fragments *df_fragments_new(const struct df_fragments_config *config)
+struct df_fragments *df_fragments_new(const struct df_fragments_config *config, df_fragments_drop *drop, void *arg)
 {
     struct df_fragments *f = calloc(1, sizeof(*f));
     if (f == NULL)
         return NULL;
-    f->datagrams_max = rte_align32pow2(RTE_MAX(config->datagrams_max, 1u));
     f->timeout_ms = config->timeout_ms;
-    f->free_datagram = f->oldest = f->newest = f->ready = NONE;
-    f->refused = df_waiting_empty;
-    if (allocate(f, config))
+    f->ready = NONE;
+    f->all.drop = drop;
+    f->all.drop_arg = arg;
+    if (df_datagrams_init(&f->all, rte_align32pow2(RTE_MAX(config->datagrams_max, 1u)), config->held_max) == 0)
         return f;
-    df_fragments_free(f, NULL, NULL);
+    df_fragments_free(f);
     return NULL;
 }
 
-static void drop_queue(struct df_fragments *f, struct df_waiting_queue *queue, void (*drop)(void *packet, void *arg),
-                       void *arg)
-{
-    uint16_t port;
-    void *packet;
-    while ((packet = df_waiting_take(&f->waiting, queue, &port)) != NULL)
-        drop(packet, arg);
-}
-
-void df_fragments_free(struct df_fragments *f, void (*drop)(void *packet, void *arg), void *arg)
+void df_fragments_free(struct df_fragments *f)
 {
     if (f == NULL)
         return;
-    for (uint32_t index = f->oldest; index != NONE; index = f->datagrams[index].newer)
-        drop_queue(f, &f->datagrams[index].held, drop, arg);
-    drop_queue(f, &f->refused, drop, arg);
-    free(f->bucket);
-    free(f->datagrams);
-    df_waiting_fini(&f->waiting);
+    for (uint32_t index = f->all.all.oldest; index != DF_LINE_NONE; index = f->all.datagram[index].by_age.newer)
+        df_datagram_drop_held(&f->all, &f->all.datagram[index], DF_DROP_FRAG_TIMEOUT);
+    df_datagrams_fini(&f->all);
     free(f);
 }
 
@@ -250,7 +121,7 @@ void df_fragment_key(const struct df_packet *packet, uint16_t port, uint8_t tunn
 enum df_drop df_fragments_see(struct df_fragments *f, const struct df_fragment_key *key, struct df_packet *packet,
                               uint32_t now_ms)
 {
-    struct datagram *datagram = find(f, key);
+    struct df_datagram *datagram = df_datagrams_find(&f->all, key);
     if (datagram == NULL)
         return DF_DROP_NONE;
     if (timed_out(f, datagram, now_ms))
@@ -265,51 +136,55 @@ enum df_drop df_fragments_see(struct df_fragments *f, const struct df_fragment_k
     return DF_DROP_NONE;
 }
 
+/* The datagram of that fragment, made known if it was not. */
+static struct df_datagram *know(struct df_fragments *f, const struct df_fragment_key *key,
+                                const struct df_packet *packet, uint32_t now_ms)
+{
+    struct df_datagram *datagram = df_datagrams_find(&f->all, key);
+    if (datagram != NULL)
+        return datagram;
+    datagram = df_datagrams_make(&f->all, key, now_ms);
+    note(f, datagram, packet);
+    return datagram;
+}
+
 enum df_drop df_fragments_hold(struct df_fragments *f, const struct df_fragment_key *key,
                                const struct df_packet *packet, void *mbuf, uint32_t now_ms)
 {
-    struct datagram *datagram = find(f, key);
-    if (!df_waiting_may(&f->waiting, key->port))
+    bool known = df_datagrams_find(&f->all, key) != NULL;
+    if (!df_datagrams_make_room(&f->all, key))
         return DF_DROP_FRAG_LIMIT;
-    if (datagram == NULL) {
-        datagram = make(f, key, now_ms);
-        if (datagram == NULL)
-            return DF_DROP_FRAG_LIMIT;
-        note(f, datagram, packet);
-    }
+    if (known &&
+        df_datagrams_find(&f->all, key) == NULL) /* it was what gave way: without its other packets this is useless */
+        return DF_DROP_FRAG_LIMIT;
+    struct df_datagram *datagram = know(f, key, packet, now_ms);
     if (datagram->ended)
         return DF_DROP_FRAG_OVERLAP;
-    df_waiting_put(&f->waiting, &datagram->held, mbuf, key->port);
+    df_datagram_hold(&f->all, datagram, mbuf);
     return DF_DROP_NONE;
 }
 
 void df_fragments_first(struct df_fragments *f, const struct df_fragment_key *key, const struct df_packet *packet,
                         uint32_t now_ms)
 {
-    struct datagram *datagram = find(f, key);
-    if (datagram == NULL) {
-        datagram = make(f, key, now_ms);
-        if (datagram == NULL)
-            return;
-        note(f, datagram, packet);
-    }
+    struct df_datagram *datagram = know(f, key, packet, now_ms);
     if (!datagram->has_first)
         remember(&datagram->first, packet);
     datagram->has_first = true;
     if (datagram->held.first != DF_WAITING_NONE && !datagram->ready) {
+        df_datagram_end_wait(&f->all, datagram);
         datagram->ready = true;
         datagram->next_ready = f->ready;
-        f->ready = index_of(f, datagram);
+        f->ready = df_datagram_index(&f->all, datagram);
     }
     forget_complete(f, datagram);
 }
 
 void *df_fragments_release(struct df_fragments *f)
 {
-    uint16_t port;
     while (f->ready != NONE) {
-        struct datagram *datagram = &f->datagrams[f->ready];
-        void *packet = df_waiting_take(&f->waiting, &datagram->held, &port);
+        struct df_datagram *datagram = &f->all.datagram[f->ready];
+        void *packet = df_datagram_take(&f->all, datagram);
         if (packet != NULL)
             return packet;
         f->ready = datagram->next_ready;
@@ -322,7 +197,7 @@ void *df_fragments_release(struct df_fragments *f)
 enum df_drop df_fragments_recall(const struct df_fragments *f, const struct df_fragment_key *key,
                                  struct df_packet *packet)
 {
-    const struct datagram *datagram = find(f, key);
+    const struct df_datagram *datagram = df_datagrams_find(&f->all, key);
     if (datagram == NULL || !datagram->has_first)
         return DF_DROP_FRAG_TIMEOUT;
     if (datagram->ended)
@@ -331,31 +206,16 @@ enum df_drop df_fragments_recall(const struct df_fragments *f, const struct df_f
     return DF_DROP_NONE;
 }
 
-/* Gives back at most budget packets of a queue; returns what is left of the budget. */
-static uint32_t drop_some(struct df_fragments *f, struct df_waiting_queue *queue, uint32_t budget, enum df_drop reason,
-                          void (*drop)(void *packet, uint16_t port, enum df_drop reason, void *arg), void *arg)
+void df_fragments_expire(struct df_fragments *f, uint32_t now_ms)
 {
-    uint16_t port;
-    void *packet;
-    while (budget > 0 && (packet = df_waiting_take(&f->waiting, queue, &port)) != NULL) {
-        drop(packet, port, reason, arg);
-        budget--;
-    }
-    return budget;
-}
-
-void df_fragments_expire(struct df_fragments *f, uint32_t now_ms,
-                         void (*drop)(void *packet, uint16_t port, enum df_drop reason, void *arg), void *arg)
-{
-    uint32_t budget = drop_some(f, &f->refused, EXPIRE_MAX, DF_DROP_FRAG_OVERLAP, drop, arg);
-    while (budget > 0 && f->oldest != NONE) {
-        struct datagram *datagram = &f->datagrams[f->oldest];
-        if (!timed_out(f, datagram, now_ms) || datagram->ready)
+    for (uint32_t n = 0; n < EXPIRE_MAX && f->all.all.oldest != DF_LINE_NONE; n++) {
+        struct df_datagram *datagram = &f->all.datagram[f->all.all.oldest];
+        if (!timed_out(f, datagram, now_ms))
             return;
-        budget = drop_some(f, &datagram->held, budget, DF_DROP_FRAG_TIMEOUT, drop, arg);
-        if (budget == 0)
-            return;
-        forget(f, datagram);
-        budget--;
+        void *packet = df_datagram_take(&f->all, datagram);
+        if (packet != NULL)
+            f->all.drop(packet, datagram->key.port, DF_DROP_FRAG_TIMEOUT, f->all.drop_arg);
+        if (datagram->held.first == DF_WAITING_NONE)
+            df_datagrams_forget(&f->all, datagram);
     }
 }

@@ -24,22 +24,22 @@
  * - Fragments that overlap, by whatever order they come in, end their datagram: it and all that follows of it until it
  *   times out is dropped as DF_DROP_FRAG_OVERLAP (RFC 5722). So do two that say where it ends. An exact duplicate is
  *   dropped alone (RFC 8200 section 4.5).
- * - Datagrams, packets that wait, packets that wait of one port, and fragments of a datagram have a limit; what is over
- *   it is dropped as DF_DROP_FRAG_LIMIT. A port never has more datagrams, or packets that wait, than are still free, so
- *   whatever a port does, others get their share.
+ * - Datagrams, packets that wait, and fragments of a datagram have a limit; what is over it is dropped as
+ *   DF_DROP_FRAG_LIMIT. Of datagrams and of packets that is not who comes last but the oldest of whose there are most:
+ *   those of one port of this node, or of an eighth of the addresses of one network that come by tunnels (senders.h).
+ *   So whatever anybody sends, others have their share, and nobody is kept out by what was there before.
  * - What waits longer than the time-out, counted from the first packet of its datagram that was noted, is dropped as
  *   DF_DROP_FRAG_TIMEOUT.
  *
- * Threads: the worker. No malloc after df_fragments_new(). Packets are opaque pointers: the holder gives them back
- * by the callbacks.
+ * Threads: the worker. No malloc after df_fragments_new(). Packets are opaque pointers: the holder gives back what is
+ * not released by a callback, of a datagram all at once.
  */
 
 struct df_fragments;
 
 struct df_fragments_config {
     uint32_t datagrams_max; /* known at a time, rounded up to a power of two */
-    uint32_t held_max;      /* packets that wait, of all ports */
-    uint32_t held_per_port;
+    uint32_t held_max;      /* packets that wait */
     uint32_t timeout_ms;
 };
 
@@ -55,11 +55,18 @@ struct df_fragment_key {
 };
 _Static_assert(sizeof(struct df_fragment_key) == 48, "no padding");
 
-/** NULL: no memory. Control thread. */
-struct df_fragments *df_fragments_new(const struct df_fragments_config *config);
+/**
+ * Takes back a packet that waits no more, which came in by port. Must not call what is declared here.
+ *
+ * @param reason DF_DROP_FRAG_LIMIT, DF_DROP_FRAG_OVERLAP, DF_DROP_FRAG_TIMEOUT
+ */
+typedef void df_fragments_drop(void *packet, uint16_t port, enum df_drop reason, void *arg);
 
-/** Frees it; packets that still wait are given to drop. NULL is ignored. */
-void df_fragments_free(struct df_fragments *fragments, void (*drop)(void *packet, void *arg), void *arg);
+/** NULL: no memory. Control thread. */
+struct df_fragments *df_fragments_new(const struct df_fragments_config *config, df_fragments_drop *drop, void *arg);
+
+/** Frees it; packets that still wait are dropped as timed out. NULL is ignored. Control thread, when no worker runs. */
+void df_fragments_free(struct df_fragments *fragments);
 
 /** The key of a fragment that came in by port, and there by a tunnel of that type and key. */
 void df_fragment_key(const struct df_packet *packet, uint16_t port, uint8_t tunnel_type, uint32_t tunnel_key,
@@ -72,23 +79,27 @@ void df_fragment_key(const struct df_packet *packet, uint16_t port, uint8_t tunn
  * their fields. So it is judged as the first one is.
  *
  * @param packet DF_PACKET_FRAGMENT is set
- * @return DF_DROP_NONE, DF_DROP_FRAG_OVERLAP, DF_DROP_FRAG_LIMIT (a datagram of too many), DF_DROP_FRAG_TIMEOUT
+ * @return DF_DROP_NONE, DF_DROP_FRAG_OVERLAP (what waited of the datagram is dropped, unless this is a duplicate),
+ *         DF_DROP_FRAG_LIMIT (a datagram of too many), DF_DROP_FRAG_TIMEOUT
  */
 enum df_drop df_fragments_see(struct df_fragments *fragments, const struct df_fragment_key *key,
                               struct df_packet *packet, uint32_t now_ms);
 
 /**
- * Keeps a later fragment whose walk ended with DF_VERDICT_HOLD until the first one comes; notes its datagram.
+ * Keeps a later fragment whose walk ended with DF_VERDICT_HOLD until the first one comes; notes its datagram. Where
+ * there is no room, another datagram is forgotten and what waited of it dropped.
  *
  * @param mbuf the packet; it is the holder's from here on, unless a reason is returned
- * @return DF_DROP_NONE, DF_DROP_FRAG_LIMIT, DF_DROP_FRAG_OVERLAP
+ * @return DF_DROP_NONE, DF_DROP_FRAG_OVERLAP; DF_DROP_FRAG_LIMIT: no packet may wait, or it is this datagram that was
+ *         forgotten
  */
 enum df_drop df_fragments_hold(struct df_fragments *fragments, const struct df_fragment_key *key,
                                const struct df_packet *packet, void *mbuf, uint32_t now_ms);
 
 /**
- * Notes a first fragment whose walk read ports. Then df_fragments_release() gives the packets that waited for it.
- * A datagram that there is no room for is not noted: its later fragments will wait and time out.
+ * Notes a first fragment whose walk read ports. Then df_fragments_release() gives the packets that waited for it; until
+ * it gave all, nothing but df_fragments_see() and df_fragments_recall() may be called. Where there is no room, another
+ * datagram is forgotten and what waited of it dropped.
  */
 void df_fragments_first(struct df_fragments *fragments, const struct df_fragment_key *key,
                         const struct df_packet *packet, uint32_t now_ms);
@@ -106,16 +117,10 @@ void *df_fragments_release(struct df_fragments *fragments);
 enum df_drop df_fragments_recall(const struct df_fragments *fragments, const struct df_fragment_key *key,
                                  struct df_packet *packet);
 
-/**
- * Gives back what waited too long, and what waited of datagrams that ended, a few at a time; once a round.
- *
- * @param drop reason: DF_DROP_FRAG_TIMEOUT or DF_DROP_FRAG_OVERLAP
- */
-static inline bool df_fragments_any(const struct df_fragments *fragments);
-void df_fragments_expire(struct df_fragments *fragments, uint32_t now_ms,
-                         void (*drop)(void *packet, uint16_t port, enum df_drop reason, void *arg), void *arg);
+/** Drops what waited too long, and forgets what took too long, a few at a time; once a round. */
+void df_fragments_expire(struct df_fragments *fragments, uint32_t now_ms);
 
-/* The first member of struct df_fragments: how many datagrams are known. */
+/** Is any datagram known? Their number is the first member of struct df_fragments. */
 static inline bool df_fragments_any(const struct df_fragments *fragments)
 {
     return *(const uint32_t *)(const void *)fragments != 0;

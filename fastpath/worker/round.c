@@ -167,11 +167,6 @@ static void flush(struct df_worker *worker)
         df_tx_flush(worker, worker->dirty[--worker->n_dirty]);
 }
 
-static void drop_held(void *packet, uint16_t port, enum df_drop reason, void *arg)
-{
-    df_worker_drop(arg, port, reason, packet);
-}
-
 static void begin_round(struct df_worker *worker, uint64_t now)
 {
     worker->now_ms = df_workers_now_ms();
@@ -224,7 +219,7 @@ unsigned df_worker_round(struct df_worker *worker)
     uint64_t start = worker->cycles();
     begin_round(worker, start);
     if (unlikely(df_fragments_any(worker->fragments)))
-        df_fragments_expire(worker->fragments, worker->now_ms, drop_held, worker);
+        df_fragments_expire(worker->fragments, worker->now_ms);
     unsigned total = serve_queues(worker, df_rcu_read(worker->polls));
     if (unlikely(!rte_ring_empty(worker->injected)))
         total += send_injected(worker);

@@ -94,10 +94,9 @@ static struct rte_ring *ring_new(const char *what, unsigned index)
     return rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
-static void free_held(void *packet, void *arg)
+static void drop_held(void *packet, uint16_t port, enum df_drop reason, void *arg)
 {
-    (void)arg;
-    rte_pktmbuf_free(packet);
+    df_worker_drop(arg, port, reason, packet);
 }
 
 /* What waited for its ports when the last round ended. */
@@ -116,7 +115,7 @@ static void worker_free(struct df_worker *worker)
     free_unsent(worker);
     rte_ring_free(worker->injected);
     rte_ring_free(worker->punted);
-    df_fragments_free(worker->fragments, free_held, NULL);
+    df_fragments_free(worker->fragments);
     df_flow_cache_fini(&worker->cache);
     df_ways_fini(&worker->ways);
     free(worker);
@@ -140,7 +139,7 @@ static struct df_worker *worker_new(const struct df_worker_config *config, unsig
     set_clock(worker, config);
     worker->injected = ring_new("injected", index);
     worker->punted = ring_new("punted", index);
-    worker->fragments = df_fragments_new(&config->fragments);
+    worker->fragments = df_fragments_new(&config->fragments, drop_held, worker);
     worker->random = index + 1;
     worker->walk.worker = index;
     if (worker->injected == NULL || worker->punted == NULL || worker->fragments == NULL ||

@@ -7,7 +7,8 @@
 /*
  * Bytes are fragments that come in one after the other, six bytes each: a few datagrams and ports, offsets close
  * together, time that passes. A naive model, which compares each fragment with every other one of its datagram, says
- * what has to become of it; what waits comes back once and in order, and the limits hold.
+ * what has to become of it, and by counting, who gives way where there is no room; what waits comes back once and in
+ * order, and the limits hold.
  */
 
 #define DATAGRAMS 4
@@ -17,6 +18,8 @@
 #define STEPS_MAX 400
 #define PIECES_MAX 128
 #define TIMEOUT_MS 1000
+#define DATAGRAMS_MAX 4
+#define HELD_MAX 10
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,6 +32,8 @@ static void check(bool holds)
 /* A datagram as it should be known. */
 struct life {
     bool known, ended, has_first;
+    bool holding;   /* packets of it wait */
+    uint32_t lined; /* the step in which it came to hold packets, or not to */
     uint32_t born_ms;
     uint32_t total; /* 0: not known */
     unsigned n;
@@ -42,7 +47,8 @@ struct world {
     struct df_fragments *fragments;
     struct life life[PORTS][DATAGRAMS];
     bool waits[STEPS_MAX + 1];
-    unsigned n_waiting;
+    unsigned n_waiting, n_waiting_of[PORTS];
+    uint32_t step;
     uint32_t now_ms;
 };
 
@@ -56,7 +62,7 @@ struct arrival {
 };
 
 static const struct df_fragments_config config = {
-    .datagrams_max = 32, .held_max = 16, .held_per_port = 6, .timeout_ms = TIMEOUT_MS};
+    .datagrams_max = DATAGRAMS_MAX, .held_max = HELD_MAX, .timeout_ms = TIMEOUT_MS};
 
 static struct df_packet packet_of(const uint8_t *step)
 {
@@ -118,19 +124,69 @@ static enum df_drop model_note(struct life *life, const struct df_packet *packet
     return DF_DROP_NONE;
 }
 
-static enum df_drop model_see(struct life *life, const struct df_packet *packet)
+static void model_hold(const struct world *world, struct life *life, bool holding)
+{
+    if (life->holding == holding)
+        return;
+    life->holding = holding;
+    life->lined = world->step;
+}
+
+static enum df_drop model_see(const struct world *world, struct life *life, const struct df_packet *packet)
 {
     if (!life->known)
         return DF_DROP_NONE;
-    return life->ended ? DF_DROP_FRAG_OVERLAP : model_note(life, packet);
+    enum df_drop drop = life->ended ? DF_DROP_FRAG_OVERLAP : model_note(life, packet);
+    if (life->ended)
+        model_hold(world, life, false);
+    return drop;
 }
 
-static void model_know(struct world *world, struct life *life, const struct df_packet *packet)
+/* Of those that hold packets, or do not, the one that came to do so first; NULL: there is none. */
+static struct life *model_oldest(struct life of_port[DATAGRAMS], bool holding)
 {
-    if (life->known)
+    struct life *oldest = NULL;
+    for (unsigned i = 0; i < DATAGRAMS; i++) {
+        struct life *life = &of_port[i];
+        if (life->known && life->holding == holding && (oldest == NULL || life->lined < oldest->lined))
+            oldest = life;
+    }
+    return oldest;
+}
+
+/* Who gives way to one more of this one: itself, unless the other one has more. */
+static unsigned model_greediest(const unsigned n[PORTS], unsigned port)
+{
+    return n[!port] > n[port] ? !port : port;
+}
+
+static void model_make_room_for_packet(struct world *world, unsigned port)
+{
+    if (world->n_waiting == HELD_MAX)
+        model_oldest(world->life[model_greediest(world->n_waiting_of, port)], true)->known = false;
+}
+
+static void model_make_room_for_datagram(struct world *world, unsigned port)
+{
+    unsigned n[PORTS] = {0};
+    for (unsigned i = 0; i < PORTS * DATAGRAMS; i++)
+        n[i / DATAGRAMS] += world->life[i / DATAGRAMS][i % DATAGRAMS].known;
+    if (n[0] + n[1] < DATAGRAMS_MAX)
         return;
-    *life = (struct life){.known = true, .born_ms = world->now_ms};
-    model_note(life, packet);
+    struct life *of_port = world->life[model_greediest(n, port)];
+    struct life *one = model_oldest(of_port, true), *other = model_oldest(of_port, false);
+    if (one == NULL || (other != NULL && world->now_ms - other->born_ms > world->now_ms - one->born_ms))
+        one = other;
+    one->known = false;
+}
+
+static void model_know(struct world *world, const struct arrival *a)
+{
+    if (a->life->known)
+        return;
+    model_make_room_for_datagram(world, a->port - 1u);
+    *a->life = (struct life){.known = true, .born_ms = world->now_ms, .lined = world->step};
+    model_note(a->life, &a->packet);
 }
 
 /* What is complete, or too old, is not known any more. */
@@ -149,11 +205,12 @@ static void model_forget(struct world *world)
 
 /* ---- what comes back */
 
-static void gone(struct world *world, size_t number)
+static void gone(struct world *world, const struct arrival *a)
 {
-    check(world->waits[number]);
-    world->waits[number] = false;
+    check(world->waits[a->number]);
+    world->waits[a->number] = false;
     world->n_waiting--;
+    world->n_waiting_of[a->port - 1]--;
 }
 
 static void refused(void *packet, uint16_t port, enum df_drop reason, void *arg)
@@ -161,13 +218,17 @@ static void refused(void *packet, uint16_t port, enum df_drop reason, void *arg)
     struct world *world = arg;
     struct arrival a = arrival_of(world, (size_t)packet);
     check(port == a.port);
-    check(reason == DF_DROP_FRAG_TIMEOUT || reason == DF_DROP_FRAG_OVERLAP);
-    gone(world, a.number);
-}
-
-static void freed(void *packet, void *arg)
-{
-    gone(arg, (size_t)packet);
+    switch (reason) {
+    case DF_DROP_FRAG_LIMIT:
+        check(!a.life->known);
+        break;
+    case DF_DROP_FRAG_OVERLAP:
+        check(a.life->known && a.life->ended);
+        break;
+    default:
+        check(reason == DF_DROP_FRAG_TIMEOUT);
+    }
+    gone(world, &a);
 }
 
 static void release_all(struct world *world)
@@ -177,7 +238,7 @@ static void release_all(struct world *world)
         struct arrival a = arrival_of(world, number);
         check(number > last);
         last = number;
-        gone(world, number);
+        gone(world, &a);
         check(df_fragments_recall(world->fragments, &a.key, &a.packet) == DF_DROP_NONE);
         check(a.life->has_first && a.packet.l4_src == 1000 + a.packet.fragment_id);
     }
@@ -187,21 +248,27 @@ static void release_all(struct world *world)
 
 static void hold(struct world *world, struct arrival *a)
 {
-    check(!a->life->known || !a->life->has_first);
+    bool was_known = a->life->known;
+    check(!was_known || !a->life->has_first);
+    model_make_room_for_packet(world, a->port - 1u);
+    bool gave_way_itself = was_known && !a->life->known;
+    if (!gave_way_itself)
+        model_know(world, a);
     enum df_drop drop = df_fragments_hold(world->fragments, &a->key, &a->packet, (void *)a->number, world->now_ms);
-    check(drop == DF_DROP_NONE || drop == DF_DROP_FRAG_LIMIT);
-    if (drop != DF_DROP_NONE)
+    check(drop == (gave_way_itself ? DF_DROP_FRAG_LIMIT : DF_DROP_NONE));
+    if (gave_way_itself)
         return;
-    model_know(world, a->life, &a->packet);
+    model_hold(world, a->life, true);
     world->waits[a->number] = true;
-    check(++world->n_waiting <= config.held_max);
+    world->n_waiting_of[a->port - 1]++;
+    check(++world->n_waiting <= HELD_MAX);
 }
 
 static void come(struct world *world, size_t number)
 {
     struct arrival a = arrival_of(world, number);
     bool first = !(a.packet.bits & DF_PACKET_LATER_FRAGMENT);
-    enum df_drop wanted = model_see(a.life, &a.packet);
+    enum df_drop wanted = model_see(world, a.life, &a.packet);
     check(df_fragments_see(world->fragments, &a.key, &a.packet, world->now_ms) == wanted);
     if (wanted != DF_DROP_NONE)
         return;
@@ -212,24 +279,27 @@ static void come(struct world *world, size_t number)
     check(a.packet.l4_src == 1000 + a.packet.fragment_id);
     check(first || (a.life->known && a.life->has_first));
     if (first) {
-        df_fragments_first(world->fragments, &a.key, &a.packet, world->now_ms);
-        model_know(world, a.life, &a.packet);
+        model_know(world, &a);
         a.life->has_first = true;
+        model_hold(world, a.life, false);
+        df_fragments_first(world->fragments, &a.key, &a.packet, world->now_ms);
     }
     release_all(world);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct world world = {.data = data, .fragments = df_fragments_new(&config), .now_ms = UINT32_MAX - 100};
+    struct world world = {.data = data, .now_ms = UINT32_MAX - 100};
+    world.fragments = df_fragments_new(&config, refused, &world);
     check(world.fragments != NULL);
     for (size_t number = 1; number <= size / STEP && number <= STEPS_MAX; number++) {
         world.now_ms += data[(number - 1) * STEP + 5] & 0x80 ? TIMEOUT_MS / 2 : 1;
-        df_fragments_expire(world.fragments, world.now_ms, refused, &world);
+        world.step = (uint32_t)number;
+        df_fragments_expire(world.fragments, world.now_ms);
         model_forget(&world);
         come(&world, number);
     }
-    df_fragments_free(world.fragments, freed, &world);
+    df_fragments_free(world.fragments);
     check(world.n_waiting == 0);
     return 0;
 }

@@ -42,9 +42,9 @@ struct lab_connections {
     bool no_pick_up;       /* a TCP connection begins with a SYN only */
 };
 
-/* What the lab's worker keeps of fragments that wait. */
+/* What the lab's worker keeps of datagrams in fragments, and of fragments that wait. */
+#define LAB_FRAGMENT_DATAGRAMS 256
 #define LAB_FRAGMENTS_HELD 64
-#define LAB_FRAGMENTS_PER_PORT 16
 #define LAB_FRAGMENT_TIMEOUT_MS 30000
 
 /** Packets may have 9000 bytes. Before the lab starts. */

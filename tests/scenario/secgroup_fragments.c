@@ -241,25 +241,54 @@ Test(secgroup_fragments, what_waits_in_vain_is_dropped_when_its_time_is_over)
     lab_passes_bytes("vm1", frame.byte, frame.len, "vm2"); /* alone */
 }
 
-Test(secgroup_fragments, a_port_may_let_only_so_many_wait)
+/* A datagram of two pieces of vm5's, a neighbour of vm1. */
+static void piece_of_vm5(struct test_frame *frame, unsigned i)
 {
+    piece4(frame, 7, i == 0 ? 0 : PIECES - 1, 5000);
+    memcpy(frame->byte + 6, "\x02\x00\x00\x00\x01\x15", 6);
+    frame->byte[frame->ip + 15] = 15;
+    frame_checksum4(frame);
+}
+
+/* vm1 sends piece i of so many datagrams, and nothing else of them. */
+static void flood_of_vm1(unsigned i, unsigned n)
+{
+    static unsigned id = 1000;
     struct test_frame frame;
-    for (unsigned id = 0; id < LAB_FRAGMENTS_PER_PORT + 5; id++) {
-        piece4(&frame, 1000 + id, 1, 5000);
+    size_t len;
+    for (; n > 0; n--) {
+        piece4(&frame, id++, i, 5000);
         lab_send_bytes("vm1", frame.byte, frame.len);
+        while (lab_receive("vm2", &len) != NULL)
+            continue;
     }
-    lab_expect_silence();
-    lab_expect_drop("frag_limit", 5);
-    lab_model(PORTS(PORT("vm5", "net1", "02:00:00:00:01:15", "'10.1.0.15'", "'sub1'", IN_GROUPS("'sender'"))));
+}
+
+/* Between the two pieces of vm5's datagram, and before, vm1 sends so many. */
+static void beside_a_flood(unsigned piece, unsigned n, unsigned first_of_vm5)
+{
     static struct test_frame own[2];
-    for (unsigned i = 0; i < 2; i++) { /* another port's share is its own */
-        piece4(&own[i], 7, 1 - i, 5000);
-        memcpy(own[i].byte + 6, "\x02\x00\x00\x00\x01\x15", 6);
-        own[i].byte[own[i].ip + 15] = 15;
-        frame_checksum4(&own[i]);
-        lab_send_bytes("vm5", own[i].byte, own[i].len);
-    }
-    cr_assert_eq(came(own, 2), 2);
+    lab_model(PORTS(PORT("vm5", "net1", "02:00:00:00:01:15", "'10.1.0.15'", "'sub1'", IN_GROUPS("'sender'"))));
+    piece_of_vm5(&own[0], first_of_vm5);
+    piece_of_vm5(&own[1], !first_of_vm5);
+    flood_of_vm1(piece, n);
+    lab_send_bytes("vm5", own[0].byte, own[0].len);
+    unsigned n_came = first_of_vm5 == 0 ? came(own, 2) : 0;
+    flood_of_vm1(piece, n);
+    lab_send_bytes("vm5", own[1].byte, own[1].len);
+    cr_assert_eq(n_came + came(own, 2), 2, "vm5 lost what vm1 flooded with");
+    cr_assert_eq(lab_port_drops("vm5", "frag_limit"), 0);
+}
+
+Test(secgroup_fragments, a_port_that_lets_too_many_wait_loses_its_own)
+{
+    beside_a_flood(1, 2 * LAB_FRAGMENTS_HELD, 1);
+    lab_expect_drop("frag_limit", 3 * LAB_FRAGMENTS_HELD + 1); /* all but the last ones: vm5 had a place */
+}
+
+Test(secgroup_fragments, a_port_that_finishes_nothing_breaks_nobody_elses_datagrams)
+{
+    beside_a_flood(0, 3 * LAB_FRAGMENT_DATAGRAMS, 0);
     lab_expect_no_drop();
 }
 

@@ -71,7 +71,7 @@ static void up(bool allow_memif)
     struct df_fastpath_config config = {
         .workers = {.n_workers = 1,
                     .flow_cache_entries = 64,
-                    .fragments = {.datagrams_max = 16, .held_max = 4, .held_per_port = 4, .timeout_ms = 1000},
+                    .fragments = {.datagrams_max = 16, .held_max = 4, .timeout_ms = 1000},
                     .pool = eal.pool,
                     .cycles = cycles,
                     .cycles_per_second = 1000000000},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fastpath/fragment/fragment.h"
 #include "fastpath/fragment/pieces.h"
+#include "fastpath/lookup/hash.h"
 
 #include <criterion/criterion.h>
 #include <netinet/in.h>
@@ -17,25 +18,34 @@
 static struct df_fragments *fragments;
 static uint32_t now_ms;
 
-static struct df_fragments_config config = {
-    .datagrams_max = 64, .held_max = 64, .held_per_port = 16, .timeout_ms = 30000};
+static struct df_fragments_config config = {.datagrams_max = 64, .held_max = 64, .timeout_ms = 30000};
+
+static unsigned n_dropped;
+static size_t dropped_number[256];
+static enum df_drop dropped_reason;
+static uint16_t dropped_port;
+
+static void note_dropped(void *packet, uint16_t port, enum df_drop why, void *arg)
+{
+    cr_assert_eq(arg, &now_ms);
+    dropped_number[n_dropped++] = (size_t)packet;
+    dropped_reason = why;
+    dropped_port = port;
+}
 
 static void make(void)
 {
+    df_hash_init();
     now_ms = UINT32_MAX - 5; /* the clock wraps around */
-    fragments = df_fragments_new(&config);
+    fragments = df_fragments_new(&config, note_dropped, &now_ms);
     cr_assert_not_null(fragments);
-}
-
-static void must_be_empty(void *packet, void *arg)
-{
-    (void)arg;
-    cr_assert_fail("packet %zu still waits", (size_t)packet);
 }
 
 static void unmake(void)
 {
-    df_fragments_free(fragments, must_be_empty, NULL);
+    unsigned before = n_dropped;
+    df_fragments_free(fragments);
+    cr_assert_eq(n_dropped, before, "%u packets still wait", n_dropped - before);
 }
 
 TestSuite(fragments, .init = make, .fini = unmake);
@@ -81,10 +91,10 @@ enum outcome { PASSED, WAITS, DROPPED };
 static enum df_drop reason;
 
 /* Plays a packet's way through a worker. */
-static enum outcome send_from(uint16_t port, struct piece piece, size_t number)
+static enum outcome send_piece(struct piece piece, size_t number)
 {
     struct df_packet packet = packet_of(piece);
-    struct df_fragment_key key = key_of(&packet, port);
+    struct df_fragment_key key = key_of(&packet, PORT);
     reason = df_fragments_see(fragments, &key, &packet, now_ms);
     if (reason != DF_DROP_NONE)
         return DROPPED;
@@ -97,11 +107,6 @@ static enum outcome send_from(uint16_t port, struct piece piece, size_t number)
     if (piece.offset == 0)
         df_fragments_first(fragments, &key, &packet, now_ms);
     return PASSED;
-}
-
-static enum outcome send_piece(struct piece piece, size_t number)
-{
-    return send_from(PORT, piece, number);
 }
 
 #define piece(...) ((struct piece){__VA_ARGS__})
@@ -128,22 +133,9 @@ static void none_released(void)
     cr_assert_null(df_fragments_release(fragments));
 }
 
-static unsigned n_dropped;
-static size_t dropped_number[256];
-static enum df_drop dropped_reason;
-static uint16_t dropped_port;
-
-static void note_dropped(void *packet, uint16_t port, enum df_drop why, void *arg)
-{
-    cr_assert_eq(arg, &now_ms);
-    dropped_number[n_dropped++] = (size_t)packet;
-    dropped_reason = why;
-    dropped_port = port;
-}
-
 static void expire(void)
 {
-    df_fragments_expire(fragments, now_ms, note_dropped, &now_ms);
+    df_fragments_expire(fragments, now_ms);
 }
 
 static void expire_all(void)
@@ -299,7 +291,6 @@ Test(fragments, what_waits_of_a_datagram_that_ended_is_given_back_as_overlap)
     waits(2, 0, 128, 64, true);
     waits(3, 1, 64, 64, true);
     dropped(FRAG_OVERLAP, 0, 120, 16, true);
-    expire(); /* no time has passed */
     cr_assert_eq(n_dropped, 2);
     cr_assert_eq(dropped_number[0], 1);
     cr_assert_eq(dropped_number[1], 2);
@@ -346,10 +337,9 @@ Test(fragments, a_datagram_that_ends_while_its_packets_are_released_gives_no_por
     struct df_packet packet = packet_of(piece(0, 64, 64, true));
     struct df_fragment_key key = key_of(&packet, PORT);
     cr_assert_eq(df_fragments_recall(fragments, &key, &packet), DF_DROP_FRAG_OVERLAP);
-    none_released();
-    expire();
     cr_assert_eq(n_dropped, 1);
     cr_assert_eq(dropped_number[0], 2);
+    none_released();
     expire_all();
 }
 
@@ -455,58 +445,7 @@ Test(fragments, whatever_the_key_differs_in_it_is_another_datagram)
     expire_all();
 }
 
-/* ---- limits */
-
-Test(fragments, a_port_holds_no_more_than_its_limit_and_others_are_served)
-{
-    for (unsigned i = 0; i < config.held_per_port; i++)
-        waits(1 + i, i, 64, 64, true);
-    dropped(FRAG_LIMIT, 20, 64, 64, true);
-    cr_assert_eq(send_from(PORT + 1, piece(20, 64, 64, true), 50), WAITS);
-    passes(0, 0, 64, true);
-    released(1, piece(0, 64, 64, true));
-    none_released();
-    waits(30, 30, 64, 64, true); /* one place is free again */
-    expire_all();
-    cr_assert_eq(n_dropped, config.held_per_port + 1);
-}
-
-/* One that may hold all there is. */
-static void greedy(void)
-{
-    unmake();
-    config.held_per_port = config.held_max;
-    make();
-}
-
-Test(fragments, a_port_never_holds_more_than_is_free, .init = greedy)
-{
-    unsigned held[4] = {0};
-    for (unsigned round = 0; round < config.held_max; round++)
-        for (unsigned port = 0; port < 3; port++)
-            held[port] += send_from((uint16_t)(1 + port), piece(round, 64, 64, true), 1) == WAITS;
-    for (unsigned round = 0; round < config.held_max; round++)
-        held[3] += send_from(4, piece(round, 64, 64, true), 1) == WAITS;
-    cr_assert_eq(held[0], 16);
-    cr_assert_eq(held[1], 16);
-    cr_assert_eq(held[2], 16);
-    cr_assert_eq(held[3], 8, "a port that comes late still finds room, not %u", held[3]);
-    expire_all();
-}
-
-Test(fragments, datagrams_have_a_limit_too)
-{
-    unsigned noted = 0;
-    for (unsigned d = 0; d < 2 * config.datagrams_max; d++) {
-        passes(d, 0, 64, true);
-        noted += send_piece(piece(d, 64, 64, true), 1) == PASSED;
-    }
-    cr_assert_eq(noted, config.datagrams_max / 2, "half, and the other half is for others");
-    cr_assert_eq(send_from(PORT + 1, piece(1000, 0, 64, true), 1), PASSED);
-    cr_assert_eq(send_from(PORT + 1, piece(1000, 64, 64, true), 1), PASSED);
-    dropped(FRAG_LIMIT, 999, 64, 64, true); /* a later fragment that would be the first of its datagram */
-    expire_all();
-}
+/* ---- limits: fragment_shares.c has those that senders share */
 
 Test(fragments, a_datagram_of_too_many_pieces_is_over_the_limit)
 {
@@ -515,17 +454,6 @@ Test(fragments, a_datagram_of_too_many_pieces_is_over_the_limit)
         passes(0, i * 16, 8, true);
     dropped(FRAG_LIMIT, 0, DF_PIECES_MAX * 16, 8, true);
     dropped(FRAG_OVERLAP, 0, 16, 8, true);
-    expire_all();
-}
-
-Test(fragments, what_is_over_the_limit_is_still_the_senders)
-{
-    for (unsigned i = 0; i < config.held_per_port; i++)
-        waits(1 + i, i, 64, 64, true);
-    dropped(FRAG_LIMIT, 0, 128, 64, true);
-    passes(0, 0, 64, true);
-    released(1, piece(0, 64, 64, true));
-    none_released();
     expire_all();
 }
 
@@ -556,8 +484,7 @@ Test(fragments, what_waits_too_long_is_given_back)
     cr_assert_eq(n_dropped, 2);
 }
 
-static struct df_fragments_config many = {
-    .datagrams_max = 1024, .held_max = 1024, .held_per_port = 512, .timeout_ms = 30000};
+static struct df_fragments_config many = {.datagrams_max = 1024, .held_max = 1024, .timeout_ms = 30000};
 
 static void make_many(void)
 {
@@ -583,20 +510,15 @@ Test(fragments, a_round_gives_back_a_few_only, .init = make_many)
         cr_assert_eq(dropped_number[i], 1 + i);
 }
 
-static void count(void *packet, void *arg)
-{
-    (void)packet;
-    ++*(unsigned *)arg;
-}
-
 Test(fragments, what_still_waits_in_the_end_is_given_back)
 {
-    unsigned n = 0;
     waits(1, 0, 64, 64, true);
     waits(2, 1, 64, 64, true);
     dropped(FRAG_OVERLAP, 1, 72, 64, true);
-    df_fragments_free(fragments, count, &n);
-    cr_assert_eq(n, 2);
+    cr_assert_eq(n_dropped, 1);
+    df_fragments_free(fragments);
+    cr_assert_eq(n_dropped, 2);
+    cr_assert_eq(dropped_number[1], 1);
     fragments = NULL; /* freeing that is nothing */
 }
 
