@@ -37,10 +37,57 @@ unsigned df_held_count(const struct df_held *held, const struct df_ip *peer)
     return n;
 }
 
+static void drop(struct df_held *held, struct packet *packet, enum df_drop reason)
+{
+    held->ops.drop(held->ops.arg, packet->lport, reason);
+    free(packet);
+}
+
+/* How many of a port's wait for the peer; NULL: for all. */
+static unsigned count_of(const struct df_held *held, const struct df_ip *peer, uint32_t lport)
+{
+    unsigned n = 0;
+    for (const struct packet *packet = held->first; packet; packet = packet->next)
+        n += packet->lport == lport && (!peer || df_ip_equal(&packet->peer, peer));
+    return n;
+}
+
+/* Of those that wait for the peer, or for all, the last one of the port that has most; NULL: none has more than n. */
+static struct packet **last_of_greediest(struct df_held *held, const struct df_ip *peer, unsigned n)
+{
+    struct packet **last = NULL;
+    for (struct packet **link = &held->first; *link; link = &(*link)->next) {
+        if (peer && !df_ip_equal(&(*link)->peer, peer))
+            continue;
+        unsigned has = count_of(held, peer, (*link)->lport);
+        if (has > n || (last && has == n && (*link)->lport == (*last)->lport))
+            last = link;
+        n = has > n ? has : n;
+    }
+    return last;
+}
+
+/* False: there is no room for one more of this port's, and no port has so many more of it that it gives way. */
+static bool make_room(struct df_held *held, const struct df_ip *peer, uint32_t lport)
+{
+    bool peer_is_full = df_held_count(held, peer) == DF_HELD_PER_PEER;
+    if (!peer_is_full && held->n < DF_HELD_MAX)
+        return true;
+    const struct df_ip *of = peer_is_full ? peer : NULL;
+    struct packet **link = last_of_greediest(held, of, count_of(held, of, lport) + 1);
+    if (!link)
+        return false;
+    struct packet *packet = *link;
+    *link = packet->next;
+    held->n--;
+    drop(held, packet, DF_DROP_RESOLVE_QUEUE_FULL);
+    return true;
+}
+
 void df_held_put(struct df_held *held, const struct df_ip *peer, uint32_t lport, const uint8_t *frame, uint32_t len,
                  uint64_t now_ms)
 {
-    if (held->n == DF_HELD_MAX || df_held_count(held, peer) == DF_HELD_PER_PEER) {
+    if (!make_room(held, peer, lport)) {
         held->ops.drop(held->ops.arg, lport, DF_DROP_RESOLVE_QUEUE_FULL);
         return;
     }
@@ -77,17 +124,11 @@ void df_held_release(struct df_held *held, const struct df_ip *peer)
     }
 }
 
-static void drop(struct df_held *held, struct packet *packet)
-{
-    held->ops.drop(held->ops.arg, packet->lport, DF_DROP_RESOLVE_FAILED);
-    free(packet);
-}
-
 void df_held_fail(struct df_held *held, const struct df_ip *peer)
 {
     struct packet *packet;
     while ((packet = take(held, peer)))
-        drop(held, packet);
+        drop(held, packet, DF_DROP_RESOLVE_FAILED);
 }
 
 void df_held_run(struct df_held *held, uint64_t now_ms)
@@ -96,7 +137,7 @@ void df_held_run(struct df_held *held, uint64_t now_ms)
         struct packet *packet = held->first;
         held->first = packet->next;
         held->n--;
-        drop(held, packet);
+        drop(held, packet, DF_DROP_RESOLVE_FAILED);
     }
 }
 

@@ -12,7 +12,8 @@
  * Packets of guests that wait until it is known to which MAC their peer's tunnels are sent (RFC 1122 section 2.3.2.2).
  *
  * Invariant: DF_HELD_PER_PEER of a peer and DF_HELD_MAX in all, for DF_HELD_MS. Each that is taken is either let go or
- * dropped, once.
+ * dropped, once. Of one port the first ones wait; but where there is no room for who has less, the last packet goes of
+ * the port that has most, so a guest that sends to many nodes is not in the way of others.
  *
  * Control thread. Times are of the caller's clock, in milliseconds.
  */
@@ -35,7 +36,7 @@ struct df_held *df_held_new(const struct df_held_ops *ops);
 /** Drops what is left. */
 void df_held_free(struct df_held *held);
 
-/** Copies a frame that the local port sent to the peer, or drops it where enough wait: RESOLVE_QUEUE_FULL. */
+/** Copies a frame that the local port sent to the peer. Where enough wait, it or another is dropped: RESOLVE_QUEUE_FULL. */
 void df_held_put(struct df_held *held, const struct df_ip *peer, uint32_t lport, const uint8_t *frame, uint32_t len,
                  uint64_t now_ms);
 
