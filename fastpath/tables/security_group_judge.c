@@ -5,6 +5,7 @@
 #include <rte_tcp.h>
 
 #include "fastpath/packet/icmp.h"
+#include "fastpath/packet/sctp.h"
 #include "fastpath/tables/security_group_internal.h"
 
 /*
@@ -14,6 +15,9 @@
  * - Each walk of a packet of a connection judges the connection's original direction by the rules of today, whichever
  *   way the packet goes: by the egress rules of the port whose zone it is if that one began it, else by its ingress
  *   rules. So a removed rule cuts a connection both ways, and no other one.
+ * - Where these allow it no more, a packet that says by itself that it begins something is judged as one without a
+ *   connection, and takes the tuple over: else it would be refused for what came before it, while another pair of ports
+ *   passes.
  * - The rules of stateful groups are asked first, those of stateless groups about the packet itself, without a
  *   connection. A packet is allowed when any rule allows it.
  */
@@ -135,21 +139,37 @@ static uint32_t judge_original(struct df_walk *walk, enum df_track_side side, un
 static bool is_pure_syn(const struct df_packet *packet)
 {
     const uint8_t control = RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG | RTE_TCP_RST_FLAG | RTE_TCP_FIN_FLAG;
-    return packet->ip_proto == IPPROTO_TCP &&
-           (packet->bits & (DF_PACKET_L4 | DF_PACKET_LATER_FRAGMENT)) == DF_PACKET_L4 &&
+    return (packet->bits & (DF_PACKET_L4 | DF_PACKET_LATER_FRAGMENT)) == DF_PACKET_L4 &&
            (packet->tcp.flags & control) == RTE_TCP_SYN_FLAG;
 }
 
-/* A packet of a connection. When that one is not allowed any more, a SYN may begin another in its place. */
+/*
+ * Might it be the first of another connection, whatever there was? What TCP and SCTP can say of that counts, and that
+ * they may be picked up in mid-stream does not: an answer to a session that was cut would pick it up the other way
+ * round. Of what has no handshake only the direction tells.
+ */
+static bool may_be_first(const struct df_packet *packet, bool reply)
+{
+    switch (packet->ip_proto) {
+    case IPPROTO_TCP:
+        return is_pure_syn(packet);
+    case IPPROTO_SCTP:
+        return df_conn_can_begin(packet) && packet->sctp.chunk == DF_SCTP_INIT;
+    default:
+        return reply && df_conn_can_begin(packet);
+    }
+}
+
+/* A packet of a connection. When that one is not allowed any more, it may begin another in its place. */
 static uint32_t judge_part(struct df_walk *walk, enum df_track_side side, unsigned *kinds, enum df_drop *reason)
 {
     const struct df_track *track = &walk->track[side];
     enum df_conn_judgement is = df_conn_judge(track->conn, track->reply, &walk->packet);
-    bool syn = is_pure_syn(&walk->packet);
     if (is == DF_CONN_ANEW)
         return judge_anew(walk, side, kinds);
-    uint32_t rule = is == DF_CONN_PASS || syn ? judge_original(walk, side, kinds) : 0;
-    if (rule == 0 && syn)
+    bool first = may_be_first(&walk->packet, track->reply);
+    uint32_t rule = is == DF_CONN_PASS || first ? judge_original(walk, side, kinds) : 0;
+    if (rule == 0 && first)
         return judge_anew(walk, side, kinds);
     if (is == DF_CONN_PASS)
         return rule;

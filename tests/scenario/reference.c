@@ -133,6 +133,8 @@ static bool begins_anew(const struct ref_connection *connection, bool reply, boo
 {
     if (packet->kind == REF_ECHO)
         return !packet->is_answer && reply;
+    if (packet->kind == REF_UDP || packet->kind == REF_OTHER)
+        return !allowed && reply;
     return packet->kind == REF_TCP && packet->flags == REF_SYN && (!allowed || connection->tcp == REF_PICKED_UP);
 }
 

@@ -332,17 +332,35 @@ Test(trace_connections, one_that_is_there_is_shown_with_its_state)
     expect_found("udp,tp_src=1001,tp_dst=53,dl_dst=02:00:00:00:00:02,nw_dst=10.0.0.2," FROM_VM1, "new", "");
 }
 
-Test(trace_connections, a_reply_is_judged_by_what_it_replies_to)
+/* What the other end began, and no ingress rule allows; vm1 may send anything. */
+static json_t *trace_reply(const char *began, const char *reply)
 {
     judge(DF_TABLE_INGRESS_CONNTRACK, 11, 1);
-    begin(
-        "udp,tp_src=53,tp_dst=1000,dl_src=02:00:00:00:00:02,dl_dst=02:00:00:00:00:01,nw_src=10.0.0.2,nw_dst=10.0.0.1");
-    json_t *report = trace("udp,tp_src=1000,tp_dst=53,dl_dst=02:00:00:00:00:02,nw_dst=10.0.0.2," FROM_VM1);
+    begin(began);
+    json_t *report = trace(reply);
     json_t *connection = json_object_get(step(report, "egress_conntrack"), "connection");
     cr_expect_str_eq(text_in(connection, "found"), "reply");
+    return report;
+}
+
+#define TO_VM1 "dl_src=02:00:00:00:00:02,dl_dst=02:00:00:00:00:01,nw_src=10.0.0.2,nw_dst=10.0.0.1"
+
+Test(trace_connections, a_reply_is_judged_by_what_it_replies_to)
+{
+    json_t *report =
+        trace_reply("tcp,tp_src=53,tp_dst=1000,tcp_flags=syn," TO_VM1,
+                    "tcp,tp_src=1000,tp_dst=53,tcp_flags=syn|ack,dl_dst=02:00:00:00:00:02,nw_dst=10.0.0.2," FROM_VM1);
     json_t *of_egress = step(report, "egress_security_group");
     cr_expect(json_is_null(json_object_get(of_egress, "rule")), "no ingress rule allows the other direction");
     cr_expect_str_eq(text_in(verdict(report), "kind"), "drop");
+    json_decref(report);
+}
+
+Test(trace_connections, what_may_begin_is_judged_by_itself_then)
+{
+    json_t *report = trace_reply("udp,tp_src=53,tp_dst=1000," TO_VM1, UDP_FROM_VM1);
+    cr_expect_not(json_is_null(json_object_get(step(report, "egress_security_group"), "rule")));
+    cr_expect_str_neq(text_in(verdict(report), "kind"), "drop");
     json_decref(report);
 }
 

@@ -326,7 +326,7 @@ Test(conntrack_tracked, a_removed_rule_cuts_both_ways_and_comes_back)
 Test(conntrack_tracked, the_original_direction_decides)
 {
     converse();
-    only_rule(IN, GROUP, 1, ANY4);
+    only_rule(IN, GROUP, 1, PROTO4(17), TO_PORTS(40001, 40001));
     rules_del(OUT, GROUP);
     make_udp(IN, PEER, 53, 40000);
     expect_denied(IN, SG_INGRESS);
@@ -334,6 +334,20 @@ Test(conntrack_tracked, the_original_direction_decides)
     make_udp(IN, PEER, 53, 40001);
     expect_pass(IN);
     cr_assert(walk.track[IN].begin);
+}
+
+Test(conntrack_tracked, where_it_is_denied_the_other_end_may_begin_another_in_its_place)
+{
+    converse();
+    only_rule(IN, GROUP, 1, ANY4);
+    make_udp(IN, PEER, 53, 40000);
+    expect_pass(IN);
+    cr_assert_not(walk.track[IN].begin, "it is allowed, and this an answer");
+    rules_del(OUT, GROUP);
+    make_udp(IN, PEER, 53, 40000);
+    expect_pass(IN);
+    cr_assert(walk.track[IN].begin && walk.track[IN].conn != NULL);
+    cr_assert_eq(walk.rule[IN], 100);
 }
 
 Test(conntrack_tracked, what_came_in_is_answered_by_the_rules_for_what_comes_in)
