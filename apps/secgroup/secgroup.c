@@ -66,16 +66,43 @@ static void emit_conntrack(struct df_compile *c, const Df__LogicalPort *lport, u
 /* ---- address sets: who is in a group */
 
 /* key: without the address. */
-static void emit_address(struct df_compile *c, struct df_address_set_key key, const char *field, const char *text,
-                         uint32_t lport)
+static bool read_address(struct df_compile *c, struct df_address_set_key *key, const char *field, const char *text)
+{
+    if (!text || df_prefix_parse(text, &key->ip, &key->prefix_len) < 0) {
+        df_compile_problem(c, "%s: %s is not an address or prefix; correct it", field, text ? text : "none");
+        return false;
+    }
+    df_ip_mask(&key->ip, key->prefix_len);
+    return true;
+}
+
+static void emit_address(struct df_compile *c, const struct df_address_set_key *key, uint32_t lport)
 {
     struct df_address_set_value value = {.lport = lport};
-    if (!text || df_prefix_parse(text, &key.ip, &key.prefix_len) < 0) {
-        df_compile_problem(c, "%s: %s is not an address or prefix; correct it", field, text ? text : "none");
+    df_compile_emit(c, DF_TABLE_ADDRESS_SET, key, sizeof(*key), &value, sizeof(value));
+}
+
+static bool is_everybody(const struct df_address_set_key *key)
+{
+    return key->prefix_len == (df_ip_is4(&key->ip) ? 96 : 0);
+}
+
+/*
+ * A pair of all addresses lets its port forward what others send, and would make a member of everybody. Neutron takes it
+ * for the port's MAC instead; behind a router there is none of it left, so here it adds nobody.
+ */
+static void emit_pair(struct df_compile *c, struct df_address_set_key key, const Df__LogicalPort *lport,
+                      const char *text, const char *group)
+{
+    if (!read_address(c, &key, "allowed_address_pairs", text))
         return;
-    }
-    df_ip_mask(&key.ip, key.prefix_len);
-    df_compile_emit(c, DF_TABLE_ADDRESS_SET, &key, sizeof(key), &value, sizeof(value));
+    if (is_everybody(&key))
+        df_compile_problem(c,
+                           "allowed_address_pairs: %s is everybody, and makes nobody a member of secgroup '%s'; list "
+                           "the prefixes behind the port, if rules are to let them in",
+                           text, group);
+    else
+        emit_address(c, &key, lport->unique_key);
 }
 
 /* Fixed addresses and allowed address pairs are the port's, as Neutron has it. */
@@ -88,9 +115,10 @@ static void emit_addresses(struct df_compile *c, const Df__LogicalPort *lport, c
     if (!key.domain)
         return;
     for (size_t i = 0; i < lport->n_ips; i++)
-        emit_address(c, key, "ips", lport->ips[i], lport->unique_key);
+        if (read_address(c, &key, "ips", lport->ips[i]))
+            emit_address(c, &key, lport->unique_key);
     for (size_t i = 0; i < lport->n_allowed_address_pairs; i++)
-        emit_address(c, key, "allowed_address_pairs", lport->allowed_address_pairs[i]->ip_address, lport->unique_key);
+        emit_pair(c, key, lport, lport->allowed_address_pairs[i]->ip_address, group);
 }
 
 static void compile_lport(struct df_compile *c, const ProtobufCMessage *object)
@@ -110,7 +138,8 @@ static void compile_address_group(struct df_compile *c, const ProtobufCMessage *
         return;
     struct df_address_set_key key = {.set = df_compile_number(c, DF_NB_ADDRESS_GROUP, group->id)};
     for (size_t i = 0; i < group->n_addresses; i++)
-        emit_address(c, key, "addresses", group->addresses[i], 0);
+        if (read_address(c, &key, "addresses", group->addresses[i]))
+            emit_address(c, &key, 0);
 }
 
 /* ---- secgroup: its rules */

@@ -386,6 +386,25 @@ Test(secgroup, allowed_address_pairs_are_a_members_addresses)
                 "sg_ingress");
 }
 
+Test(secgroup, a_pair_of_all_addresses_lets_nobody_else_in)
+{
+    lab_model(GROUPS(GROUP("friends", "") "," GROUP(
+        "receiver", IN4("friends4", FROM_GROUP("friends")) "," IN6("friends6", FROM_GROUP("friends")))));
+    lab_model(PORTS(VM5 "," PORT("vm1", "net1", MAC1, "'10.1.0.11', '2001:db8:1::11'", "'sub1', 'sub1v6'",
+                                 IN_GROUPS("'sender', 'friends'") ", 'allowed_address_pairs':"
+                                                                  " [{'ip_address': '0.0.0.0/0'},"
+                                                                  " {'ip_address': '::/0'}]")));
+    comes(UDP("9"));
+    comes(UDP6("9"));
+    lab_refused("vm5", VM5_VM2("udp,tp_src=4000,tp_dst=9"), "sg_ingress");
+    lab_refused("vm1", "udp,tp_src=4000,tp_dst=9,dl_src=" MAC1 ",dl_dst=" MAC2 ",nw_src=192.0.2.7,nw_dst=10.1.0.12",
+                "sg_ingress");
+    lab_refused("vm1",
+                "udp6,tp_src=4000,tp_dst=9,dl_src=" MAC1 ",dl_dst=" MAC2 ",ipv6_src=2001:db8:9::7,ipv6_dst="
+                "2001:db8:1::12",
+                "sg_ingress");
+}
+
 Test(secgroup, a_remote_address_group_is_its_prefixes)
 {
     lab_model("{'address_group': [{'id': 'offices', 'topic': 'red', 'addresses': ['10.1.0.8/30', '198.51.100.0/24',"

@@ -393,6 +393,35 @@ Test(secgroup, a_member_is_its_fixed_addresses_and_its_allowed_pairs)
     cr_expect_eq(member(DF_NB_SECGROUP, "a", "10.0.0.6", 128), 0);
 }
 
+Test(secgroup, a_pair_of_all_addresses_makes_nobody_a_member)
+{
+    Df__LogicalPort port =
+        LPORT(.id = "vm", .unique_key = 9, .lswitch = "net", LIST(ips, "10.0.0.5"), LIST(security_groups, "a"),
+              OBJECTS(Df__AddressPair, allowed_address_pairs, PAIR("0.0.0.0/0", NULL), PAIR("10.0.0.9/0", NULL),
+                      PAIR("::/0", NULL), PAIR("fd00::9/0", NULL), PAIR("10.0.0.0/8", NULL), PAIR("0.0.0.0", NULL),
+                      PAIR("::/96", NULL)));
+    fake_compile(DF_NB_LPORT, &port);
+    cr_expect_eq(fake_problems(), 4);
+    cr_expect(fake_has_problem("allowed_address_pairs: 0.0.0.0/0 is everybody", "of secgroup 'a'"));
+    cr_expect(fake_has_problem("allowed_address_pairs: 10.0.0.9/0 is everybody", NULL));
+    cr_expect(fake_has_problem("allowed_address_pairs: ::/0 is everybody", NULL));
+    cr_expect(fake_has_problem("allowed_address_pairs: fd00::9/0 is everybody", NULL));
+    cr_expect_eq(fake_count(DF_TABLE_ADDRESS_SET), 4);
+    cr_expect_eq(member(DF_NB_SECGROUP, "a", "10.0.0.5", 128), 10);
+    cr_expect_eq(member(DF_NB_SECGROUP, "a", "10.0.0.0", 104), 10);
+    cr_expect_eq(member(DF_NB_SECGROUP, "a", "0.0.0.0", 128), 10);
+    cr_expect_eq(member(DF_NB_SECGROUP, "a", "::", 96), 10);
+}
+
+/* Whoever writes an address group says whom it means. */
+Test(secgroup, an_address_group_of_all_addresses_is_everybody)
+{
+    Df__AddressGroup group = ADDRESS_GROUP(.id = "a", LIST(addresses, "0.0.0.0/0", "::/0"));
+    fake_compile(DF_NB_ADDRESS_GROUP, &group);
+    cr_expect_eq(fake_count(DF_TABLE_ADDRESS_SET), 2);
+    cr_expect_eq(fake_problems(), 0);
+}
+
 Test(secgroup, port_security_and_being_disabled_do_not_matter_to_membership)
 {
     Df__LogicalPort port =
