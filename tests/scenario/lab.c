@@ -24,6 +24,7 @@ static struct df_datapath *dp;
 static struct df_controller *controller;
 static enum lab_cache cache_mode;
 static uint16_t buffer_size = RTE_MBUF_DEFAULT_BUF_SIZE;
+static uint32_t table_entries_max = 4096;
 
 struct df_controller *lab_controller(void)
 {
@@ -111,7 +112,7 @@ static void open_datapath(const struct lab_connections *connections)
                     .pool = pool,
                     .cycles = clock_cycles,
                     .cycles_per_second = CYCLES_PER_SECOND},
-        .table_entries_max = 4096,
+        .table_entries_max = table_entries_max,
         .devices = devices,
         .n_devices = LAB_DEVICES,
         .conns = conns_config(connections),
@@ -165,6 +166,11 @@ void lab_take_jumbo_frames(void)
 {
     buffer_size = RTE_PKTMBUF_HEADROOM + 9216;
     memory_ports_take_jumbo_frames();
+}
+
+void lab_take_large_tables(void)
+{
+    table_entries_max = 16384;
 }
 
 void lab_up_with(const char *const *apps, const char *apps_dir)

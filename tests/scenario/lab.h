@@ -50,6 +50,9 @@ struct lab_connections {
 /** Packets may have 9000 bytes. Before the lab starts. */
 void lab_take_jumbo_frames(void);
 
+/** Tables hold 16,384 entries, and not 4,096. Before the lab starts. */
+void lab_take_large_tables(void);
+
 /** Starts with the app secgroup too. Instead of lab_up(). */
 void lab_up_secgroup(void);
 void lab_up_connections(const struct lab_connections *connections);
