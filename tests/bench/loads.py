@@ -244,8 +244,9 @@ class TwoWorkers(cases.CloudCase):
             walls.append(rates[1][1] / rates[0][1])
         yield Figure(
             self.option, 'two workers against one, each by the time it had '
-            f'its core; {self.flows} flows', range_text(rounds.spread(ratios),
-                                                        2),
+            f'its core; {self.flows} flows',
+            f'{range_text(rounds.spread(ratios), 2)}, '
+            f'by clock {statistics.median(walls):.2f}',
             f'{self.LEAST} times',
             statistics.median(ratios) >= self.LEAST,
             {'flows': self.flows,
