@@ -23,7 +23,7 @@
     X(FRAME, "refused", "frame", "not a whole UDP packet to port 67")                                                  \
     X(MESSAGE, "refused", "message", "not a DHCP request, or an option is malformed")                                  \
     X(TYPE, "refused", "type", "a message type that clients do not send")                                              \
-    X(RELAYED, "refused", "relayed", "giaddr is set: a guest is no relay")                                             \
+    X(RELAYED, "refused", "relayed", "giaddr is set: it is a relay's, and comes from a client's port")                 \
     X(CHADDR, "refused", "chaddr", "chaddr is not the sender's or not the port's MAC")                                 \
     X(NO_LEASE, "refused", "no_lease", "the port has no IPv4 address on a subnet with DHCP")                           \
     X(NO_SERVER, "refused", "no_server", "the subnet has neither dhcp_ip, nor a DHCP port, nor a gateway")             \

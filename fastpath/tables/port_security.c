@@ -10,7 +10,8 @@
 
 /*
  * Anti-spoofing, as Neutron promises it: a port sends only from its own MACs and addresses and its allowed address
- * pairs, says only what is true in ARP and ND, and is neither a DHCP server nor a router.
+ * pairs, says only what is true in ARP and ND, and is neither a DHCP server nor a router. A relay's DHCP goes from
+ * server port to server port (RFC 2131 section 4.1, RFC 8415 section 7.2): to clients alone a server speaks.
  *
  * Ports and ICMP types are read of special packets only (services.h), so that a decision about others holds for their
  * address pair. A decision that read more of ARP or ND than the flow cache has in its key is not cached.
@@ -72,7 +73,7 @@ static bool is_special_udp(const struct df_packet *packet)
 static enum df_drop check_ip4(const struct df_port_security_value *ports, const struct df_packet *packet)
 {
     bool special = is_special_udp(packet);
-    if (special && packet->l4_src == DF_DHCP_SERVER)
+    if (special && packet->l4_src == DF_DHCP_SERVER && packet->l4_dst == DF_DHCP_CLIENT)
         return DF_DROP_ROGUE_DHCP;
     if (may_send_from(ports, &packet->eth_src, &packet->ip_src))
         return DF_DROP_NONE;
@@ -113,7 +114,7 @@ static enum df_drop check_ip6(const struct df_port_security_value *ports, struct
 {
     const struct df_packet *packet = &walk->packet;
     uint16_t type = icmp6_type(packet);
-    if (is_special_udp(packet) && packet->l4_src == DF_DHCP6_SERVER)
+    if (is_special_udp(packet) && packet->l4_src == DF_DHCP6_SERVER && packet->l4_dst == DF_DHCP6_CLIENT)
         return DF_DROP_ROGUE_DHCP;
     if (type == DF_ND_ROUTER_ADVERTISEMENT || type == DF_ND_REDIRECT)
         return DF_DROP_ROGUE_RA;

@@ -77,6 +77,8 @@ Test(cache, dhcp_is_not_taken_for_the_flow_of_its_address_pair)
     lab_expect_silence();
     lab_expect_drop("rogue_dhcp", 1);
     lab_send("vm1", UDP("tp_src=67,tp_dst=9999"));
+    lab_expect("vm3", AT_VM3("tp_src=67,tp_dst=9999"));
+    lab_send("vm1", UDP("tp_src=67,tp_dst=68"));
     lab_expect_silence();
     lab_expect_drop("rogue_dhcp", 1);
     lab_send("vm1", UDP("tp_src=1000,tp_dst=2000"));

@@ -789,6 +789,22 @@ Test(secgroup, no_rule_makes_a_guest_a_dhcp_server_or_a_router)
                 "rogue_ra");
 }
 
+/* Relays and servers speak from server port to server port. Beside a network's own DHCP, which serves clients alone. */
+Test(secgroup, a_relay_of_dhcp_sends_and_gets_what_its_rules_say)
+{
+    static const char *const relayed[] = {"udp,tp_src=67,tp_dst=67" VM1_VM2, "udp6,tp_src=547,tp_dst=547" VM1_VM2_6};
+    for (unsigned i = 0; i < 2; i++) {
+        lab_model(GROUPS(SENDER));
+        lab_model(RECEIVER(IN4("any4", "") "," IN6("any6", "")));
+        comes(relayed[i]);
+        lab_model(RECEIVER(
+            IN4("dhcp", PROTOCOL("udp") RANGE("68", "68")) "," IN6("dhcp6", PROTOCOL("udp") RANGE("546", "546"))));
+        is_shut_out(relayed[i]);
+        lab_model(GROUPS(GROUP("sender", "")));
+        lab_refused("vm1", relayed[i], "sg_egress");
+    }
+}
+
 /* ---- Broadcast and multicast */
 
 Test(secgroup, a_broadcast_comes_to_those_whose_groups_let_it_in)

@@ -217,13 +217,29 @@ Test(port_security, dhcp_servers)
 {
     make_udp4("10.0.0.1", 67, 68);
     expect_drop(TABLE, ROGUE_DHCP);
-    make_udp4("10.0.0.1", 67, 9999);
-    expect_drop(TABLE, ROGUE_DHCP);
     make_udp6(547, 546);
     expect_drop(TABLE, ROGUE_DHCP);
     make_udp6(546, 547);
     passes();
-    make_udp4("10.0.0.1", 547, 9);
+    make_udp4("10.0.0.1", 547, 546);
+    passes();
+    make_udp6(67, 68);
+    passes();
+}
+
+Test(port_security, dhcp_relays)
+{
+    make_udp4("10.0.0.1", 67, 67);
+    passes();
+    make_udp4("10.0.0.1", 67, 9999);
+    passes();
+    make_udp4("1.2.3.4", 67, 67);
+    expect_drop(TABLE, SPOOFED_IPV4);
+    make_udp4("0.0.0.0", 67, 67);
+    expect_drop(TABLE, SPOOFED_IPV4);
+    make_udp6(547, 547);
+    passes();
+    make_udp6(547, 9999);
     passes();
 }
 
