@@ -65,13 +65,15 @@ static const struct addresses *addresses_of(struct ports *ports, uint16_t number
     return addresses;
 }
 
+/* ::/0 is every IPv6 address and no IPv4 one, though it has their mapped form in it. */
 static bool has(const struct addresses *addresses, json_t *text)
 {
     struct df_ip ip;
     if (df_ip_parse(json_string_value(text), &ip) != 0)
         return false;
     for (unsigned i = 0; i < addresses->n; i++)
-        if (df_ip_in_prefix(&ip, &addresses->prefix[i].ip, addresses->prefix[i].bits))
+        if (df_ip_is4(&ip) == df_ip_is4(&addresses->prefix[i].ip) &&
+            df_ip_in_prefix(&ip, &addresses->prefix[i].ip, addresses->prefix[i].bits))
             return true;
     return false;
 }

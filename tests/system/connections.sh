@@ -13,7 +13,9 @@ put secgroup '{"id": "open", "name": "open", "topic": "t", "rules": [
     {"id": "in-udp", "direction": "ingress", "ethertype": "IPv4", "protocol": "udp"},
     {"id": "in-icmp6", "direction": "ingress", "ethertype": "IPv6", "protocol": "ipv6-icmp"}]}'
 put_port client '"vif_name": "client"' '"security_groups": ["open"], "port_security_enabled": true'
-put_port server '"vif_name": "server"' '"security_groups": ["open"], "port_security_enabled": true'
+# The pair is every IPv6 address and no IPv4 one: which side of a conversation the server is can still be told.
+put_port server '"vif_name": "server"' '"security_groups": ["open"], "port_security_enabled": true,
+    "allowed_address_pairs": [{"ip_address": "::/0"}]'
 option[df.apps_list]=l2,l3,portsec,dhcp,secgroup
 option[fastpath.connections_per_port]=40
 start_switch
