@@ -35,6 +35,8 @@ static int check_value(const struct df_object_at *at, const struct df_path *path
     case PROTOBUF_C_TYPE_STRING:
         return check_string(at, path, rule, df_field_string(message, field, i));
     case PROTOBUF_C_TYPE_MESSAGE:
+        if (rule->kind == DF_KIND_PARTS && at->leaves_parts)
+            return 0;
         return check_message(at, path, df_field_message(message, field, i));
     case PROTOBUF_C_TYPE_BOOL:
         return 0;
@@ -72,13 +74,30 @@ static int check_message(const struct df_object_at *at, const struct df_path *up
     return df_relations_check(at, up, message);
 }
 
+static int check_object(struct df_object_at *at, const ProtobufCMessage *object)
+{
+    if (object->descriptor != df_schema_table(at->table)->descriptor)
+        return df_object_error(at, NULL, "the object is a %s", object->descriptor->short_name);
+    at->id = df_schema_id(object);
+    if (!at->id)
+        return df_object_error(at, &(struct df_path){NULL, "id", DF_PATH_NO_INDEX}, "is missing");
+    return check_message(at, NULL, object);
+}
+
 int df_schema_check(enum df_nb_table table, const ProtobufCMessage *object, struct df_error *error)
 {
     struct df_object_at at = {.table = table, .error = error};
-    if (object->descriptor != df_schema_table(table)->descriptor)
-        return df_object_error(&at, NULL, "the object is a %s", object->descriptor->short_name);
-    at.id = df_schema_id(object);
-    if (!at.id)
-        return df_object_error(&at, &(struct df_path){NULL, "id", DF_PATH_NO_INDEX}, "is missing");
-    return check_message(&at, NULL, object);
+    return check_object(&at, object);
+}
+
+int df_schema_check_stored(enum df_nb_table table, const ProtobufCMessage *object, struct df_error *error)
+{
+    struct df_object_at at = {.table = table, .error = error, .leaves_parts = true};
+    return check_object(&at, object);
+}
+
+int df_schema_check_part(const ProtobufCMessage *part, struct df_error *error)
+{
+    struct df_object_at at = {.table = DF_NB_TABLES, .error = error};
+    return check_message(&at, NULL, part);
 }

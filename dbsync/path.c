@@ -38,6 +38,8 @@ int df_object_error(const struct df_object_at *at, const struct df_path *path, c
     if (path)
         df_path_text(path, where);
     const char *colon = path ? ": " : "";
+    if (at->table == DF_NB_TABLES)
+        return df_error_set(at->error, -EINVAL, "%s%s%s", where, colon, what);
     const char *table = df_schema_table(at->table)->name;
     if (!at->id)
         return df_error_set(at->error, -EINVAL, "%s: %s%s%s", table, where, colon, what);

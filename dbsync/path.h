@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "dbsync/schema.h"
@@ -27,8 +28,9 @@ struct df_object_at {
     enum df_nb_table table;
     const char *id; /* NULL while it is not known */
     struct df_error *error;
+    bool leaves_parts; /* DF_KIND_PARTS are not looked at */
 };
 
-/** Sets "table 'id': path: ..." (path may be NULL) and returns -EINVAL. */
+/** Sets "table 'id': path: ..." (path may be NULL; DF_NB_TABLES: without the object) and returns -EINVAL. */
 int df_object_error(const struct df_object_at *at, const struct df_path *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -8,7 +8,8 @@
 #define DF_ROW_MAX ((size_t)8 << 20)
 
 /**
- * Unpacks and checks one row; the object must carry the row's id.
+ * Unpacks and checks one row; the object must carry the row's id. Its parts are not checked (df_schema_check_stored()),
+ * but their strings are printable ASCII of at most DF_TEXT_MAX bytes.
  * @param object the caller's, free with protobuf_c_message_free_unpacked(object, NULL)
  * @return -EBADMSG or -EINVAL, error names table, id and field
  */

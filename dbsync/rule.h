@@ -32,6 +32,7 @@ enum df_kind {
     DF_KIND_PROTOCOL,  /* IP protocol: number or name */
     DF_KIND_NUMBER,    /* min..max */
     DF_KIND_MAP,       /* repeated {key, value}, in JSON an object */
+    DF_KIND_PARTS,     /* repeated messages, of which one in a stored row that cannot be takes no other along */
 };
 
 struct df_rule {

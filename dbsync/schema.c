@@ -48,6 +48,7 @@ static const struct df_rule rules[] = {
 
     /* What these fields are to each other is for the service to judge: a rule that cannot be must not take its group
      * along, and Neutron keeps a prefix as the user wrote it. */
+    FIELD(SecurityGroup, security_group, rules, PARTS),
     FIELD(SecurityGroupRule, security_group_rule, id, ID),
     FIELD(SecurityGroupRule, security_group_rule, direction, WORD, WORDS("ingress egress"), REQUIRED),
     FIELD(SecurityGroupRule, security_group_rule, ethertype, WORD, WORDS("IPv4 IPv6"), REQUIRED),

@@ -76,6 +76,15 @@ const char *df_schema_topic(const ProtobufCMessage *object);
  */
 int df_schema_check(enum df_nb_table table, const ProtobufCMessage *object, struct df_error *error);
 
+/**
+ * The same for an object that is stored: the parts of which one must not take the others along, the rules of a security
+ * group, are left to who uses them, with df_schema_check_part().
+ */
+int df_schema_check_stored(enum df_nb_table table, const ProtobufCMessage *object, struct df_error *error);
+
+/** Checks one of these parts. -EINVAL names the field. */
+int df_schema_check_part(const ProtobufCMessage *part, struct df_error *error);
+
 /* Calls cb for every reference in the object: (field path, table it refers to, id). */
 typedef void (*df_schema_ref_cb)(const char *path, enum df_nb_table table, const char *id, void *arg);
 void df_schema_references(enum df_nb_table table, const ProtobufCMessage *object, df_schema_ref_cb cb, void *arg);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 /* Numbers: https://www.iana.org/assignments/protocol-numbers; names: neutron_lib.constants.IP_PROTOCOL_MAP. */
 enum {
@@ -61,7 +60,7 @@ static int number_of(const char *text, uint8_t *number)
         return value <= UINT8_MAX ? 0 : -EINVAL;
     }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcasecmp(names[i].name, text) == 0) {
+        if (strcmp(names[i].name, text) == 0) {
             *number = names[i].number;
             return 0;
         }
@@ -79,7 +78,7 @@ static bool is_of_ip6_alone(uint8_t number)
 int protocol_parse(const char *text, unsigned ip_version, struct protocol *protocol)
 {
     *protocol = (struct protocol){0};
-    if (!text || !*text || strcasecmp(text, "any") == 0 || strcasecmp(text, "ip") == 0) {
+    if (!text || !*text || strcmp(text, "any") == 0 || strcmp(text, "ip") == 0) {
         protocol->any = true;
         return 0;
     }

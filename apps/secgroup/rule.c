@@ -19,20 +19,13 @@ struct reading {
                         ##__VA_ARGS__),                                                                                \
      false)
 
-static bool is_set(const char *text)
+/* Each field by itself, as whoever writes one is held to. What comes from a database may have been written otherwise. */
+static bool read_fields(const struct reading *reading)
 {
-    return text && *text;
-}
-
-static bool read_ethertype(const struct reading *reading)
-{
-    const char *ethertype = reading->rule->ethertype;
-    if (ethertype && strcmp(ethertype, "IPv4") == 0)
-        reading->to->ip_version = 4;
-    else if (ethertype && strcmp(ethertype, "IPv6") == 0)
-        reading->to->ip_version = 6;
-    else
-        return REFUSE(reading, "ethertype: %s is neither IPv4 nor IPv6", ethertype ? ethertype : "none");
+    struct df_error error;
+    if (df_schema_check_part(&reading->rule->base, &error) < 0)
+        return REFUSE(reading, "%s", error.text);
+    reading->to->ip_version = strcmp(reading->rule->ethertype, "IPv4") == 0 ? 4 : 6;
     return true;
 }
 
@@ -71,8 +64,6 @@ static bool read_ports(const struct reading *reading)
     if (rule->port_range_min > rule->port_range_max)
         return REFUSE(reading, "port_range_min %u is above port_range_max %u", rule->port_range_min,
                       rule->port_range_max);
-    if (rule->port_range_max > UINT16_MAX)
-        return REFUSE(reading, "port_range_max: %u is above 65535", rule->port_range_max);
     reading->to->l4 = DF_RULE_L4_PORTS;
     reading->to->first = (uint16_t)rule->port_range_min;
     reading->to->last = (uint16_t)rule->port_range_max;
@@ -117,9 +108,9 @@ static bool read_prefix(const struct reading *reading)
 static bool read_remote(const struct reading *reading)
 {
     const Df__SecurityGroupRule *rule = reading->rule;
-    bool prefix = is_set(rule->remote_ip_prefix);
-    bool group = is_set(rule->remote_group_id);
-    bool addresses = is_set(rule->remote_address_group_id);
+    bool prefix = rule->remote_ip_prefix != NULL;
+    bool group = rule->remote_group_id != NULL;
+    bool addresses = rule->remote_address_group_id != NULL;
     if (prefix + group + addresses > 1)
         return REFUSE(reading, "it has more than one of remote_ip_prefix, remote_group_id and remote_address_group_id");
     if (prefix)
@@ -137,7 +128,7 @@ bool rule_compile(struct df_compile *c, const Df__SecurityGroupRule *rule, const
 {
     struct reading reading = {.c = c, .rule = rule, .id = id, .to = compiled};
     *compiled = (struct df_security_group_rule){0};
-    if (!read_ethertype(&reading) || !read_protocol(&reading) || !read_l4(&reading) || !read_remote(&reading))
+    if (!read_fields(&reading) || !read_protocol(&reading) || !read_l4(&reading) || !read_remote(&reading))
         return false;
     compiled->rule = df_compile_part_number(c, id);
     return true;

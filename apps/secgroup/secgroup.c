@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,14 +168,50 @@ static void emit_rules(struct df_compile *c, uint16_t table, const char *group,
                     (uint32_t)(sizeof(*value) + value->n_rules * sizeof(value->rule[0])));
 }
 
-static void compile_rules(struct df_compile *c, const Df__SecurityGroup *group, struct df_security_group_value *egress,
-                          struct df_security_group_value *ingress)
+/* Where in the group a rule with that id is. */
+struct place {
+    const char *id;
+    size_t i;
+};
+
+static int by_id(const void *a, const void *b)
+{
+    const struct place *left = a, *right = b;
+    int order = strcmp(left->id, right->id);
+    return order ? order : (left->i > right->i) - (left->i < right->i);
+}
+
+/* Marks the rules with the id of one before them: hits, traces and changes could not tell them apart. -ENOMEM. */
+static int mark_doubles(const Df__SecurityGroup *group, bool *doubles)
+{
+    size_t n = 0;
+    struct place *places = calloc(group->n_rules + 1, sizeof(*places));
+    if (!places)
+        return -ENOMEM;
+    for (size_t i = 0; i < group->n_rules; i++)
+        if (group->rules[i]->id)
+            places[n++] = (struct place){group->rules[i]->id, i};
+    qsort(places, n, sizeof(*places), by_id);
+    for (size_t i = 1; i < n; i++)
+        doubles[places[i].i] = strcmp(places[i - 1].id, places[i].id) == 0;
+    free(places);
+    return 0;
+}
+
+static void compile_rules(struct df_compile *c, const Df__SecurityGroup *group, const bool *doubles,
+                          struct df_security_group_value *egress, struct df_security_group_value *ingress)
 {
     egress->stateful = ingress->stateful = group->stateful;
     for (size_t i = 0; i < group->n_rules; i++) {
         struct df_security_group_rule rule;
         char place[DF_RULE_ID_MAX];
-        if (!rule_compile(c, group->rules[i], df_secgroup_rule_id(group, i, place), &rule))
+        const char *id = df_secgroup_rule_id(group, i, place);
+        if (doubles[i])
+            df_compile_problem(c,
+                               "rule %s: id: the group has it more than once; only the first of these rules is in "
+                               "force",
+                               id);
+        if (doubles[i] || !rule_compile(c, group->rules[i], id, &rule))
             continue;
         if (is_egress(group->rules[i]))
             add_rule(c, &rule, egress, "egress");
@@ -194,10 +231,12 @@ static void compile_secgroup(struct df_compile *c, const ProtobufCMessage *objec
     size_t size = sizeof(struct df_security_group_value) + most * sizeof(struct df_security_group_rule);
     struct df_security_group_value *egress = calloc(1, size);
     struct df_security_group_value *ingress = calloc(1, size);
-    if (egress && ingress)
-        compile_rules(c, group, egress, ingress);
+    bool *doubles = calloc(group->n_rules + 1, sizeof(*doubles));
+    if (egress && ingress && doubles && mark_doubles(group, doubles) == 0)
+        compile_rules(c, group, doubles, egress, ingress);
     else
         df_compile_problem(c, "no memory for its %zu rules: it allows nothing", group->n_rules);
+    free(doubles);
     free(egress);
     free(ingress);
 }

@@ -18,6 +18,15 @@ int df_command_fail(const char *format, ...)
     return DF_EXIT_ERROR;
 }
 
+bool df_command_warn(enum df_nb_table table, const ProtobufCMessage *object)
+{
+    struct df_error error;
+    if (!df_schema_check(table, object, &error))
+        return false;
+    df_command_fail("warning: %s", error.text);
+    return true;
+}
+
 enum df_nb_table df_command_table(const char *name)
 {
     enum df_nb_table table = df_schema_find(name);

@@ -37,6 +37,9 @@ extern const struct df_command df_command_init, df_command_load, df_command_dump
 /** Prints "df-db: ..." and returns DF_EXIT_ERROR. */
 int df_command_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** Says of an object that is stored what a write of it would be refused for. False: nothing. */
+bool df_command_warn(enum df_nb_table table, const ProtobufCMessage *object);
+
 /** The table of that name; when there is none says so and returns DF_NB_TABLES. */
 enum df_nb_table df_command_table(const char *name);
 

@@ -33,7 +33,7 @@ static const char *const list_columns[DF_NB_TABLES] = {
 };
 
 struct reading {
-    bool bad; /* a row could not be read */
+    bool bad; /* a row could not be read, or not be written so */
     enum df_nb_table table;
     bool first; /* of its table */
     json_t *list;
@@ -65,6 +65,7 @@ static void dump_object(struct df_nb_change *change, void *arg)
     json_t *json = df_schema_to_json(change->object);
     json_dumpf(json, stdout, 0);
     json_decref(json);
+    reading->bad |= df_command_warn(change->table, change->object);
 }
 
 static int run_dump(struct df_command_context *context, int argc, char **argv)
@@ -86,7 +87,7 @@ const struct df_command df_command_dump = {
     .arguments = "",
     .summary = "Print all objects as JSON, for load",
     .help = "One object a line, in the order of tables and ids. A row that cannot be read is reported and left out,\n"
-            "and the exit code is 1.\n",
+            "a rule of a security group that cannot be is reported, and the exit code is 1.\n",
     .access = DF_COMMAND_READ,
     .run = run_dump,
 };
@@ -99,6 +100,7 @@ static void list_object(struct df_nb_change *change, void *arg)
         return;
     }
     json_t *json = df_schema_to_json(change->object);
+    reading->bad |= df_command_warn(change->table, change->object);
     if (reading->list) {
         json_array_append_new(reading->list, json);
         return;
@@ -163,6 +165,7 @@ static int run_get(struct df_command_context *context, int argc, char **argv)
     if (df_nb_get(context->nb, table, argv[1], &object, &error))
         return df_command_fail("%s", error.text);
     json_t *json = df_schema_to_json(object);
+    df_command_warn(table, object);
     protobuf_c_message_free_unpacked(object, NULL);
     if (context->json)
         df_command_print_json(json);

@@ -144,6 +144,98 @@ Test(secgroup_bad, a_rule_with_two_remotes)
     the_rest_holds();
 }
 
+Test(secgroup_bad, a_direction_that_is_none)
+{
+    Df__SecurityGroupRule bad = rule("IPv4", NULL);
+    bad.direction = (char *)"in";
+    write_group(&bad);
+    the_rest_holds();
+    bad.direction = NULL;
+    write_group(&bad);
+    the_rest_holds();
+}
+
+Test(secgroup_bad, an_ethertype_that_is_none)
+{
+    Df__SecurityGroupRule bad = rule("ipv4", NULL);
+    write_group(&bad);
+    the_rest_holds();
+    bad.ethertype = NULL;
+    write_group(&bad);
+    the_rest_holds();
+}
+
+Test(secgroup_bad, a_prefix_that_is_none)
+{
+    Df__SecurityGroupRule bad = rule("IPv4", "tcp");
+    bad.remote_ip_prefix = (char *)"10.0.0.0/33";
+    write_group(&bad);
+    the_rest_holds();
+}
+
+Test(secgroup_bad, a_port_that_is_none)
+{
+    Df__SecurityGroupRule bad = rule("IPv4", "tcp");
+    bad.has_port_range_min = bad.has_port_range_max = true;
+    bad.port_range_min = 1;
+    bad.port_range_max = 70000;
+    write_group(&bad);
+    the_rest_holds();
+}
+
+/* What the same write took away is gone as well: no older version of the group stays in force. */
+Test(secgroup_bad, a_protocol_that_is_unknown)
+{
+    static const char *const unknown[] = {"mptcp", "256", "", "\xff\x1b", "udp "};
+    Df__SecurityGroupRule bad = rule("IPv4", NULL);
+    for (unsigned i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+        lab_model(GROUPS(GROUP("receiver", IN4("older", PROTOCOL("udp")))));
+        lab_passes("vm1", UDP("55"), "vm2");
+        bad.protocol = (char *)unknown[i];
+        write_group(&bad);
+        the_rest_holds();
+    }
+}
+
+Test(secgroup_bad, a_remote_group_that_is_no_id)
+{
+    Df__SecurityGroupRule bad = rule("IPv4", NULL);
+    bad.remote_group_id = (char *)"";
+    write_group(&bad);
+    the_rest_holds();
+    bad.remote_group_id = (char *)"a\nb";
+    write_group(&bad);
+    the_rest_holds();
+}
+
+Test(secgroup_bad, the_id_of_another_rule)
+{
+    Df__SecurityGroupRule bad = rule("IPv4", "tcp");
+    bad.id = (char *)"good-53";
+    write_group(&bad);
+    struct df_error error = {""};
+    json_t *report = df_controller_report(lab_controller(), "show", NULL, &error);
+    char *text = json_dumps(json_object_get(report, "problems"), JSON_COMPACT);
+    cr_assert_not_null(strstr(text, "rule good-53: id: the group has it more than once"), "%s", text);
+    free(text);
+    json_decref(report);
+    lab_passes("vm1", UDP("53"), "vm2");
+    lab_refused("vm1", "tcp,tp_src=1,tp_dst=53" VM1_VM2, "sg_ingress");
+}
+
+/* A row that is no group at all changes nothing: what is in force stays so. Of a group that is new it is nothing. */
+Test(secgroup_bad, a_row_that_is_no_group)
+{
+    lab_model(GROUPS(GROUP("receiver", IN4("older", PROTOCOL("udp")))));
+    lab_write_row("secgroup", "receiver", "\xff\xff", 2);
+    lab_passes("vm1", UDP("53"), "vm2");
+    lab_refused("vm1", "tcp,tp_src=1,tp_dst=53" VM1_VM2, "sg_ingress");
+    lab_delete("secgroup", "receiver");
+    lab_refused("vm1", UDP("53"), "sg_ingress");
+    lab_write_row("secgroup", "receiver", "\xff\xff", 2);
+    lab_refused("vm1", UDP("53"), "sg_ingress");
+}
+
 Test(secgroup_bad, more_rules_than_a_group_may_have_are_named)
 {
     char *text = malloc(400000);

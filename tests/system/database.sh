@@ -71,6 +71,19 @@ df_db delete lswitch junk >/dev/null
 until_true 5 "none is bad any more" reports show '.n_bad == 0'
 expect_ping a b
 
+note "a group with a rule that cannot be is no bad row: df-db shows it as it is, and warns"
+# Protobuf: the group "web" of a rule "r" with direction "in" and ethertype "IPv4".
+"$build/tests/system/raw-row" nb secgroup web $'\x0a\x03web\x32\x0d\x0a\x01r\x12\x02in\x1a\x04IPv4'
+until_true 5 "the switch has heard of it" reports show '.objects.secgroup == 2'
+reports show '.n_bad == 0' >/dev/null
+expect_equal "the rule as it is stored" "$(df_db --json get secgroup web 2>warning.txt | jq -r '.rules[0].direction')" in
+expect_text "warning: secgroup 'web': rules\[0\].direction: 'in' is not one of: ingress egress" warning.txt
+expect_failure dump.txt "$df_db_program" dump
+expect_text "secgroup 'web': rules\[0\].direction" dump.txt
+expect_failure refused.txt "$df_db_program" set secgroup web name=web
+expect_text "rules\[0\].direction: 'in' is not one of" refused.txt
+df_db delete secgroup web >/dev/null
+
 note "the database goes away: the switch goes on with what it knows, and DHCP too"
 mv nb nb.hidden
 expect_ping a b

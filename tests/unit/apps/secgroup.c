@@ -23,23 +23,34 @@ static const struct df_security_group_value *rules_of(uint16_t table)
     return FAKE_VALUE(table, (struct df_security_group_key){.group = fake_number(DF_NB_SECGROUP, "web")});
 }
 
-static void compile_rules(Df__SecurityGroupRule **rule, size_t n)
+static void compile_group(Df__SecurityGroupRule **rule, size_t n, bool stateful)
 {
     Df__SecurityGroup group = SECGROUP(.id = "web", .n_rules = n, .rules = rule);
+    group.stateful = stateful;
     fake_compile(DF_NB_SECGROUP, &group);
 }
 
+static void compile_rules(Df__SecurityGroupRule **rule, size_t n)
+{
+    compile_group(rule, n, true);
+}
+
 /* What the only rule of a group for ingress becomes. */
-static struct df_security_group_rule compiled(Df__SecurityGroupRule *rule)
+static struct df_security_group_rule compiled_in(bool stateful, Df__SecurityGroupRule *rule)
 {
     fake_reset();
-    compile_rules(&rule, 1);
+    compile_group(&rule, 1, stateful);
     const struct df_security_group_value *value = rules_of(DF_TABLE_INGRESS_SECURITY_GROUP);
     cr_assert_not_null(value);
     cr_assert_eq(fake_problems(), 0);
     cr_assert_eq(value->n_rules, 1);
     cr_assert_eq(rules_of(DF_TABLE_EGRESS_SECURITY_GROUP)->n_rules, 0);
     return value->rule[0];
+}
+
+static struct df_security_group_rule compiled(Df__SecurityGroupRule *rule)
+{
+    return compiled_in(true, rule);
 }
 
 static void expect_refused(Df__SecurityGroupRule *rule, const char *why)
@@ -77,7 +88,8 @@ Test(secgroup, each_direction_has_its_rules_and_its_table)
 
 Test(secgroup, the_entry_is_as_long_as_its_rules_and_says_stateless)
 {
-    Df__SecurityGroup group = SECGROUP(.id = "web", OBJECTS(Df__SecurityGroupRule, rules, IN4(), IN6()));
+    Df__SecurityGroupRule *other = SG_RULE(.id = "s", .direction = "ingress", .ethertype = "IPv6");
+    Df__SecurityGroup group = SECGROUP(.id = "web", OBJECTS(Df__SecurityGroupRule, rules, IN4(), other));
     group.stateful = 0;
     fake_compile(DF_NB_SECGROUP, &group);
     struct df_security_group_key key = {.group = fake_number(DF_NB_SECGROUP, "web")};
@@ -101,10 +113,9 @@ Test(secgroup, protocols_by_name_and_number)
     static const struct {
         const char *name;
         uint8_t number;
-    } protocols[] = {{"ah", 51},    {"dccp", 33},     {"egp", 8},  {"esp", 50},   {"gre", 47},  {"hopopt", 0},
-                     {"icmp", 1},   {"igmp", 2},      {"ipip", 4}, {"ospf", 89},  {"pgm", 113}, {"rsvp", 46},
-                     {"sctp", 132}, {"tcp", 6},       {"udp", 17}, {"vrrp", 112}, {"0", 0},     {"6", 6},
-                     {"255", 255},  {"udplite", 136}, {"TCP", 6}};
+    } protocols[] = {{"ah", 51},  {"dccp", 33},  {"egp", 8},   {"esp", 50},  {"gre", 47},  {"hopopt", 0},   {"icmp", 1},
+                     {"igmp", 2}, {"ipip", 4},   {"ospf", 89}, {"pgm", 113}, {"rsvp", 46}, {"sctp", 132},   {"tcp", 6},
+                     {"udp", 17}, {"vrrp", 112}, {"0", 0},     {"6", 6},     {"255", 255}, {"udplite", 136}};
     for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
         struct df_security_group_rule rule = compiled(IN4(.protocol = (char *)protocols[i].name));
         cr_expect_eq(rule.ip_proto, protocols[i].number, "%s is %u", protocols[i].name, rule.ip_proto);
@@ -112,7 +123,6 @@ Test(secgroup, protocols_by_name_and_number)
         cr_expect_eq(rule.l4, DF_RULE_L4_ANY);
     }
     cr_expect_eq(compiled(IN4(.protocol = "any")).any_proto, 1);
-    cr_expect_eq(compiled(IN4(.protocol = "")).any_proto, 1);
     cr_expect_eq(compiled(IN4()).any_proto, 1);
 }
 
@@ -136,9 +146,9 @@ Test(secgroup, names_of_icmp_are_that_of_the_family)
 
 Test(secgroup, unknown_protocols_are_refused)
 {
-    static char *const unknown[] = {"tpc", "256", "-1", "6x", "0x6", "1000", " 6"};
+    static char *const unknown[] = {"tpc", "256", "-1", "6x", "0x6", "1000", " 6", "", "TCP"};
     for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
-        expect_refused(IN4(.protocol = unknown[i]), "has no protocol");
+        expect_refused(IN4(.protocol = unknown[i]), "is not an IP protocol's name or number");
 }
 
 Test(secgroup, ports)
@@ -159,7 +169,7 @@ Test(secgroup, ports_that_cannot_be_are_refused)
     expect_refused(IN4(.protocol = "tcp", RANGE(2, 1)), "port_range_min 2 is above port_range_max 1");
     expect_refused(IN4(.protocol = "tcp", ONLY_MIN(80)), "belong together");
     expect_refused(IN4(.protocol = "udp", ONLY_MAX(80)), "belong together");
-    expect_refused(IN4(.protocol = "tcp", RANGE(80, 65536)), "65536 is above 65535");
+    expect_refused(IN4(.protocol = "tcp", RANGE(80, 65536)), "port_range_max: 65536 is not in 0 to 65535");
     expect_refused(IN4(RANGE(80, 80)), "a port range needs a protocol");
     expect_refused(IN4(.protocol = "any", RANGE(80, 80)), "a port range needs a protocol");
     expect_refused(IN4(.protocol = "esp", RANGE(80, 80)), "protocol esp has no ports");
@@ -169,10 +179,10 @@ Test(secgroup, ports_that_cannot_be_are_refused)
 
 Test(secgroup, icmp_types_and_codes)
 {
-    struct df_security_group_rule rule = compiled(IN4(.protocol = "icmp", ONLY_MIN(0)));
+    struct df_security_group_rule rule = compiled_in(false, IN4(.protocol = "icmp", ONLY_MIN(0)));
     cr_expect_eq(rule.l4, DF_RULE_L4_TYPE, "type 0 is a type");
     cr_expect_eq(rule.first, 0);
-    rule = compiled(IN4(.protocol = "icmp", RANGE(3, 0)));
+    rule = compiled_in(false, IN4(.protocol = "icmp", RANGE(3, 0)));
     cr_expect_eq(rule.l4, DF_RULE_L4_TYPE_CODE, "code 0 is a code, and may be below the type");
     cr_expect_eq(rule.first, 3);
     cr_expect_eq(rule.last, 0);
@@ -210,7 +220,6 @@ Test(secgroup, every_address_is_any)
     cr_expect(df_ip_equal(&four.prefix, &zero));
     cr_expect_eq(six.remote, DF_REMOTE_ANY);
     cr_expect_eq(six.ip_version, 6);
-    cr_expect_eq(compiled(IN4(.remote_ip_prefix = "")).remote, DF_REMOTE_ANY);
 }
 
 Test(secgroup, prefixes_that_cannot_be_are_refused)
@@ -218,8 +227,38 @@ Test(secgroup, prefixes_that_cannot_be_are_refused)
     expect_refused(IN4(.remote_ip_prefix = "::/0"), "::/0 is not IPv4");
     expect_refused(IN6(.remote_ip_prefix = "0.0.0.0/0"), "0.0.0.0/0 is not IPv6");
     expect_refused(IN6(.remote_ip_prefix = "::ffff:10.0.0.0/104"), "is not IPv6");
-    expect_refused(IN4(.remote_ip_prefix = "10.0.0.0/33"), "10.0.0.0/33 is not an address or prefix");
-    expect_refused(RULE("ingress", "ipv4", .protocol = "tcp"), "ipv4 is neither");
+    expect_refused(IN4(.remote_ip_prefix = "10.0.0.0/33"), "'10.0.0.0/33' is not an address or prefix");
+    expect_refused(IN4(.remote_ip_prefix = ""), "'' is not an address or prefix");
+}
+
+Test(secgroup, fields_that_cannot_be_are_refused)
+{
+    expect_refused(RULE("ingress", "ipv4", .protocol = "tcp"), "ethertype: 'ipv4' is not one of: IPv4 IPv6");
+    expect_refused(RULE("ingress", NULL), "ethertype: is missing");
+    expect_refused(RULE("in", "IPv4"), "direction: 'in' is not one of: ingress egress");
+    expect_refused(RULE(NULL, "IPv4"), "direction: is missing");
+    expect_refused(IN4(.remote_group_id = ""), "remote_group_id: '' is not an id");
+    expect_refused(IN4(.remote_address_group_id = "a b"), "remote_address_group_id: 'a b' is not an id");
+}
+
+Test(secgroup, of_rules_with_one_id_the_first_holds)
+{
+    Df__SecurityGroupRule *rules[] = {
+        SG_RULE(.id = "b", .direction = "ingress", .ethertype = "IPv4", .protocol = "udp"),
+        SG_RULE(.id = "a", .direction = "ingress", .ethertype = "IPv4", .protocol = "tcp"),
+        SG_RULE(.id = "b", .direction = "ingress", .ethertype = "IPv6"),
+        SG_RULE(.direction = "ingress", .ethertype = "IPv4", .protocol = "sctp"),
+        SG_RULE(.direction = "ingress", .ethertype = "IPv4", .protocol = "gre"),
+        SG_RULE(.id = "b", .direction = "egress", .ethertype = "IPv4"),
+    };
+    compile_rules(rules, 6);
+    const struct df_security_group_value *value = rules_of(DF_TABLE_INGRESS_SECURITY_GROUP);
+    cr_assert_eq(value->n_rules, 4, "those without an id have none that another one could have");
+    cr_expect_eq(value->rule[0].rule, fake_part_number("b"));
+    cr_expect_eq(value->rule[0].ip_proto, 17);
+    cr_expect_eq(value->rule[1].rule, fake_part_number("a"));
+    cr_expect_eq(rules_of(DF_TABLE_EGRESS_SECURITY_GROUP)->n_rules, 0);
+    cr_expect(fake_has_problem("rule b:", "more than once"));
 }
 
 Test(secgroup, remote_groups_are_sets_by_their_number)
@@ -255,7 +294,7 @@ Test(secgroup, a_bad_rule_leaves_the_others_alone)
 
 static void compile_many(size_t n)
 {
-    Df__SecurityGroupRule *one = IN4();
+    Df__SecurityGroupRule *one = SG_RULE(.direction = "ingress", .ethertype = "IPv4");
     Df__SecurityGroupRule **rules = calloc(n, sizeof(*rules));
     for (size_t i = 0; i < n; i++)
         rules[i] = one;

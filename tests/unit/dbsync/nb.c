@@ -360,6 +360,54 @@ Test(nb, a_bad_row_is_told_alone_and_mends)
     cr_expect_str_eq(sync_nb(), "+a ");
 }
 
+static void write_rule(Df__SecurityGroupRule *rule)
+{
+    uint8_t packed[1024];
+    Df__SecurityGroup group = DF__SECURITY_GROUP__INIT;
+    group.id = "web";
+    group.n_rules = 1;
+    group.rules = &rule;
+    size_t len = df__security_group__get_packed_size(&group);
+    cr_assert_leq(len, sizeof packed);
+    write_row("secgroup", "web", packed, df__security_group__pack(&group, packed));
+}
+
+/* Valid until the next call. */
+static const char *stored_protocol(void)
+{
+    static char protocol[512];
+    ProtobufCMessage *object;
+    cr_assert_eq(df_nb_get(nb, DF_NB_SECGROUP, "web", &object, &error), 0, "%s", error.text);
+    snprintf(protocol, sizeof protocol, "%s", ((Df__SecurityGroup *)object)->rules[0]->protocol);
+    protobuf_c_message_free_unpacked(object, NULL);
+    return protocol;
+}
+
+Test(nb, a_stored_rule_that_cannot_be_makes_no_bad_row)
+{
+    char text[301];
+    Df__SecurityGroupRule rule = DF__SECURITY_GROUP_RULE__INIT;
+    rule.protocol = "tpc";
+    write_rule(&rule);
+    cr_expect_str_eq(sync_nb(), "[+web ]");
+    cr_expect_str_eq(stored_protocol(), "tpc");
+    rule.protocol = "tc\xffp\x1b[1m";
+    write_rule(&rule);
+    cr_expect_str_eq(stored_protocol(), "tc p [1m");
+    memset(text, '1', sizeof text);
+    text[300] = '\0';
+    rule.protocol = text;
+    write_rule(&rule);
+    cr_expect_eq(strlen(stored_protocol()), 255);
+
+    Df__SecurityGroup named = DF__SECURITY_GROUP__INIT;
+    named.id = "web";
+    named.name = "web";
+    cr_expect_eq(df_nb_write(nb, DF_NB_UPDATE, DF_NB_SECGROUP, &named.base, &error), -EINVAL);
+    cr_expect_str_eq(error.text, "secgroup 'web': rules[0].direction: is missing");
+    cr_expect_eq(df_nb_write(nb, DF_NB_PUT, DF_NB_SECGROUP, &named.base, &error), 0);
+}
+
 Test(nb, a_row_must_hold_the_object_it_is_named_after)
 {
     uint8_t packed[64];

@@ -274,6 +274,29 @@ Test(schema, a_rule_that_cannot_be_does_not_take_its_group_along)
     }
 }
 
+/* Whoever writes a rule is told what is wrong with it (bads); one that is stored is for its service to name. */
+Test(schema, a_stored_rule_is_checked_by_itself)
+{
+    struct df_error error = {""};
+    Df__SecurityGroupRule rule = DF__SECURITY_GROUP_RULE__INIT;
+    Df__SecurityGroup group = DF__SECURITY_GROUP__INIT;
+    group.id = "web";
+    group.n_rules = 1;
+    group.rules = (Df__SecurityGroupRule *[]){&rule};
+    rule.direction = "ingress";
+    rule.ethertype = "IPv4";
+    cr_expect_eq(df_schema_check_part(&rule.base, &error), 0);
+    rule.remote_ip_prefix = "10.0.0.0/33";
+    cr_expect_eq(df_schema_check(DF_NB_SECGROUP, &group.base, &error), -EINVAL);
+    cr_expect_str_eq(error.text,
+                     "secgroup 'web': rules[0].remote_ip_prefix: '10.0.0.0/33' is not an address or prefix");
+    cr_expect_eq(df_schema_check_part(&rule.base, &error), -EINVAL);
+    cr_expect_str_eq(error.text, "remote_ip_prefix: '10.0.0.0/33' is not an address or prefix");
+    cr_expect_eq(df_schema_check_stored(DF_NB_SECGROUP, &group.base, &error), 0);
+    group.name = "a\nb";
+    cr_expect_eq(df_schema_check_stored(DF_NB_SECGROUP, &group.base, &error), -EINVAL, "the group's own field");
+}
+
 Test(schema, text_is_bounded_and_utf8)
 {
     struct df_error error;
