@@ -7,12 +7,14 @@
 
 /* Numbers: https://www.iana.org/assignments/protocol-numbers; names: neutron_lib.constants.IP_PROTOCOL_MAP. */
 enum {
+    HOPOPT = 0,
     ICMP = 1,
     TCP = 6,
     UDP = 17,
     IPV6_ENCAP = 41,
     IPV6_ROUTE = 43,
     IPV6_FRAG = 44,
+    AH = 51,
     ICMP6 = 58,
     IPV6_NONXT = 59,
     IPV6_OPTS = 60,
@@ -23,12 +25,12 @@ static const struct {
     const char *name;
     uint8_t number;
 } names[] = {
-    {"ah", 51},
+    {"ah", AH},
     {"dccp", 33},
     {"egp", 8},
     {"esp", 50},
     {"gre", 47},
-    {"hopopt", 0},
+    {"hopopt", HOPOPT},
     {"icmp", ICMP},
     {"icmpv6", ICMP6},
     {"igmp", 2},
@@ -87,6 +89,11 @@ int protocol_parse(const char *text, unsigned ip_version, struct protocol *proto
     if (ip_version == 6 && protocol->number == ICMP)
         protocol->number = ICMP6;
     return ip_version == 4 && is_of_ip6_alone(protocol->number) ? -EINVAL : 0;
+}
+
+bool protocol_is_ip6_extension(uint8_t number)
+{
+    return number == HOPOPT || number == IPV6_ROUTE || number == IPV6_FRAG || number == AH || number == IPV6_OPTS;
 }
 
 bool protocol_has_ports(uint8_t number)

@@ -19,6 +19,9 @@ struct protocol {
  */
 int protocol_parse(const char *text, unsigned ip_version, struct protocol *protocol);
 
+/** Is it what stands in front of an IPv6 packet's protocol (RFC 8200 section 4)? No packet is matched by it. */
+bool protocol_is_ip6_extension(uint8_t number);
+
 /** Does it have ports that a packet is matched by? Neutron takes port ranges for DCCP and UDP-Lite, too. */
 bool protocol_has_ports(uint8_t number);
 

@@ -35,6 +35,10 @@ static bool read_protocol(const struct reading *reading)
     struct protocol protocol;
     if (protocol_parse(reading->rule->protocol, to->ip_version, &protocol) < 0)
         return REFUSE(reading, "protocol: IPv%u has no protocol %s", to->ip_version, reading->rule->protocol);
+    if (to->ip_version == 6 && !protocol.any && protocol_is_ip6_extension(protocol.number))
+        return REFUSE(reading,
+                      "protocol: %s is an extension header of IPv6, and a packet is matched by what follows it",
+                      reading->rule->protocol);
     to->any_proto = protocol.any;
     to->ip_proto = protocol.number;
     return true;

@@ -135,6 +135,13 @@ Test(secgroup_bad, a_prefix_of_the_other_family)
     the_rest_holds();
 }
 
+Test(secgroup_bad, an_extension_header_of_ip6_as_protocol)
+{
+    Df__SecurityGroupRule bad = rule("IPv6", "ah");
+    write_group(&bad);
+    the_rest_holds();
+}
+
 Test(secgroup_bad, a_rule_with_two_remotes)
 {
     Df__SecurityGroupRule bad = rule("IPv4", "icmp");

@@ -135,13 +135,23 @@ Test(secgroup, names_of_icmp_are_that_of_the_family)
     static const struct {
         char *name;
         uint8_t number;
-    } of_ip6[] = {{"ipv6-encap", 41}, {"ipv6-route", 43}, {"ipv6-frag", 44}, {"ipv6-nonxt", 59}, {"ipv6-opts", 60}};
+    } of_ip6[] = {{"ipv6-encap", 41}, {"ipv6-nonxt", 59}};
     for (size_t i = 0; i < sizeof(of_ip6) / sizeof(of_ip6[0]); i++) {
         cr_expect_eq(compiled(IN6(.protocol = of_ip6[i].name)).ip_proto, of_ip6[i].number);
         expect_refused(IN4(.protocol = of_ip6[i].name), "IPv4 has no protocol");
     }
     expect_refused(IN4(.protocol = "icmpv6"), "IPv4 has no protocol icmpv6");
     expect_refused(IN4(.protocol = "58"), "IPv4 has no protocol 58");
+}
+
+Test(secgroup, extension_headers_are_no_protocols_of_ip6)
+{
+    static char *const extensions[] = {"hopopt", "0",  "ipv6-route", "43",        "ipv6-frag",
+                                       "44",     "ah", "51",         "ipv6-opts", "60"};
+    for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++)
+        expect_refused(IN6(.protocol = extensions[i]), "is an extension header of IPv6");
+    cr_expect_eq(compiled(IN4(.protocol = "ah")).ip_proto, 51, "of IPv4 it is a protocol (RFC 4302)");
+    cr_expect_eq(compiled(IN6()).any_proto, 1);
 }
 
 Test(secgroup, unknown_protocols_are_refused)
