@@ -5,6 +5,7 @@
 
 #include "apps/secgroup/rule.h"
 #include "control/secgroups.h"
+#include "fastpath/packet/icmp.h"
 
 /*
  * secgroup: Neutron's security groups.
@@ -198,6 +199,17 @@ static int mark_doubles(const Df__SecurityGroup *group, bool *doubles)
     return 0;
 }
 
+/* Such a rule is in force, and not for what its user may expect: what begins no connection is invalid by itself. */
+static void name_what_begins_nothing(struct df_compile *c, const char *id, const struct df_security_group_rule *rule)
+{
+    bool typed = rule->l4 == DF_RULE_L4_TYPE || rule->l4 == DF_RULE_L4_TYPE_CODE;
+    if (typed && !df_icmp_is_question(rule->ip_proto, (uint8_t)rule->first))
+        df_compile_problem(c,
+                           "rule %s: ICMP of type %u begins no connection: in a stateful group only broadcast and "
+                           "multicast of it match",
+                           id, rule->first);
+}
+
 static void compile_rules(struct df_compile *c, const Df__SecurityGroup *group, const bool *doubles,
                           struct df_security_group_value *egress, struct df_security_group_value *ingress)
 {
@@ -213,6 +225,8 @@ static void compile_rules(struct df_compile *c, const Df__SecurityGroup *group, 
                                id);
         if (doubles[i] || !rule_compile(c, group->rules[i], id, &rule))
             continue;
+        if (group->stateful)
+            name_what_begins_nothing(c, id, &rule);
         if (is_egress(group->rules[i]))
             add_rule(c, &rule, egress, "egress");
         else

@@ -30,3 +30,14 @@ static inline bool df_icmp_is_echo(uint8_t ip_proto, uint8_t type)
         return type == DF_ICMP_ECHO_REQUEST || type == DF_ICMP_ECHO_REPLY;
     return type == DF_ICMP6_ECHO_REQUEST || type == DF_ICMP6_ECHO_REPLY;
 }
+
+/**
+ * Does a message of that type ask for an answer, and so begin a connection? RFC 792: echo, timestamp, information; RFC 950:
+ * address mask; RFC 4443: echo; RFC 4620: node information. ip_proto: IPPROTO_ICMP or IPPROTO_ICMPV6.
+ */
+static inline bool df_icmp_is_question(uint8_t ip_proto, uint8_t type)
+{
+    if (ip_proto == IPPROTO_ICMP)
+        return type == DF_ICMP_ECHO_REQUEST || type == 13 || type == 15 || type == 17;
+    return type == DF_ICMP6_ECHO_REQUEST || type == 139;
+}

@@ -5,7 +5,8 @@
 
 /*
  * Rules of ICMP: type and code, where 0 is a type and a code like any other; and IPv6, whose protocol is behind its
- * extension headers. What is not an echo is no connection, and is judged by itself.
+ * extension headers. In stateless groups each message is judged by itself. In stateful ones what asks begins a connection
+ * and its answer belongs to it; nothing else does either, as Linux has it.
  */
 
 #define SENDER GROUP("sender", OUT4("sender-4", "") "," OUT6("sender-6", ""))
@@ -128,6 +129,95 @@ Test(secgroup_icmp, of_the_sender_too)
     comes(ICMP("8", "0"));
     lab_refused("vm1", ICMP("8", "1"), "sg_egress");
     lab_refused("vm1", ICMP("0", "0"), "sg_egress");
+}
+
+/* ---- Stateful groups */
+
+#define STATEFUL(rules) GROUPS(SENDER "," GROUP("receiver", rules))
+#define MESSAGE(type, id, ends) "icmp,icmp_type=" type ",icmp_id=" id ",len=28" ends
+#define MESSAGE6(type, id, ends) "icmp6,icmp_type=" type ",icmp_id=" id ",len=48" ends
+
+Test(secgroup_icmp, what_asks_begins_a_connection_and_is_answered)
+{
+    static const char *const asked[][2] = {
+        {MESSAGE("8", "3", VM1_VM2), MESSAGE("0", "3", VM2_VM1)},
+        {MESSAGE("13", "3", VM1_VM2), MESSAGE("14", "3", VM2_VM1)},
+        {MESSAGE("15", "3", VM1_VM2), MESSAGE("16", "3", VM2_VM1)},
+        {MESSAGE("17", "3", VM1_VM2), MESSAGE("18", "3", VM2_VM1)},
+        {MESSAGE6("128", "3", VM1_VM2_6), MESSAGE6("129", "3", VM2_VM1_6)},
+        {MESSAGE6("139", "3", VM1_VM2_6), MESSAGE6("140", "3", VM2_VM1_6)},
+    };
+    lab_model(STATEFUL(IN4("icmp", PROTOCOL("icmp")) "," IN6("icmpv6", PROTOCOL("icmpv6"))));
+    for (unsigned i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        comes(asked[i][0]);
+        lab_passes("vm2", asked[i][1], "vm1");
+    }
+}
+
+Test(secgroup_icmp, nothing_else_does_whatever_a_stateful_groups_rules_say)
+{
+    static const char *const told[] = {
+        MESSAGE("0", "7", VM1_VM2),      MESSAGE("9", "7", VM1_VM2),      MESSAGE("10", "7", VM1_VM2),
+        MESSAGE("14", "7", VM1_VM2),     MESSAGE("42", "7", VM1_VM2),     MESSAGE("255", "7", VM1_VM2),
+        MESSAGE6("129", "7", VM1_VM2_6), MESSAGE6("138", "7", VM1_VM2_6), MESSAGE6("140", "7", VM1_VM2_6),
+        MESSAGE6("160", "7", VM1_VM2_6),
+    };
+    lab_model(STATEFUL(IN4("icmp", PROTOCOL("icmp")) "," IN6("icmpv6", PROTOCOL("icmpv6"))));
+    for (unsigned i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+        lab_refused("vm1", told[i], "conn_invalid");
+    lab_refused("vm1", ICMP("3", "1"), "conn_unrelated");
+    lab_model(STATEFUL(IN4("zero", PROTOCOL("icmp") TYPE("0"))));
+    lab_refused("vm1", told[0], "conn_invalid");
+    is_shut_out(ICMP("8", "0"));
+}
+
+#define SOLICITATION                                                                                                   \
+    "icmp,icmp_type=10,len=28,dl_src=" MAC1 ",dl_dst=01:00:5e:00:00:02,nw_src=10.1.0.11,nw_dst=224.0.0.2"
+
+Test(secgroup_icmp, multicast_is_judged_by_its_own_type_in_stateful_groups_too)
+{
+    lab_model(STATEFUL(IN4("solicitation", PROTOCOL("icmp") TYPE("10"))));
+    comes(SOLICITATION);
+    lab_refused("vm1", ICMP("10", "0"), "conn_invalid");
+    lab_model(STATEFUL(IN4("advertisement", PROTOCOL("icmp") TYPE("9"))));
+    is_shut_out(SOLICITATION);
+}
+
+/* Both groups at one port: what the stateless one allows needs no connection. */
+Test(secgroup_icmp, a_stateless_group_beside_a_stateful_one_lets_its_own_types_in)
+{
+    lab_model(GROUPS(GROUP("stateful", IN4("ping", PROTOCOL("icmp") TYPE("8")))));
+    lab_model(RECEIVER(IN4("reply", PROTOCOL("icmp") TYPE("0"))));
+    lab_model(PORTS(VM2_IN("'receiver', 'stateful'")));
+    comes(ICMP("0", "0"));
+    comes(ICMP("8", "0"));
+    lab_refused("vm1", ICMP("10", "0"), "conn_invalid");
+}
+
+/* The problem that `df-ctl secgroup receiver` shows at its first rule, or NULL. */
+static char *first_problem(void)
+{
+    struct df_error error = {""};
+    json_t *params = json_pack("{s:s}", "name", "receiver");
+    json_t *report = df_controller_report(lab_controller(), "secgroup", params, &error);
+    cr_assert_not_null(report, "%s", error.text);
+    json_t *problem = json_object_get(json_array_get(json_object_get(report, "rules"), 0), "problem");
+    char *text = json_is_string(problem) ? strdup(json_string_value(problem)) : NULL;
+    json_decref(report);
+    json_decref(params);
+    return text;
+}
+
+Test(secgroup_icmp, a_rule_for_what_begins_no_connection_is_told_where_it_matters)
+{
+    lab_model(STATEFUL(IN4("zero", PROTOCOL("icmp") TYPE("0"))));
+    char *problem = first_problem();
+    cr_assert(problem && strstr(problem, "ICMP of type 0 begins no connection"), "%s", problem ? problem : "none");
+    free(problem);
+    lab_model(RECEIVER(IN4("zero", PROTOCOL("icmp") TYPE("0"))));
+    cr_assert_null(first_problem());
+    lab_model(STATEFUL(IN4("ping", PROTOCOL("icmp") TYPE("8"))));
+    cr_assert_null(first_problem());
 }
 
 /* ---- As upstream's tests have it: who may ping vm3 */

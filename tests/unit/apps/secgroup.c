@@ -205,6 +205,28 @@ Test(secgroup, icmp_types_and_codes)
     expect_refused(IN6(.protocol = "58", RANGE(1, 256)), "256 is not an ICMP code");
 }
 
+static void expect_begins(bool begins, Df__SecurityGroupRule *rule)
+{
+    fake_reset();
+    compile_rules(&rule, 1);
+    cr_expect_eq(rules_of(DF_TABLE_INGRESS_SECURITY_GROUP)->n_rules, 1, "it is in force all the same");
+    cr_expect_eq(fake_has_problem("rule r:", "begins no connection"), !begins, "type %u", rule->port_range_min);
+    cr_expect_eq(fake_problems(), begins ? 0 : 1);
+}
+
+Test(secgroup, icmp_that_begins_no_connection_is_named_in_a_stateful_group)
+{
+    expect_begins(true, IN4(.protocol = "icmp", ONLY_MIN(8)));
+    expect_begins(true, IN4(.protocol = "icmp", RANGE(13, 0)));
+    expect_begins(false, IN4(.protocol = "icmp", ONLY_MIN(0)));
+    expect_begins(false, IN4(.protocol = "icmp", RANGE(10, 0)));
+    expect_begins(false, IN4(.protocol = "icmp", ONLY_MIN(128)));
+    expect_begins(true, IN6(.protocol = "icmpv6", ONLY_MIN(128)));
+    expect_begins(false, IN6(.protocol = "icmpv6", ONLY_MIN(8)));
+    expect_begins(true, IN4(.protocol = "icmp"));
+    expect_begins(true, IN4(.protocol = "udp", RANGE(10, 10)));
+}
+
 Test(secgroup, remote_prefixes)
 {
     struct df_security_group_rule rule = compiled(IN4(.remote_ip_prefix = "10.1.2.3/8"));

@@ -449,8 +449,8 @@ Test(secgroups, rules_are_told_in_words_with_hits_and_what_is_wrong)
          "ingress IPv4 protocol 17 ports 1 to 9 from group web-name"},
         {IN("d", ", 'protocol': 'icmp', 'port_range_min': 8, 'port_range_max': 0"), "ingress IPv4 icmp type 8 code 0"},
         {"{'id': 'e', 'direction': 'egress', 'ethertype': 'IPv6', 'protocol': 'icmp', 'port_range_min': "
-         "0" FROM_ADDRESSES("friends") "}",
-         "egress IPv6 icmp type 0 to address group friends"},
+         "128" FROM_ADDRESSES("friends") "}",
+         "egress IPv6 icmp type 128 to address group friends"},
     };
     up();
     port(1, "here", "web", "");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/packet/icmp.h"
 #include "tests/unit/fastpath/conn_lab.h"
 
 /* UDP, ICMP, and protocols that have no ports; and which tuple a packet has. */
@@ -118,6 +119,17 @@ Test(conn_other, what_neither_asks_nor_answers_is_invalid)
     static const uint8_t types6[] = {130, 131, 133, 135, 137, 143, 255, 8, 0};
     for (size_t i = 0; i < sizeof(types6); i++)
         cr_expect_eq(sent(icmp6(false, types6[i], 0)), INVALID, "type %u", types6[i]);
+}
+
+/* What other parts are told of it. */
+Test(conn_other, questions_alone_begin)
+{
+    for (unsigned type = 0; type <= UINT8_MAX; type++) {
+        struct df_packet packet = icmp(false, (uint8_t)type, 7);
+        struct df_packet packet6 = icmp6(false, (uint8_t)type, 7);
+        cr_expect_eq(df_conn_can_begin(&packet), df_icmp_is_question(IPPROTO_ICMP, (uint8_t)type), "%u", type);
+        cr_expect_eq(df_conn_can_begin(&packet6), df_icmp_is_question(IPPROTO_ICMPV6, (uint8_t)type), "%u", type);
+    }
 }
 
 Test(conn_other, timestamps_are_asked_and_answered_too)
