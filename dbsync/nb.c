@@ -121,6 +121,18 @@ int df_nb_get(struct df_nb *nb, enum df_nb_table table, const char *id, Protobuf
     return nb->driver->get(nb->db, df_schema_table(table)->name, id, decode_row, &decode, error);
 }
 
+static int pass_over(const struct df_db_row *row, void *arg)
+{
+    (void)row;
+    (void)arg;
+    return 0;
+}
+
+int df_nb_probe(struct df_nb *nb, struct df_error *error)
+{
+    return nb->driver->get(nb->db, SCHEMA_TABLE, SCHEMA_ID, pass_over, NULL, error);
+}
+
 void df_nb_set_announcer(struct df_nb *nb, struct df_announcer *announcer)
 {
     nb->announcer = announcer;

@@ -57,6 +57,9 @@ int df_nb_delete(struct df_nb *nb, enum df_nb_table table, const char *id, struc
 int df_nb_get(struct df_nb *nb, enum df_nb_table table, const char *id, ProtobufCMessage **object,
               struct df_error *error);
 
+/** 0: the database is there, and lets us in. It is asked, where df_nb_sync() may not know yet that it went. */
+int df_nb_probe(struct df_nb *nb, struct df_error *error);
+
 /*
  * A batch of writes, for loading: committed in transactions of many objects. The objects are packed when added.
  * df_nb_batch_end() commits the rest and frees the batch also when it fails.

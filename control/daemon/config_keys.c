@@ -198,7 +198,8 @@ const struct df_config_key df_config_keys[] = {
         .check = check_file),
     KEY("database", "key", DF_CONFIG_TEXT, db_key, "", "Its key (PEM).", .check = check_file),
     KEY("database", "timeout_ms", DF_CONFIG_UINT, db_timeout_ms, "5000",
-        "Milliseconds that an answer of the database may take.", .min = 100, .max = 60000),
+        "Milliseconds that an answer of the database may take; one about this node's lease has 2500 at most.",
+        .min = 100, .max = 60000),
 
     KEY("df_zmq", "key_file", DF_CONFIG_TEXT, zmq_key_file, "",
         "This node's pair of CURVE keys, as df-publisher --make-keys prints it. Empty: publishers are not asked who\n"

@@ -92,11 +92,10 @@ void df_db_queue_put_change(struct df_db_queue *queue, struct df_nb_change *chan
     put(queue, news);
 }
 
-void df_db_queue_put(struct df_db_queue *queue, enum df_db_news_kind kind, bool first, const char *text)
+void df_db_queue_put(struct df_db_queue *queue, enum df_db_news_kind kind, const char *text)
 {
     struct df_db_news *news = df_alloc(sizeof(*news));
     news->kind = kind;
-    news->first = first;
     news->text = df_strdup(text);
     put(queue, news);
 }

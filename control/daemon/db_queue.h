@@ -15,7 +15,7 @@
 
 enum df_db_news_kind {
     DF_DB_NEWS_CHANGE,
-    DF_DB_NEWS_IN_SYNC, /* all that was put before is what the database holds; first: since it was away */
+    DF_DB_NEWS_IN_SYNC, /* all that was put before is what the database holds */
     DF_DB_NEWS_AWAY,    /* text says why */
     DF_DB_NEWS_RIVAL,   /* another df-switchd has this host's name: text says who; NULL: none has it any more */
 };
@@ -24,7 +24,6 @@ struct df_db_news {
     struct df_db_news *next;
     enum df_db_news_kind kind;
     struct df_nb_change change; /* of CHANGE; strings and object are the news' */
-    bool first;
     char *text;
 };
 
@@ -43,7 +42,7 @@ int df_db_queue_fd(const struct df_db_queue *queue);
 void df_db_queue_put_change(struct df_db_queue *queue, struct df_nb_change *change);
 
 /** text may be NULL. The putting thread. */
-void df_db_queue_put(struct df_db_queue *queue, enum df_db_news_kind kind, bool first, const char *text);
+void df_db_queue_put(struct df_db_queue *queue, enum df_db_news_kind kind, const char *text);
 
 /** All that is there, the oldest first, or NULL. Free each with df_db_news_free(). The taking thread. */
 struct df_db_news *df_db_queue_take(struct df_db_queue *queue);

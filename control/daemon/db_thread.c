@@ -12,14 +12,14 @@
 #include <unistd.h>
 
 #include "control/clock.h"
+#include "control/daemon/holder.h"
 #include "control/log.h"
 #include "control/model/alloc.h"
-#include "control/nodes/liveness.h"
 
 #define PAUSE_FIRST_MS 100
 #define PAUSE_MAX_MS 10000
+#define TURN_MS 1500 /* for what comes by time alone: a publisher that is silent, a row that could not be written */
 #define POLL_MS 1000 /* where the driver has no descriptor to wait for */
-#define RENEW_MS (DF_LIVENESS_TTL_S * 1000 / 3)
 
 struct wish {
     char **topics;
@@ -31,6 +31,7 @@ struct df_db_thread {
     struct df_db_thread_config config;
     struct df_db_queue *queue;
     struct df_outbox *outbox;
+    struct df_holder *holder;
     pthread_t thread;
     int wake;
     _Atomic bool stop;
@@ -40,18 +41,19 @@ struct df_db_thread {
 
     /* The thread's own. */
     struct df_nb *nb;
-    struct df_feed *feed; /* NULL: none */
-    char lease[300];
-    bool in_sync;
-    bool leased;       /* has been held by this process */
-    bool lease_lost;   /* and somebody else has it now; logged */
-    bool has_rival;    /* who had it before this process ever did; told */
-    bool cannot_write; /* logged */
-    bool writes_more;  /* in the next turn */
-    uint64_t renew_ms, retry_ms;
+    struct df_feed *feed;                /* NULL: none */
+    struct df_holder_view name;          /* this host's, and who has it */
+    bool name_failed;                    /* to be asked for, since the attempt before */
+    enum { UNTOLD, IN_SYNC, AWAY } told; /* to the control thread */
+    bool reads;                          /* the last attempt to hear of news went well */
+    bool failed;                         /* or did not */
+    bool has_rival;                      /* who had the lease before this process ever did; told */
+    bool cannot_write;                   /* logged */
+    bool writes_more;                    /* in the next turn */
+    uint64_t retry_ms;                   /* when it does not read */
     unsigned pause_ms;
     struct df_error error;
-    struct df_error last, told; /* of the last attempt that failed; why it is away, as was told last */
+    struct df_error last, why; /* of the last attempt that failed; why it is away, as was told last */
 };
 
 static uint64_t now_ms(void)
@@ -75,69 +77,35 @@ static void put_change(struct df_nb_change *change, void *arg)
     df_db_queue_put_change(((struct df_db_thread *)arg)->queue, change);
 }
 
-static void lease_taken(struct df_db_thread *thread)
+/* That another one has the name does not keep from reading. */
+static void look_at_name(struct df_db_thread *thread)
 {
-    if (thread->lease_lost)
-        df_log(DF_LOG_INFO, "host %s is this process's again", thread->config.host);
-    if (thread->has_rival)
-        df_db_queue_put(thread->queue, DF_DB_NEWS_RIVAL, false, NULL);
-    thread->leased = true;
-    thread->lease_lost = thread->has_rival = false;
-}
-
-static void lease_is_anothers(struct df_db_thread *thread)
-{
-    char text[sizeof(thread->error.text) + 100];
-    if (thread->leased && !thread->lease_lost)
-        df_log(DF_LOG_ERROR,
-               "host %s: another df-switchd took the name while this one could not reach the database "
-               "(%s); stop one of them, or set [df] host",
-               thread->config.host, thread->error.text);
-    thread->lease_lost = thread->leased;
-    if (thread->leased || thread->has_rival)
+    unsigned failures = thread->name.failures;
+    char text[sizeof(thread->name.who.text) + 100];
+    df_holder_view(thread->holder, &thread->name);
+    thread->name_failed = thread->name.failures != failures;
+    bool has_rival = thread->name.state == DF_HOLDER_RIVALS;
+    if (has_rival == thread->has_rival)
         return;
-    snprintf(text, sizeof(text), "another df-switchd has this name, stop it or set [df] host: %s", thread->error.text);
-    df_db_queue_put(thread->queue, DF_DB_NEWS_RIVAL, false, text);
-    thread->has_rival = true;
-}
-
-/* 0, or a negative errno with thread->error. That another one has this host's name does not keep from reading. */
-static int take_lease(struct df_db_thread *thread)
-{
-    int rc = df_nb_lease(thread->nb, thread->lease, thread->config.owner, DF_LIVENESS_TTL_S, &thread->error);
-    if (rc != 0 && rc != -EBUSY)
-        return rc;
-    if (rc == 0)
-        lease_taken(thread);
-    else
-        lease_is_anothers(thread);
-    thread->renew_ms = now_ms() + RENEW_MS;
-    return 0;
-}
-
-/*
- * After an absence of the database its holder comes back first (see came_back()), and asks at once: a watch says nothing
- * while its connection is set up, an answer says that the database is there and lets us in.
- */
-static bool must_not_ask(const struct df_db_thread *thread)
-{
-    return now_ms() < thread->renew_ms && (thread->has_rival || (thread->leased && thread->in_sync));
+    snprintf(text, sizeof(text), "another df-switchd has this name, stop it or set [df] host: %s",
+             thread->name.who.text);
+    df_db_queue_put(thread->queue, DF_DB_NEWS_RIVAL, has_rival ? text : NULL);
+    thread->has_rival = has_rival;
 }
 
 static int open_database(struct df_db_thread *thread)
 {
     if (thread->nb)
-        return must_not_ask(thread) ? 0 : take_lease(thread);
+        return 0;
     if (thread->config.subscriber && !thread->feed) {
         int rc = df_subscriber_new(thread->config.subscriber, &thread->feed, &thread->error);
         if (rc != 0)
             return rc;
     }
     int rc = df_nb_open(thread->config.driver, &thread->config.database, &thread->nb, &thread->error);
-    if (rc != 0)
-        return rc;
-    df_nb_set_feed(thread->nb, thread->feed);
-    return thread->has_rival && must_not_ask(thread) ? 0 : take_lease(thread);
+    if (rc == 0)
+        df_nb_set_feed(thread->nb, thread->feed);
+    return rc;
 }
 
 /* A handle that was opened anew follows nothing yet, so the wish stays. */
@@ -170,6 +138,7 @@ static int follow(struct df_db_thread *thread, int *events)
 /* The database was removed or replaced: this handle never sees the new one, in which the lease is taken anew. */
 static void abandon(struct df_db_thread *thread)
 {
+    df_holder_reopen(thread->holder);
     df_nb_close(thread->nb);
     thread->nb = NULL;
     pthread_mutex_lock(&thread->lock);
@@ -178,33 +147,27 @@ static void abandon(struct df_db_thread *thread)
 }
 
 /* What it was first, and what it is by now: members that fail for reasons of their own in turn are not news each time. */
-static bool is_news(struct df_db_thread *thread)
+static bool is_news(struct df_db_thread *thread, const struct df_error *why)
 {
-    bool first = thread->in_sync || thread->pause_ms == PAUSE_FIRST_MS;
-    bool again = strcmp(thread->error.text, thread->last.text) == 0;
-    thread->last = thread->error;
-    if (!first && (!again || strcmp(thread->error.text, thread->told.text) == 0))
+    bool again = strcmp(why->text, thread->last.text) == 0;
+    thread->last = *why;
+    if (thread->told == AWAY && (!again || strcmp(why->text, thread->why.text) == 0))
         return false;
-    thread->told = thread->error;
+    thread->why = *why;
     return true;
 }
 
-static void went_away(struct df_db_thread *thread)
+static void went_away(struct df_db_thread *thread, const struct df_error *why)
 {
-    if (is_news(thread))
-        df_db_queue_put(thread->queue, DF_DB_NEWS_AWAY, false, thread->error.text);
-    thread->in_sync = false;
-    if (thread->has_rival)
-        thread->renew_ms = UINT64_MAX;
-    thread->retry_ms = now_ms() + thread->pause_ms;
-    thread->pause_ms = thread->pause_ms * 2 < PAUSE_MAX_MS ? thread->pause_ms * 2 : PAUSE_MAX_MS;
+    if (is_news(thread, why))
+        df_db_queue_put(thread->queue, DF_DB_NEWS_AWAY, why->text);
+    thread->told = AWAY;
 }
 
-/* Leases ran out while the database was away. Whose it was has the time that nodes have to come back (liveness.h). */
-static void came_back(struct df_db_thread *thread)
+static void set_pause(struct df_db_thread *thread)
 {
-    if (thread->has_rival && thread->renew_ms == UINT64_MAX)
-        thread->renew_ms = now_ms() + DF_LIVENESS_RETURN_MS;
+    thread->retry_ms = now_ms() + thread->pause_ms;
+    thread->pause_ms = thread->pause_ms * 2 < PAUSE_MAX_MS ? thread->pause_ms * 2 : PAUSE_MAX_MS;
 }
 
 /*
@@ -222,29 +185,49 @@ static void write_outbox(struct df_db_thread *thread)
     thread->writes_more = rc > 0;
 }
 
-static void attempt(struct df_db_thread *thread)
+/* After a failure an answer must tell that the database is back: a watch says nothing while its connection is set up. */
+static int read_news(struct df_db_thread *thread)
 {
     int events = 0;
     int rc = open_database(thread);
+    if (rc == 0 && thread->failed)
+        rc = df_nb_probe(thread->nb, &thread->error);
     if (rc == 0)
         rc = follow(thread, &events);
-    if (rc == 0) {
+    if (rc == 0)
         rc = df_nb_sync(thread->nb, put_change, thread, &thread->error);
-        events += rc > 0 ? rc : 0;
-    }
-    if (rc >= 0 && (events > 0 || !thread->in_sync))
-        df_db_queue_put(thread->queue, DF_DB_NEWS_IN_SYNC, !thread->in_sync, NULL);
-    if (rc >= 0) {
-        thread->in_sync = true;
-        thread->pause_ms = PAUSE_FIRST_MS;
-        came_back(thread);
-        if (!thread->has_rival)
-            write_outbox(thread);
-    }
     if (rc == -ENODEV)
         abandon(thread);
-    if (rc < 0)
-        went_away(thread);
+    return rc < 0 ? rc : rc + events;
+}
+
+static void in_sync(struct df_db_thread *thread, int events)
+{
+    if (events > 0 || thread->told != IN_SYNC)
+        df_db_queue_put(thread->queue, DF_DB_NEWS_IN_SYNC, NULL);
+    thread->told = IN_SYNC;
+    if (!thread->has_rival)
+        write_outbox(thread);
+}
+
+static void attempt(struct df_db_thread *thread)
+{
+    look_at_name(thread);
+    thread->reads = false;
+    if (thread->name_failed)
+        went_away(thread, &thread->name.error);
+    if (thread->name.away || thread->name.state == DF_HOLDER_ASKING)
+        return;
+    int rc = read_news(thread);
+    thread->failed = rc < 0;
+    if (rc < 0) {
+        went_away(thread, &thread->error);
+        set_pause(thread);
+        return;
+    }
+    thread->reads = true;
+    thread->pause_ms = PAUSE_FIRST_MS;
+    in_sync(thread, rc);
 }
 
 /* For who may ask from another thread. */
@@ -262,12 +245,11 @@ static void show_tally(struct df_db_thread *thread)
 static int time_to_wait(const struct df_db_thread *thread)
 {
     uint64_t now = now_ms();
-    if (thread->in_sync && thread->writes_more)
+    if (thread->reads && thread->writes_more)
         return 0;
-    uint64_t until = thread->in_sync ? thread->renew_ms : thread->retry_ms;
-    if (thread->in_sync && df_nb_sync_fd(thread->nb) < 0 && until > now + POLL_MS)
-        until = now + POLL_MS;
-    return until > now ? (int)(until - now) : 0;
+    if (thread->reads)
+        return df_nb_sync_fd(thread->nb) < 0 ? POLL_MS : TURN_MS;
+    return thread->retry_ms > now ? (int)(thread->retry_ms - now) : TURN_MS;
 }
 
 /* While it pauses after a failure only time counts, and the end. */
@@ -275,12 +257,12 @@ static void wait_for_something(struct df_db_thread *thread)
 {
     struct pollfd fds[2] = {{.fd = thread->wake, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
     eventfd_t value;
-    if (thread->in_sync)
+    if (thread->reads)
         fds[1].fd = df_nb_sync_fd(thread->nb);
     do {
         poll(fds, 2, time_to_wait(thread));
         eventfd_read(thread->wake, &value);
-    } while (!thread->in_sync && now_ms() < thread->retry_ms && !atomic_load(&thread->stop));
+    } while (!thread->reads && now_ms() < thread->retry_ms && !atomic_load(&thread->stop));
 }
 
 static void *run(void *arg)
@@ -293,8 +275,6 @@ static void *run(void *arg)
         if (!atomic_load(&thread->stop))
             wait_for_something(thread);
     }
-    if (thread->nb && thread->leased && !thread->lease_lost && thread->in_sync)
-        df_nb_release(thread->nb, thread->lease, NULL);
     df_nb_close(thread->nb);
     if (thread->feed)
         thread->feed->ops->close(thread->feed);
@@ -312,6 +292,17 @@ static void set_wish(struct df_db_thread *thread, const char *const *topics, siz
     free_topics(&thread->wish);
     thread->wish = wish;
     pthread_mutex_unlock(&thread->lock);
+}
+
+static struct df_holder *hold(const struct df_db_thread *thread)
+{
+    const struct df_db_thread_config *config = &thread->config;
+    struct df_holder_config holder = {.driver = config->driver,
+                                      .database = config->database,
+                                      .host = config->host,
+                                      .owner = config->owner,
+                                      .changed = thread->wake};
+    return df_holder_new(&holder);
 }
 
 /* Signals are the control thread's. */
@@ -336,10 +327,14 @@ struct df_db_thread *df_db_thread_new(const struct df_db_thread_config *config, 
     pthread_mutex_init(&thread->lock, NULL);
     if (config->n_topics > 0)
         set_wish(thread, config->topics, config->n_topics, false);
-    snprintf(thread->lease, sizeof(thread->lease), "%s%s", DF_LIVENESS_LEASE, config->host);
     thread->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (thread->wake >= 0 && start(thread) == 0)
+    if (thread->wake >= 0)
+        thread->holder = hold(thread);
+    if (thread->holder && start(thread) == 0)
         return thread;
+    df_holder_free(thread->holder);
+    free_topics(&thread->wish);
+    pthread_mutex_destroy(&thread->lock);
     if (thread->wake >= 0)
         close(thread->wake);
     free(thread);
@@ -354,6 +349,7 @@ void df_db_thread_free(struct df_db_thread *thread)
     df_db_thread_wake(thread);
     df_db_queue_close(thread->queue);
     pthread_join(thread->thread, NULL);
+    df_holder_free(thread->holder); /* when nothing is written any more */
     free_topics(&thread->wish);
     pthread_mutex_destroy(&thread->lock);
     close(thread->wake);

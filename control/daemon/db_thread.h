@@ -9,9 +9,10 @@
  * The thread that speaks with the northbound database, so that one which is slow or does not answer keeps nobody
  * waiting: not DHCP, not a port that is plugged in, not df-ctl.
  *
- * It opens the database, holds the lease on this node's name, puts all changes into the queue, writes what is in the
- * outbox, and tries everything again with growing pauses. While another one holds the lease it reads, writes nothing,
- * and asks for it again. It decides nothing: what to make of the changes is the control thread's.
+ * It opens the database, puts all changes into the queue, writes what is in the outbox, and tries everything again with
+ * growing pauses. It reads nothing before it is known who has this node's name (holder.h, which it starts), and writes
+ * nothing while another df-switchd has it that had it first. It decides nothing: what to make of the changes is the
+ * control thread's.
  */
 
 struct df_db_thread;
