@@ -17,6 +17,7 @@ enum df_db_news_kind {
     DF_DB_NEWS_CHANGE,
     DF_DB_NEWS_IN_SYNC, /* all that was put before is what the database holds */
     DF_DB_NEWS_AWAY,    /* text says why */
+    DF_DB_NEWS_HEARD,   /* what was put before came, though the database is away */
     DF_DB_NEWS_RIVAL,   /* another df-switchd has this host's name: text says who; NULL: none has it any more */
 };
 

@@ -210,13 +210,17 @@ static void in_sync(struct df_db_thread *thread, int events)
         write_outbox(thread);
 }
 
+/*
+ * News of publishers need no database, so that they are taken also while it is away. Those that come in sequence are as
+ * good as ever; after a gap it is asked for a snapshot, and then they wait for it.
+ */
 static void attempt(struct df_db_thread *thread)
 {
     look_at_name(thread);
-    thread->reads = false;
+    thread->reads = thread->writes_more = false;
     if (thread->name_failed)
         went_away(thread, &thread->name.error);
-    if (thread->name.away || thread->name.state == DF_HOLDER_ASKING)
+    if (thread->name.state == DF_HOLDER_ASKING)
         return;
     int rc = read_news(thread);
     thread->failed = rc < 0;
@@ -227,7 +231,10 @@ static void attempt(struct df_db_thread *thread)
     }
     thread->reads = true;
     thread->pause_ms = PAUSE_FIRST_MS;
-    in_sync(thread, rc);
+    if (!thread->name.away)
+        in_sync(thread, rc);
+    else if (rc > 0)
+        df_db_queue_put(thread->queue, DF_DB_NEWS_HEARD, NULL);
 }
 
 /* For who may ask from another thread. */

@@ -131,7 +131,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 static void on_database(void *arg)
 {
     struct df_daemon *daemon = arg;
-    if (!daemon->wants_more)
+    if (!daemon->wants_more && !df_sync_is_away(df_node_sync(daemon->node)))
         become_ready(daemon, df_sync_has_rival(df_node_sync(daemon->node)) ? "another df-switchd has this node's name"
                                                                            : "in sync with the database");
 }

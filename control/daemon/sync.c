@@ -73,6 +73,11 @@ static void set_rival(struct df_sync *sync, const char *why)
         sync->config.changed(sync->config.arg);
 }
 
+bool df_sync_is_away(const struct df_sync *sync)
+{
+    return sync->state == AWAY;
+}
+
 bool df_sync_has_rival(const struct df_sync *sync)
 {
     return sync->rival != NULL;
@@ -89,6 +94,9 @@ static void take(struct df_sync *sync, struct df_db_news *news)
         break;
     case DF_DB_NEWS_AWAY:
         went_away(sync, news->text);
+        break;
+    case DF_DB_NEWS_HEARD:
+        sync->config.changed(sync->config.arg);
         break;
     case DF_DB_NEWS_RIVAL:
         set_rival(sync, news->text);

@@ -48,6 +48,9 @@ void df_sync_free(struct df_sync *sync);
 /** After each df_controller_settle(): follows what the node wants to hear of. Returns whether that is more than before. */
 bool df_sync_settled(struct df_sync *sync);
 
+/** The database is away; changes may come all the same, by publishers. */
+bool df_sync_is_away(const struct df_sync *sync);
+
 /** Another df-switchd has this host's name. */
 bool df_sync_has_rival(const struct df_sync *sync);
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Nodes whose line to the database carries little, in a cloud of which they need little: who reads for longer than a lease
-# lives is not taken to be dead.
+# lives is not taken to be dead, and who is cut off from the database hears of changes by publishers.
 . "${0%/*}/lib.sh"
 # shellcheck source=scripts/nb-server
 . "$scripts/nb-server"
@@ -151,6 +151,24 @@ elapsed=$(($(now_ms) - began))
 echo "   $bytes bytes to two nodes in $elapsed ms"
 expect_alive node1 node2 $elapsed
 expect_alive node2 node1 $elapsed
+
+note "a node is cut off from the database, and not from the publisher: it says so, and takes what is published"
+ip -n node1 route add blackhole 198.51.100.253
+until_true 20 "node1 says that the database is away" said_at node1 show '.daemon.database.state == "away"'
+for name in one two; do
+    df_db set lport p1 name=$name >/dev/null
+    until_true 5 "the change arrives" said_at node1 ports ".[] | select(.id == \"p1\" and .name == \"$name\")"
+done
+said_at node1 show '.daemon.database.state == "away"' >/dev/null || fail "it says that all is well: $(ctl_at node1 show)"
+until_true 20 "node2 takes node1 to be dead" takes node2 node1 dead
+
+note "the line is mended: it tells what it made of its port meanwhile, and lives"
+until_true 60 "p1 is marked" row port_status p1 '.attached | not'
+ip -n node1 route del blackhole 198.51.100.253
+until_true 30 "node1 is in sync" said_at node1 show "$in_sync"
+until_true 30 "node2 takes node1 to be alive" takes node2 node1 alive
+until_true 10 "p1 is node1's again" row port_status p1 '.attached and .applied_version == 3'
+until_true 10 "node1 takes node2 to be alive" takes node1 node2 alive
 
 note "a publisher is started again: a node that needs all reads for longer than its lease lives, and lives"
 option[df.enable_selective_topology_distribution]=false
