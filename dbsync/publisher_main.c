@@ -238,6 +238,10 @@ static bool parse(int argc, char **argv, struct options *options)
     while ((option = getopt_long(argc, argv, "hV", long_options, NULL)) != -1)
         if (!take_option(options, option))
             return false;
+    if (options->sockets.clients_file && !options->sockets.secret_key_file) {
+        fprintf(stderr, "df-publisher: --clients needs --secret-key: without a key of its own it lets everybody in\n");
+        return false;
+    }
     return optind == argc;
 }
 

@@ -38,6 +38,8 @@ for wrong in --queue=0 --queue=many --queue=1x --queue=-1 --queue=4294967297 --q
     expect_failure refused.txt "$build/dbsync/df-publisher" "$wrong"
     expect_text "Try df-publisher --help" refused.txt
 done
+expect_failure refused.txt "$build/dbsync/df-publisher" --clients /nonexist
+expect_text "df-publisher: --clients needs --secret-key" refused.txt
 
 note "what a writer pushes and what the publisher reads reaches the node once"
 network red 10.1.0.0/24
