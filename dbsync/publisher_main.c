@@ -166,7 +166,7 @@ static void print_usage(FILE *out)
                  "                             (" DF_PUBLISHER_IPC ")\n"
                  "      --queue MESSAGES       that may wait for one subscriber, or from one writer (100000)\n"
                  "      --name NAME            of its row in table publisher (the host name)\n"
-                 "      --uri URI              in that row: where nodes find it (tcp://NAME:8866)\n"
+                 "      --uri URI              in that row: where nodes find it (tcp://NAME:PORT of --bind)\n"
                  "      --secret-key FILE      serve by CURVE only, with the key in this file\n"
                  "      --clients FILE         let in only subscribers with one of these public keys, a line each\n"
                  "      --make-keys            print a new pair of keys and end\n"
@@ -256,9 +256,21 @@ static int inform(const struct options *options)
     return EXIT_SUCCESS;
 }
 
+/* Where --bind listens, by the name that nodes know; what is not TCP has no other name. */
+static void choose_uri(struct options *options)
+{
+    static char uri[600];
+    const char *bind = options->sockets.bind, *port = strrchr(bind, ':');
+    if (strncmp(bind, "tcp://", 6) == 0)
+        snprintf(uri, sizeof(uri), "tcp://%.255s%.255s", options->name, port);
+    else
+        snprintf(uri, sizeof(uri), "%.255s", bind);
+    options->uri = uri;
+}
+
 int main(int argc, char **argv)
 {
-    static char host[256], uri[300];
+    static char host[256];
     struct options options = {.sockets = {.bind = "tcp://*:8866", .ipc = DF_PUBLISHER_IPC}};
     setlocale(LC_CTYPE, "");
     if (!parse(argc, argv, &options)) {
@@ -269,8 +281,8 @@ int main(int argc, char **argv)
         return inform(&options);
     gethostname(host, sizeof(host) - 1);
     options.name = options.name ? options.name : host;
-    snprintf(uri, sizeof(uri), "tcp://%.250s:%d", options.name, DF_PUBLISHER_PORT);
-    options.uri = options.uri ? options.uri : uri;
+    if (!options.uri)
+        choose_uri(&options);
     signal(SIGPIPE, SIG_IGN);
     struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: waiting ends */
     sigaction(SIGTERM, &action, NULL);

@@ -5,7 +5,6 @@
 
 /* What publishers, subscribers and writers have to be told. Strings are the configuration's. */
 
-#define DF_PUBLISHER_PORT 8866                                            /* upstream's publisher_port */
 #define DF_PUBLISHER_IPC "ipc:///var/run/zmq_pubsub/zmq-publisher-socket" /* upstream's [df_zmq] ipc_socket */
 
 /*

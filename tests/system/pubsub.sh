@@ -57,6 +57,15 @@ until_true 5 "the publisher took it" published '.pushed == 1 and .refused == 0 a
 df_db set lport a name=read >/dev/null
 until_true 5 "a change that nobody pushed arrives" renamed a read
 
+note "another one beside it says in its row at which port it is"
+"$build/dbsync/df-publisher" --bind 'tcp://*:8870' --ipc ipc:///run/df/other/socket --name api2 2>other.err &
+other=$!
+until_true 5 "it is registered" df_db get publisher api2
+expect_equal "where it is" "$(df_db get publisher api2 --json | jq -r .uri)" tcp://api2:8870
+kill -TERM "$other"
+wait "$other"
+df_db delete publisher api2 >/dev/null
+
 note "what is too large for a push is counted by the writer"
 jq -nc '("x" * 57) as $pad | [range(65000) | {id: "\(.)\($pad)"[:60], direction: "egress", ethertype: "IPv4"}] as $rules |
     {secgroup: ["one", "two" | {id: ., topic: "t", rules: $rules}]}' >large.json
