@@ -2,11 +2,14 @@
 #include "dbsync/pubsub/publisher_sockets.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "dbsync/pubsub/curve.h"
@@ -15,6 +18,7 @@
 
 struct df_publisher_sockets {
     void *context, *pull, *pub;
+    int lock;                   /* of the ipc socket; -1: not had */
     struct df_curve_gate *gate; /* who is let in; NULL: no CURVE */
 };
 
@@ -40,12 +44,30 @@ static int make_folder(const char *ipc, struct df_error *error)
     return 0;
 }
 
+/* ZeroMQ puts its socket in the place of one that is there, whoever listens at it. The file stays: its lock goes with us. */
+static int lock_ipc(struct df_publisher_sockets *sockets, const char *ipc, struct df_error *error)
+{
+    char path[300];
+    int len = snprintf(path, sizeof(path), "%s.lock", ipc + 6);
+    if (len >= (int)sizeof(path))
+        return df_error_set(error, -ENAMETOOLONG, "--ipc %.100s...: too long a name", ipc);
+    sockets->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (sockets->lock < 0)
+        return df_error_set(error, -errno, "%s: %s", path, strerror(errno));
+    if (flock(sockets->lock, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    return df_error_set(error, -errno, "--ipc %s: %s; stop it, or choose another --ipc", ipc,
+                        errno == EWOULDBLOCK ? "another df-publisher listens there" : strerror(errno));
+}
+
 static int open_pull(struct df_publisher_sockets *sockets, const struct df_publisher_sockets_config *config,
                      struct df_error *error)
 {
     const char *ipc = config->ipc;
     int64_t most = DF_PUBLICATION_MAX;
     int rc = make_folder(ipc, error);
+    if (rc == 0)
+        rc = lock_ipc(sockets, ipc, error);
     if (rc)
         return rc;
     sockets->pull = zmq_socket(sockets->context, ZMQ_PULL);
@@ -87,11 +109,12 @@ int df_publisher_sockets_open(const struct df_publisher_sockets_config *config, 
     struct df_publisher_sockets *sockets = calloc(1, sizeof(*sockets));
     if (!sockets)
         return df_error_set(error, -ENOMEM, "out of memory");
+    sockets->lock = -1;
     sockets->context = zmq_ctx_new();
     int rc =
-        sockets->context ? open_pull(sockets, config, error) : df_error_set(error, -ENOMEM, "no memory for sockets");
+        sockets->context ? open_pub(sockets, config, error) : df_error_set(error, -ENOMEM, "no memory for sockets");
     if (rc == 0)
-        rc = open_pub(sockets, config, error);
+        rc = open_pull(sockets, config, error);
     if (rc)
         df_publisher_sockets_close(sockets);
     else
@@ -110,6 +133,8 @@ void df_publisher_sockets_close(struct df_publisher_sockets *sockets)
     df_curve_gate_close(sockets->gate);
     if (sockets->context)
         zmq_ctx_term(sockets->context);
+    if (sockets->lock >= 0) /* behind ZeroMQ, which takes its socket away */
+        close(sockets->lock);
     free(sockets);
 }
 

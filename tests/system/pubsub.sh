@@ -66,6 +66,15 @@ kill -TERM "$other"
 wait "$other"
 df_db delete publisher api2 >/dev/null
 
+note "another one started by mistake does not take its writers"
+for port in 8866 8870; do
+    expect_failure refused.txt "$build/dbsync/df-publisher" --bind tcp://127.0.0.1:$port --ipc ipc:///run/df/push/socket
+    df_db --announce ipc:///run/df/push/socket set lport a "name=beside$port" >/dev/null
+    until_true 5 "the push arrives" renamed a "beside$port"
+done
+expect_text "another df-publisher listens there; stop it, or choose another --ipc" refused.txt
+until_true 5 "the publisher took both" published '.pushed == 3 and .refused == 0 and .dropped == 0'
+
 note "what is too large for a push is counted by the writer"
 jq -nc '("x" * 57) as $pad | [range(65000) | {id: "\(.)\($pad)"[:60], direction: "egress", ethertype: "IPv4"}] as $rules |
     {secgroup: ["one", "two" | {id: ., topic: "t", rules: $rules}]}' >large.json

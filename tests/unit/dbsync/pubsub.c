@@ -499,9 +499,11 @@ static void station_down(struct station *s)
 /* Its last end. */
 static void station_gone(struct station *s)
 {
-    char path[sizeof(s->folder) + 8];
+    char path[sizeof(s->folder) + 16];
     station_down(s);
     snprintf(path, sizeof(path), "%s/push", s->folder);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/push.lock", s->folder);
     unlink(path);
     cr_expect_eq(rmdir(s->folder), 0, "%s is left", s->folder);
 }
