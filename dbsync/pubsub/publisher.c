@@ -256,6 +256,16 @@ int df_publisher_change(struct df_publisher *publisher, const struct df_db_row *
 
 /* ---- Pushes */
 
+void df_publisher_cut_off(struct df_publisher *publisher, bool cut_off)
+{
+    publisher->cut_off = cut_off;
+}
+
+bool df_publisher_may_speak(const struct df_publisher *publisher)
+{
+    return publisher->primed && !publisher->cut_off;
+}
+
 int df_publisher_push(struct df_publisher *publisher, const void *data, size_t len, struct df_error *error)
 {
     Df__Publication *push = df_publication_read(NULL, 0, data, len, error);
@@ -265,9 +275,10 @@ int df_publisher_push(struct df_publisher *publisher, const void *data, size_t l
         return -EPROTO;
     }
     publisher->tally.pushed++;
-    bool told = was_told(publisher, push->revision);
+    bool told = was_told(publisher, push->revision), speaks = df_publisher_may_speak(publisher);
     publisher->tally.repeated += told;
-    if (publisher->primed && !told) {
+    publisher->tally.left += !speaks && !told;
+    if (speaks && !told) {
         rc = df_publisher_flush(publisher);
         publisher->revision = push->revision;
         for (size_t i = 0; i < push->n_rows && rc == 0; i++) {

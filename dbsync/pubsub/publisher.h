@@ -19,6 +19,8 @@
  *   again 1, 2, 4, ... 64 seconds after a message; those who listen to what concerns everybody each second.
  * - Until its first snapshot has ended it says nothing, not even hello. That snapshot tells nobody anything, so who was
  *   greeted before would read the database, and never hear of what was written between the two.
+ * - Cut off from the database it falls silent: no hello, and no push is told. Those who listen then take it for gone,
+ *   and watch the database themselves. Its numbers go on when it is back, for what it missed it is told then, and tells.
  *
  * One thread.
  */
@@ -33,6 +35,7 @@ struct df_publisher_tally {
     uint64_t hellos;
     uint64_t pushed;   /* transactions that a writer pushed */
     uint64_t repeated; /* and the database, or another push, told of before */
+    uint64_t left;     /* pushed, and left for the database to tell of, as it could not tell anything then */
     uint64_t late;     /* rows that were older than what was known of them */
     uint64_t untold;   /* rows of the database that no message carries, each time they were met */
     uint64_t refused;  /* pushes that could not be read */
@@ -52,6 +55,9 @@ int df_publisher_snapshot_end(struct df_publisher *publisher, uint64_t revision)
 int df_publisher_change(struct df_publisher *publisher, const struct df_db_row *row);
 /** All changes that there were, so far, were told. */
 int df_publisher_flush(struct df_publisher *publisher);
+
+/** The database does not answer, or does again. */
+void df_publisher_cut_off(struct df_publisher *publisher, bool cut_off);
 
 /** A writer pushed a transaction. -EPROTO: it cannot be read; error says why. */
 int df_publisher_push(struct df_publisher *publisher, const void *data, size_t len, struct df_error *error);

@@ -14,6 +14,7 @@
 
 #define FIRST_PAUSE_MS 1000
 #define AWAY_PAUSE_MS 8000
+#define SILENT_MS 3000 /* after so long an absence: a database that is started again is back before */
 #define ROW_PAUSE_MS 64000
 
 /* When to try again: later each time. */
@@ -30,6 +31,8 @@ struct df_publisher_database {
     bool synced, registered;
     uint64_t revision;
     struct patience away, unregistered;
+    uint64_t away_ms; /* when it went away */
+    bool silent;
 };
 
 /* ---- Patience */
@@ -172,14 +175,32 @@ static void forget_database(struct df_publisher_database *database)
     begin(database, NULL);
 }
 
+static int ignore_row(const struct df_db_row *row, void *arg)
+{
+    (void)row;
+    (void)arg;
+    return 0;
+}
+
+/* A watch says nothing while its connection is set up. An answer says that the database is there; any row will do. */
+static int ask(const struct df_publisher_database *database, struct df_error *error)
+{
+    const struct df_publisher_database_config *config = &database->config;
+    int rc = config->driver->get(database->db, "publisher", config->name, ignore_row, NULL, error);
+    return rc == -ENOENT ? 0 : rc;
+}
+
 static int look(struct df_publisher_database *database)
 {
     struct df_error error = {""};
-    int rc = read_database(database, &error);
     bool was_away = database->away.pause_ms > 0;
-    if (rc && !was_away)
-        say(database, "the database is away: %s; publishing what writers push, and trying again",
-            error.text[0] ? error.text : strerror(-rc));
+    int rc = read_database(database, &error);
+    if (rc == 0 && was_away)
+        rc = ask(database, &error);
+    if (rc && !was_away) {
+        say(database, "the database is away: %s; trying again", error.text[0] ? error.text : strerror(-rc));
+        database->away_ms = now_ms(database);
+    }
     if (rc == 0 && was_away)
         say(database, "the database is back");
     if (rc)
@@ -189,6 +210,19 @@ static int look(struct df_publisher_database *database)
     if (rc == -ENODEV)
         forget_database(database);
     return rc;
+}
+
+/*
+ * Nodes hear nothing of what it does not hear, such as that another one died: they must not take its hellos for all
+ * there is. Neither can they when writers still push.
+ */
+static void choose_silence(struct df_publisher_database *database)
+{
+    bool silent = database->away.pause_ms > 0 && now_ms(database) >= database->away_ms + SILENT_MS;
+    if (silent && !database->silent)
+        say(database, "the database is still away: silent until it is back, so that nodes watch it themselves");
+    database->silent = silent;
+    df_publisher_cut_off(database->publisher, silent);
 }
 
 /* ---- The row */
@@ -235,7 +269,9 @@ static void register_self(struct df_publisher_database *database)
 
 void df_publisher_database_look(struct df_publisher_database *database)
 {
-    if (now_ms(database) < database->away.due_ms || look(database) != 0)
+    int rc = now_ms(database) < database->away.due_ms ? -EAGAIN : look(database);
+    choose_silence(database);
+    if (rc)
         return;
     if (!database->registered && now_ms(database) >= database->unregistered.due_ms)
         register_self(database);

@@ -8,8 +8,8 @@
  * A publisher, and the database that it watches.
  *
  * Invariants:
- * - A database that is away keeps nothing from being published that writers push. It is asked again after 1, 2, 4 and
- *   then each 8 seconds: a call may keep the thread for its time-out.
+ * - A database that is away is asked again after 1, 2, 4 and then each 8 seconds: a call may keep the thread for its
+ *   time-out. What writers push is published for three seconds more; then the publisher is silent until it is back.
  * - A database that does not take the publisher's own row, which is for operators, is not away: that is said once, tried
  *   again after 1, 2, 4 ... 64 seconds, and keeps nothing from being published.
  * - One that was replaced, or put back, counts revisions anew. A new publisher meets it, with an id of its own, so those

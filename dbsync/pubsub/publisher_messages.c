@@ -146,7 +146,7 @@ void df_publisher_subscribed(struct df_publisher *publisher, const char *frame, 
 void df_publisher_greet(struct df_publisher *publisher)
 {
     struct greeting *greeting, *next;
-    if (!publisher->primed)
+    if (!df_publisher_may_speak(publisher))
         return;
     HASH_ITER(hh, publisher->greetings, greeting, next) {
         struct topic *topic;
@@ -160,7 +160,7 @@ void df_publisher_greet(struct df_publisher *publisher)
 void df_publisher_tick(struct df_publisher *publisher, uint64_t now_ms)
 {
     publisher->now_ms = now_ms;
-    if (!publisher->primed)
+    if (!df_publisher_may_speak(publisher))
         return;
     struct topic *everybody = want_topic(publisher, DF_TOPIC_EVERYBODY, strlen(DF_TOPIC_EVERYBODY));
     for (struct topic *topic = publisher->topics; topic; topic = topic->hh.next) {

@@ -64,14 +64,20 @@ struct df_publisher {
     struct greeting *greetings;
     struct told *told;
     uint32_t snapshot;
-    bool in_snapshot, primed; /* it knows what there is, and may speak */
-    uint64_t revision;        /* of what is on its way out */
+    bool in_snapshot, primed; /* it knows what there is */
+    bool cut_off;
+    uint64_t revision; /* of what is on its way out */
     uint32_t round;
     struct out *out;
     size_t n_out, room_out;
     uint64_t now_ms;
     struct df_publisher_tally tally;
 };
+
+/* ---- publisher.c */
+
+/** May it say hello, and tell of what is pushed? */
+bool df_publisher_may_speak(const struct df_publisher *publisher);
 
 /* ---- publisher_rows.c */
 

@@ -253,3 +253,46 @@ until_true 60 "it may write, and does" grep -q "row publisher 'api1' is written"
 df_db "${writer[@]}" get publisher api1 >/dev/null
 # Both were said once, but where the database was out of reach meanwhile.
 expect_less "lines about the row" "$(grep -c "row" publisher.err)" $((3 + 2 * $(grep -c "database" publisher.err || true)))
+
+note "a publisher that is cut off from the database: the node watches the database itself, and hears it again when it is back"
+kill -TERM "$publisher" "$nb_server"
+wait "$publisher" "$nb_server" 2>/dev/null || true
+ip netns add api
+for line in nodes:192.0.2 database:198.51.100; do
+    ip link add "${line%:*}" type veth peer name "${line%:*}" netns api
+    ip addr add "${line#*:}.1/24" dev "${line%:*}"
+    ip -n api addr add "${line#*:}.2/24" dev "${line%:*}"
+    ip link set "${line%:*}" up
+    ip -n api link set "${line%:*}" up
+done
+ip -n api link set lo up
+export DF_DB=redis:198.51.100.1:6379
+nb_start redis 198.51.100.1 /run/df/redis
+until_true 20 "redis is there" df_db init
+df_db load model.json >/dev/null
+run_in_api() {
+    ip netns exec api "$build/dbsync/df-publisher" --bind tcp://192.0.2.2:8866 --ipc ipc:///run/df/push/socket --name api1 \
+        --timeout 1000 --stats 1 --json >publisher.json 2>cut.err &
+    publisher=$!
+}
+run_in_api
+until_true 10 "the publisher is registered" df_db get publisher api1
+unset "option[df_zmq.key_file]" "option[df_zmq.server_key_file]" "option[df.enable_selective_topology_distribution]"
+option[df.nb_db_class]=redis
+option[df.remote_db_hosts]=198.51.100.1:6379
+option[df.publishers_ips]=192.0.2.2
+start_switch
+until_true 10 "its ports are open" reports ports '[.[] | select(.status == "open")] | length >= 2'
+df_db set lport a name=before >/dev/null
+until_true 5 "the change arrives" renamed a before
+until_true 5 "by the publisher" published '.published > 0'
+ip link set database down
+until_true 30 "the publisher says so" grep -q "the database is still away: silent until it is back" cut.err
+df_db --announce ipc:///run/df/push/socket set lport a name=meanwhile >/dev/null
+until_true 10 "the change arrives" renamed a meanwhile
+until_true 5 "it was pushed in vain" published '.left == 1'
+ip link set database up
+until_true 30 "the publisher is back" grep -q "the database is back" cut.err
+until_true 5 "it tells what it missed" published '.late == 0 and .published > 1'
+df_db set lport a name=again >/dev/null
+until_true 5 "the change arrives" renamed a again

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,17 +10,19 @@
 
 /* A publisher whose database is away, or does not take its row; the test turns the clock. */
 
+#define STILL_AWAY "the database is still away: silent until it is back, so that nodes watch it themselves"
+
 struct host {
     struct place place;
     struct df_publisher_database *database;
     uint64_t now_ms;
-    unsigned lines;
+    unsigned lines, sent;
     char line[1024]; /* the last one */
 };
 
-static int send_nothing(void *arg, const char *topic, const void *data, size_t len)
+static int send_nowhere(void *arg, const char *topic, const void *data, size_t len)
 {
-    (void)arg;
+    ((struct host *)arg)->sent++;
     (void)topic;
     (void)data;
     (void)len;
@@ -38,15 +41,37 @@ static void log_line(void *arg, const char *text)
     snprintf(host->line, sizeof(host->line), "%s", text);
 }
 
+/* The line to the database. One that is set up is silent: a watch has no news, and a question no answer. */
+static enum { GOOD, CUT, SET_UP } line;
+
+static int watch_by_line(struct df_db *db, uint64_t *revision, df_db_row_cb cb, void *arg, struct df_error *error)
+{
+    if (line == CUT)
+        return df_error_set(error, -ETIMEDOUT, "no answer");
+    return line == SET_UP ? 0 : df_db_driver_find("lmdb")->watch(db, revision, cb, arg, error);
+}
+
+static int get_by_line(struct df_db *db, const char *table, const char *id, df_db_row_cb cb, void *arg,
+                       struct df_error *error)
+{
+    if (line != GOOD)
+        return df_error_set(error, -ETIMEDOUT, "no answer");
+    return df_db_driver_find("lmdb")->get(db, table, id, cb, arg, error);
+}
+
 static void host_up(struct host *host, const char *name)
 {
+    static struct df_db_driver driver;
     struct df_error error;
+    driver = *df_db_driver_find("lmdb");
+    driver.watch = watch_by_line;
+    driver.get = get_by_line;
     place_make(&host->place);
-    struct df_publisher_database_config config = {.driver = df_db_driver_find("lmdb"),
+    struct df_publisher_database_config config = {.driver = &driver,
                                                   .database = host->place.exists,
                                                   .name = name,
                                                   .uri = "tcp://api1:8866",
-                                                  .send = send_nothing,
+                                                  .send = send_nowhere,
                                                   .now_ms = clock_ms,
                                                   .log = log_line,
                                                   .arg = host};
@@ -99,7 +124,7 @@ Test(publisher_database, one_that_is_away_is_asked_less_and_less_and_that_is_sai
     cr_expect(strstr(at(&host, 10000), "the database is away: "), "%s", host.line);
     cr_expect_eq(df_publisher_database_fd(host.database), -1);
     for (uint64_t now_ms = 10100; now_ms < 25000; now_ms += 100) /* at 11, 13 and 17 s */
-        cr_expect_str_eq(at(&host, now_ms), "");
+        cr_expect_str_eq(at(&host, now_ms), now_ms == 13000 ? STILL_AWAY : "");
     df_nb_close(make_database(&host));
     cr_expect_str_eq(at(&host, 24999), "", "it is not time to ask");
     cr_expect_str_eq(at(&host, 25000), "the database is back");
@@ -119,6 +144,47 @@ Test(publisher_database, patience_has_an_end)
         ;
     cr_expect_leq(seconds, 8);
     cr_expect_str_eq(host.line, "the database is back");
+    host_down(&host);
+}
+
+/* What it says by the clock alone. */
+static unsigned hellos_at(struct host *host, uint64_t now_ms)
+{
+    unsigned before = host->sent;
+    df_publisher_tick(df_publisher_database_publisher(host->database), now_ms);
+    return host->sent - before;
+}
+
+/* Nodes take hellos for a sign that they hear of everything. */
+Test(publisher_database, one_that_stays_away_silences_its_publisher_which_then_goes_on)
+{
+    static struct host host;
+    host_up(&host, "api1");
+    struct df_nb *nb = make_database(&host);
+    cr_expect_str_eq(at(&host, 10000), "");
+    cr_expect_str_eq(at(&host, 10001), "");
+    cr_expect_eq(published(&host), 1, "its own row");
+    struct df_publisher *publisher = df_publisher_database_publisher(host.database);
+    cr_expect_geq(hellos_at(&host, 10001), 1);
+    line = CUT;
+    cr_expect_str_eq(at(&host, 11000), "the database is away: no answer; trying again");
+    cr_expect_str_eq(at(&host, 13999), "");
+    cr_expect_geq(hellos_at(&host, 13999), 1, "it may be back soon");
+    cr_expect_str_eq(at(&host, 14000), STILL_AWAY);
+    write_network(nb, "red");
+    cr_expect_eq(hellos_at(&host, 14000), 0);
+    df_publisher_subscribed(publisher, "*\n", 2);
+    df_publisher_greet(publisher);
+    cr_expect_eq(published(&host), 1);
+    line = SET_UP;
+    cr_expect_str_eq(at(&host, 20000), "");
+    cr_expect_eq(hellos_at(&host, 20000), 0);
+    line = GOOD;
+    cr_expect_str_eq(at(&host, 40000), "the database is back");
+    cr_expect_eq(published(&host), 2, "what it missed is told");
+    cr_expect_geq(hellos_at(&host, 40000), 1);
+    cr_expect_eq(df_publisher_database_publisher(host.database), publisher);
+    df_nb_close(nb);
     host_down(&host);
 }
 

@@ -373,6 +373,28 @@ Test(publisher, nothing_is_said_before_it_knows_what_there_is)
     df_publisher_free(p);
 }
 
+/* Those who listen then watch the database, which is there for the writer. */
+Test(publisher, cut_off_from_the_database_it_says_nothing_and_goes_on_in_sequence)
+{
+    struct df_publisher *p = primed();
+    push(p, port_row("a", "n", NULL, 6), 0);
+    what_was_said();
+    df_publisher_cut_off(p, true);
+    df_publisher_subscribed(p, "network:n\n", 10);
+    df_publisher_greet(p);
+    df_publisher_tick(p, 1000);
+    push(p, port_row("a", "n", NULL, 7), 0);
+    cr_expect_str_eq(what_was_said(), "");
+    cr_expect_eq(df_publisher_tally(p).left, 1);
+    df_publisher_cut_off(p, false);
+    df_publisher_greet(p);
+    cr_expect_str_eq(what_was_said(), "network:n#1@6[] ", "who subscribed meanwhile is not forgotten");
+    change(p, port_row("a", "n", NULL, 7));
+    df_publisher_flush(p);
+    cr_expect_str_eq(what_was_said(), "network:n#2@7[a] ", "what was pushed meanwhile the database tells");
+    df_publisher_free(p);
+}
+
 static int send_nowhere(void *arg, const char *topic, const void *data, size_t len)
 {
     (void)arg;
