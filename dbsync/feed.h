@@ -16,11 +16,15 @@ struct df_feed;
 
 struct df_feed_row {
     struct df_db_row row;
-    const char *topic; /* by which it came */
-    bool moved;        /* the row had the topic, and has it no more */
+    const char *topic;     /* by which it came */
+    bool moved;            /* the row had the topic, and has it no more */
+    const char *publisher; /* who told it; as long as the feed lives */
 };
 
-/** Returns -EPROTO to say that it is not what it claims to be: then the publisher is not believed. */
+/**
+ * Returns -EPROTO to say that it is not of the topic it came by, -EEXIST that the object is said to be gone and the database
+ * has it: then the publisher is not believed.
+ */
 typedef int (*df_feed_row_cb)(const struct df_feed_row *row, void *arg);
 
 struct df_feed_ops {
@@ -40,6 +44,10 @@ struct df_feed_ops {
      * asked for again without news. -ENOTCONN: no publisher was heard of for some time.
      */
     int (*take)(struct df_feed *feed, df_feed_row_cb cb, void *arg, struct df_error *error);
+    /* What a publisher told turned out to be wrong. Not from the callback. */
+    void (*disbelieve)(struct df_feed *feed, const char *publisher, const char *why);
+    /* Of a clock that only goes on. */
+    uint64_t (*now_ms)(struct df_feed *feed);
     void (*close)(struct df_feed *feed);
 };
 

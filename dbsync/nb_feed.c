@@ -38,6 +38,7 @@ void df_nb_feed_forget(struct df_nb_feed *feed)
 {
     forget(&feed->now);
     forget(&feed->before);
+    feed->doubt = (struct df_nb_doubt){0};
 }
 
 static struct known *find(struct known *generation, const char *key)
@@ -106,8 +107,10 @@ static enum claim check(const struct df_nb *nb, const struct df_feed_row *row)
     char *topics;
     enum df_nb_table table = df_schema_find(row->row.table);
     bool everybody = strcmp(row->topic, DF_TOPIC_EVERYBODY) == 0;
-    if (!row->row.data || table == DF_NB_TABLES)
-        return row->row.data && !everybody && table == DF_NB_TABLES ? FALSE_CLAIM : TRUE_CLAIM;
+    if (table == DF_NB_TABLES) /* a lease */
+        return everybody ? TRUE_CLAIM : FALSE_CLAIM;
+    if (!row->row.data) /* what topics it had the database knows no more, and this node never did */
+        return TRUE_CLAIM;
     if (df_row_decode(table, row->row.id, row->row.data, row->row.len, &object, NULL))
         return TRUE_CLAIM; /* a bad row is the writer's, and told as such */
     enum claim claim = TRUE_CLAIM;
@@ -134,6 +137,12 @@ int df_nb_feed_row(const struct df_feed_row *row, void *arg)
     key_of(&row->row, key, sizeof key);
     if (claim == OTHERS || !is_news(nb, key, &row->row))
         return 0;
+    if (df_schema_find(row->row.table) != DF_NB_TABLES) {
+        if ((!row->row.data || row->moved) && !df_nb_feed_is_gone(nb, &row->row))
+            return -EEXIST;
+        if (row->row.data)
+            df_nb_feed_doubt(nb, row);
+    }
     remember(&nb->feed, key, row->row.revision);
     return df_nb_tell_row(&row->row, teller);
 }

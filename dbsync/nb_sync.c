@@ -98,6 +98,8 @@ static int take_news(struct df_nb *nb, struct df_nb_teller *teller, struct df_er
         nb->feed.deaf = deaf;
         return -ESTALE;
     }
+    if (feed && rc == 0)
+        df_nb_feed_settle_doubt(nb);
     return rc == -ENOTCONN ? nb->driver->watch(nb->db, &nb->revision, df_nb_tell_row, teller, error) : rc;
 }
 

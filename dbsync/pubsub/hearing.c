@@ -37,7 +37,7 @@ static void say(const struct subscriber *subscriber, const char *format, ...)
     subscriber->config.log(subscriber->config.arg, text);
 }
 
-static void lied(struct subscriber *subscriber, struct df_source *source, const char *why)
+void df_subscriber_disbelieve(struct subscriber *subscriber, struct df_source *source, const char *why)
 {
     subscriber->gap = true;
     say(subscriber, "publisher %s is not believed: %s; taking a snapshot", source->endpoint, why);
@@ -52,7 +52,7 @@ static void lied(struct subscriber *subscriber, struct df_source *source, const 
 static void hand_over(struct subscriber *subscriber, struct df_source *source, const Df__Publication *publication,
                       df_feed_row_cb cb, void *arg)
 {
-    bool lie = false;
+    const char *why = NULL;
     for (size_t i = 0; i < publication->n_rows && cb; i++) {
         const Df__PublishedRow *from = publication->rows[i];
         struct df_feed_row row = {.row = {.table = from->table,
@@ -61,17 +61,19 @@ static void hand_over(struct subscriber *subscriber, struct df_source *source, c
                                           .len = from->data.len,
                                           .revision = publication->revision},
                                   .topic = publication->topic,
-                                  .moved = from->has_moved && from->moved};
+                                  .moved = from->has_moved && from->moved,
+                                  .publisher = source->endpoint};
         if (from->has_data && !from->data.data)
             row.row.data = "";
         subscriber->tally.rows++;
-        if (cb(&row, arg) == -EPROTO) {
-            subscriber->tally.lies++;
-            lie = true;
-        }
+        int rc = cb(&row, arg);
+        if (rc != -EPROTO && rc != -EEXIST)
+            continue;
+        subscriber->tally.lies++;
+        why = rc == -EPROTO ? "a row that is not of the topic it came by" : "an object is gone that the database has";
     }
-    if (lie)
-        lied(subscriber, source, "a row that is not of the topic it came by");
+    if (why)
+        df_subscriber_disbelieve(subscriber, source, why);
 }
 
 static void take_publication(struct subscriber *subscriber, struct df_source *source,
@@ -86,7 +88,7 @@ static void take_publication(struct subscriber *subscriber, struct df_source *so
     source->heard_ms = df_subscriber_now_ms();
     if (verdict == DF_SEQUENCE_REPEAT) {
         subscriber->tally.lies++;
-        lied(subscriber, source, "a number that was there before");
+        df_subscriber_disbelieve(subscriber, source, "a number that was there before");
         return;
     }
     if (verdict == DF_SEQUENCE_GAP) {
@@ -107,7 +109,7 @@ static void take_frames(struct subscriber *subscriber, struct df_source *source,
         df_publication_read(zmq_msg_data(topic), zmq_msg_size(topic), zmq_msg_data(data), zmq_msg_size(data), &error);
     if (!publication) {
         subscriber->tally.garbage++;
-        lied(subscriber, source, error.text);
+        df_subscriber_disbelieve(subscriber, source, error.text);
         return;
     }
     take_publication(subscriber, source, publication, cb, arg);
@@ -131,7 +133,7 @@ static bool take_message(struct subscriber *subscriber, struct df_source *source
         take_frames(subscriber, source, &frame[0], &frame[1], cb, arg);
     } else if (any) {
         subscriber->tally.garbage++;
-        lied(subscriber, source, "a message that has not two frames");
+        df_subscriber_disbelieve(subscriber, source, "a message that has not two frames");
     }
     zmq_msg_close(&frame[0]);
     zmq_msg_close(&frame[1]);

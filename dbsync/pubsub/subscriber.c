@@ -193,6 +193,24 @@ static int feed_take(struct df_feed *feed, df_feed_row_cb cb, void *arg, struct 
     return is_snapshot_due(subscriber) ? -ESTALE : 0;
 }
 
+static void feed_disbelieve(struct df_feed *feed, const char *publisher, const char *why)
+{
+    struct subscriber *subscriber = of(feed);
+    for (size_t i = 0; i < subscriber->n_sources; i++) {
+        struct df_source *source = &subscriber->sources[i];
+        if (source->endpoint != publisher || !source->socket)
+            continue;
+        subscriber->tally.lies++;
+        df_subscriber_disbelieve(subscriber, source, why);
+    }
+}
+
+static uint64_t feed_now_ms(struct df_feed *feed)
+{
+    (void)feed;
+    return df_subscriber_now_ms();
+}
+
 static void feed_close(struct df_feed *feed)
 {
     struct subscriber *subscriber = of(feed);
@@ -210,8 +228,12 @@ static void feed_close(struct df_feed *feed)
 
 int df_subscriber_new(const struct df_subscriber_config *config, struct df_feed **feed, struct df_error *error)
 {
-    static const struct df_feed_ops ops = {
-        .fd = feed_fd, .follow = feed_follow, .take = feed_take, .close = feed_close};
+    static const struct df_feed_ops ops = {.fd = feed_fd,
+                                           .follow = feed_follow,
+                                           .take = feed_take,
+                                           .disbelieve = feed_disbelieve,
+                                           .now_ms = feed_now_ms,
+                                           .close = feed_close};
     struct subscriber *subscriber = calloc(1, sizeof(*subscriber));
     if (!subscriber)
         return df_error_set(error, -ENOMEM, "out of memory");

@@ -26,6 +26,9 @@ struct subscriber {
 /** Of a clock that only goes on, in milliseconds. */
 uint64_t df_subscriber_now_ms(void);
 
+/** It lied: a snapshot is asked for, that is logged, and at last it is not listened to. */
+void df_subscriber_disbelieve(struct subscriber *subscriber, struct df_source *source, const char *why);
+
 /**
  * Takes what came, for a while: a publisher that sends more than can be taken must not keep the thread, which has a
  * lease to renew. What is left polls readable.

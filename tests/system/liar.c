@@ -15,6 +15,10 @@
  *   garbage   bytes that are no publication
  *   number    the object, with a number that is not above the last
  *   row       the object, by the topic that it has not
+ *   gone      that the object was deleted, by the topic that it has not
+ *   object    the object, by its own topic
+ *
+ * All of it with a revision that no database has reached.
  */
 
 #define FAR_AHEAD 1000000000 /* a revision that the database has not reached */
@@ -78,9 +82,14 @@ static void lie(const char *what, const char *own, const char *other)
     } else if (strcmp(what, "number\n") == 0) {
         say(own, 5, 0);
         say(own, 3, 1);
+    } else if (strcmp(what, "object\n") == 0) {
+        say(own, 1, 1);
     } else {
-        check(strcmp(what, "row\n") == 0, "a lie is garbage, number or row");
+        bool gone = strcmp(what, "gone\n") == 0;
+        check(gone || strcmp(what, "row\n") == 0, "a lie is garbage, number, row, gone or object");
+        said.rows[0]->has_data = !gone;
         say(other, 1, 1);
+        said.rows[0]->has_data = true;
     }
 }
 

@@ -163,14 +163,18 @@ expect_ping a c
 
 note "a publisher that lies is not believed: counted, named, a snapshot taken, at last not listened to; nothing else comes of it"
 stop_switch
-mkfifo lies
-"$build/tests/system/liar" tcp://127.0.0.1:8867 network:red network:blue lport "$(df_db get lport a --json | jq -c '.name = "stolen"')" \
-    <lies >liar.txt 2>liar.err &
-exec 4>lies
-option[df.publishers_ips]=127.0.0.1,127.0.0.1:8867
+stolen=$(df_db get lport a --json | jq -c '.name = "stolen"')
+mkfifo lies1 lies2
+for n in 1 2; do
+    "$build/tests/system/liar" tcp://127.0.0.1:$((8866 + n)) network:red network:blue lport "$stolen" <lies$n >liar$n.txt 2>liar$n.err &
+done
+exec 4>lies1 5>lies2
+option[df.publishers_ips]=127.0.0.1,127.0.0.1:8867,127.0.0.1:8868
 start_switch
 until_true 10 "its ports are open" reports ports '[.[] | select(.status == "open")] | length >= 2'
-until_true 10 "the liar is listened to" grep -q "listened to" liar.txt
+for n in 1 2; do
+    until_true 10 "the liar is listened to" grep -q "listened to" liar$n.txt
+done
 until_true 10 "it knows the same after a start: $before" knows "$before"
 expect_ping a c
 
@@ -179,31 +183,41 @@ tables() {
     df_ctl show --json | jq -cS '[.entries, .objects, .work.puts, .work.dels]'
 }
 
-# lie WHAT COUNTED WHY
+# lie LIAR WHAT COUNTED WHY
 lie() {
-    local before
+    local liar=$1 before
+    shift
     before=$(df_ctl show --json | jq '.work.changes + .objects.lport')
-    echo "$1" >&4
+    echo "$1" >&$((3 + liar))
     until_true 10 "it is counted" reports show ".daemon.database.publishers | \"\(.garbage) \(.lies)\" == \"$2\""
     until_true 10 "a snapshot is taken" reports show ".work.changes >= $before"
-    expect_text "publisher tcp://127.0.0.1:8867 is not believed: .*$3; taking a snapshot" log
+    expect_text "publisher tcp://127.0.0.1:$((8866 + liar)) is not believed: .*$3; taking a snapshot" log
 }
 
 before=$(tables)
 start_pings a c
 reports show '.daemon.database.publishers | .garbage == 0 and .lies == 0' >/dev/null || fail "it counts what was not said"
-lie garbage "1 0" "a publication that cannot be: no publication"
-lie number "1 1" "a number that was there before"
-lie row "1 2" "a row that is not of the topic it came by"
+lie 1 garbage "1 0" "a publication that cannot be: no publication"
+lie 1 number "1 1" "a number that was there before"
+lie 1 row "1 2" "a row that is not of the topic it came by"
+lie 2 gone "1 3" "an object is gone that the database has"
 expect_text "publisher tcp://127.0.0.1:8867: not listened to for 60 seconds" log
 stop_pings c
 expect_equal "pings lost" "$lost" 0
 reports ports '[.[] | select(.name == "stolen")] == []' >/dev/null || fail "it believed the liar"
 expect_equal "tables" "$(tables)" "$before"
-expect_text "not believed: 1 that cannot be read, 2 lies" <(df_ctl show)
+expect_text "not believed: 1 that cannot be read, 3 lies" <(df_ctl show)
 df_db set lport a name=true >/dev/null
 until_true 5 "a true change arrives" renamed a true
-exec 4>&-
+
+note "what it may say of an object it is believed for a while, and no longer"
+echo object >&5
+until_true 10 "it is believed" renamed a stolen
+df_db set lport a name=true2 >/dev/null
+until_true 20 "the true change arrives" renamed a true2
+reports show '.daemon.database.publishers.lies == 4' >/dev/null || fail "it is not counted: $(df_ctl show)"
+expect_text "publisher tcp://127.0.0.1:8868 is not believed: a revision that the database has not reached" log
+exec 4>&- 5>&-
 unset "option[df.publishers_ips]"
 
 note "keys: a publisher that has one is heard by who knows it, and by nobody else"
