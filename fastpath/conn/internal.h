@@ -195,6 +195,7 @@ const struct conn_protocol *df_conn_protocol(const struct df_packet *packet);
 #define CONN_FLAG(bit) (1u << (16 + (bit)))
 #define CONN_CLOSED_BY_REPLY CONN_FLAG(0) /* TCP: the first FIN came from the reply direction */
 #define CONN_CROSSED CONN_FLAG(1)         /* ICMP: both ends ask each other under the same identifier */
+#define CONN_BEFORE_RESET_AT (16 + 2)     /* TCP: four bits, see tcp.c */
 #define CONN_WAS_REPLACED CONN_FLAG(14)   /* of a dead entry: df_conn_zone_replaced() */
 #define CONN_UNLINKED CONN_FLAG(15)       /* of a dead entry: it waits for a grace period */
 

@@ -14,7 +14,13 @@
  * CLOSE_WAIT           and the other end's ACK                              FIN-WAIT-2, CLOSE-WAIT
  * LAST_ACK             and the other end's FIN                              FIN-WAIT-2 or CLOSING, LAST-ACK
  * TIME_WAIT            and the ACK of that                                  TIME-WAIT, CLOSED
- * CLOSE                a RST                                                CLOSED
+ * CLOSE                a RST                                                CLOSED, or as before
+ *
+ * Who gets a reset in its window heeds it only if it has the very number that is expected next, and otherwise answers
+ * with a challenge and goes on (RFC 5961 section 3.2). That number is not known here to the byte (tcp_numbers.h). So
+ * after a reset that may not be heeded the word says which state was before, and the connection is judged as if it was
+ * in that, but has CLOSE's time-out. It goes back to that state with the next segment of either end. Were they in flight,
+ * and the connection is gone, then they are answered by a reset that has the number which they told.
  */
 
 #define FIN 0x01
@@ -44,6 +50,24 @@ static enum segment segment_of(const struct df_packet *packet)
     }
 }
 
+/* ---- the state before a reset that may not be heeded */
+
+#define BEFORE_RESET (0xfu << CONN_BEFORE_RESET_AT) /* 0: none, else from 1 on in the order of states */
+
+static uint32_t with_reset(uint32_t word)
+{
+    uint32_t before = DF_CONN_STATE(word) - (uint32_t)DF_CONN_TCP_SYN_SENT + 1;
+    return conn_with_state(word, DF_CONN_TCP_CLOSE) | before << CONN_BEFORE_RESET_AT;
+}
+
+static uint32_t without_reset(uint32_t word)
+{
+    uint32_t before = (word & BEFORE_RESET) >> CONN_BEFORE_RESET_AT;
+    if (DF_CONN_STATE(word) != DF_CONN_TCP_CLOSE || before == 0)
+        return word;
+    return conn_with_state(word & ~BEFORE_RESET, (uint8_t)(before - 1 + DF_CONN_TCP_SYN_SENT));
+}
+
 /* ---- the tables: the state after a segment, or one of these */
 
 enum { STAY = 0xff, ANEW = 0xfe, BAD = 0xfd };
@@ -58,6 +82,7 @@ enum { STAY = 0xff, ANEW = 0xfe, BAD = 0xfd };
 #define S2 DF_CONN_TCP_SYN_SENT2
 #define ROW(state) [DF_CONN_TCP_##state - DF_CONN_TCP_SYN_SENT]
 #define ROWS (DF_CONN_TCP_PICKED_UP - DF_CONN_TCP_SYN_SENT + 1)
+_Static_assert(ROWS <= 0xf, "BEFORE_RESET");
 
 /*
  * A SYN. In a connection that goes on, the one who gets it answers with a challenge (RFC 9293 section 3.10.7.4, RFC
@@ -177,6 +202,14 @@ static bool reset_counts(const struct df_conn *conn, uint32_t word, bool reply, 
     return df_tcp_is_in_window(conn, reply, packet);
 }
 
+/* Who is challenged while it asks for a connection resets what its peer still has, and may go on asking (figure 9). */
+static bool reset_is_heeded(const struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
+{
+    if (DF_CONN_STATE(word) == DF_CONN_TCP_SYN_SENT)
+        return reply;
+    return df_tcp_is_expected(conn, reply, packet);
+}
+
 /* ---- what the connection table asks */
 
 static uint8_t first(const struct df_packet *packet)
@@ -195,6 +228,7 @@ static enum df_conn_judgement judge(const struct df_conn *conn, uint32_t word, b
                                     const struct df_packet *packet)
 {
     enum segment segment = segment_of(packet);
+    word = without_reset(word);
     uint8_t after = look_up(word, reply, segment);
     if (after == BAD)
         return DF_CONN_INVALID;
@@ -216,12 +250,18 @@ static bool goes_on(const struct df_conn *conn, uint32_t word, bool reply, enum 
            df_tcp_is_past_end(conn, reply, packet);
 }
 
-static uint32_t next(const struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
+static uint32_t after_reset(const struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
 {
-    enum segment segment = segment_of(packet);
-    uint8_t after = look_up(word, reply, segment);
-    if (after == BAD || after == ANEW || (segment < A_RST && !is_taken(conn, word, reply, segment, packet)))
+    uint32_t before = without_reset(word);
+    if (!reset_counts(conn, before, reply, packet))
         return word;
+    return reset_is_heeded(conn, before, reply, packet) ? conn_with_state(before, CL) : with_reset(before);
+}
+
+static uint32_t after_taken(const struct df_conn *conn, uint32_t word, bool reply, enum segment segment,
+                            const struct df_packet *packet)
+{
+    uint8_t after = look_up(word, reply, segment);
     if (goes_on(conn, word, reply, segment, packet))
         return conn_with_state(word & ~CONN_CLOSED_BY_REPLY, ES);
     if (after == STAY)
@@ -229,6 +269,23 @@ static uint32_t next(const struct df_conn *conn, uint32_t word, bool reply, cons
     if (after == FW && reply)
         word |= CONN_CLOSED_BY_REPLY;
     return conn_with_state(word, after);
+}
+
+static uint32_t next(const struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
+{
+    enum segment segment = segment_of(packet);
+    uint32_t before = without_reset(word);
+    uint8_t after = look_up(before, reply, segment);
+    if (after == BAD || after == ANEW)
+        return word;
+    if (segment < A_RST)
+        return is_taken(conn, before, reply, segment, packet) ? after_taken(conn, before, reply, segment, packet)
+                                                              : word;
+    if (segment == A_RST)
+        return after == STAY ? word : after_reset(conn, word, reply, packet);
+    if (after == STAY)
+        return DF_CONN_STATE(before) == DF_CONN_TCP_SYN_SENT ? before : word;
+    return conn_with_state(before, after);
 }
 
 /* ---- noting */
@@ -257,6 +314,7 @@ static void note_segment(struct df_conn *conn, uint32_t word, bool reply, const 
 static void note(struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
 {
     enum segment segment = segment_of(packet);
+    word = without_reset(word);
     uint8_t state = DF_CONN_STATE(word);
     if (segment == A_SYN)
         note_syn(conn, state, reply, packet);

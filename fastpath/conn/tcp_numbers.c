@@ -83,6 +83,12 @@ bool df_tcp_is_in_window(const struct df_conn *conn, bool reply, const struct df
            packet->tcp.seq - (at - DF_CONN_ACK_NOTE) <= size + 2 * DF_CONN_ACK_NOTE;
 }
 
+bool df_tcp_is_expected(const struct df_conn *conn, bool reply, const struct df_packet *packet)
+{
+    uint32_t at, size;
+    return find_window(conn, reply, &at, &size) && packet->tcp.seq == at;
+}
+
 static uint32_t end_of(const struct df_packet *packet)
 {
     uint8_t flags = packet->tcp.flags;

@@ -28,6 +28,9 @@ bool df_tcp_repeats_answer(const struct df_conn *conn, const struct df_packet *p
 /** Does it lie in the window of who gets it? True also where nothing was noted yet. */
 bool df_tcp_is_in_window(const struct df_conn *conn, bool reply, const struct df_packet *packet);
 
+/** Does it begin with what who gets it was noted to expect next? */
+bool df_tcp_is_expected(const struct df_conn *conn, bool reply, const struct df_packet *packet);
+
 /** Does it end behind where its side was noted to end? */
 bool df_tcp_is_past_end(const struct df_conn *conn, bool reply, const struct df_packet *packet);
 

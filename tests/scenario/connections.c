@@ -396,6 +396,47 @@ Test(connections, a_reset_outside_the_window_is_dropped_and_the_connection_goes_
     is_alive();
 }
 
+/* It is somewhere in vm2's window, so vm2 challenges it and keeps the session (RFC 5961 section 3.2). */
+#define GUESSED_RESET TO("rst", ",tcp_seq=11101,tcp_ack=0")
+
+Test(connections, a_reset_that_its_receiver_does_not_heed_ends_nothing)
+{
+    established();
+    to_server(GUESSED_RESET);
+    to_client(BACK("ack", ",tcp_seq=5101,tcp_ack=1101"));
+    MINUTES(60);
+    is_alive();
+}
+
+Test(connections, nor_does_one_whose_challenge_is_lost_while_the_session_goes_on)
+{
+    established();
+    to_server(GUESSED_RESET);
+    lab_turn_ms(5000);
+    to_server(TO("ack|psh", ",len=100,tcp_seq=1101,tcp_ack=5101"));
+    MINUTES(60);
+    is_alive();
+}
+
+Test(connections, a_reset_that_nobody_speaks_after_ends_it)
+{
+    established();
+    to_server(GUESSED_RESET);
+    lab_turn_ms(12000);
+    is_gone();
+}
+
+Test(connections, a_busy_session_ends_by_a_reset)
+{
+    established();
+    many_segments_to_server();
+    to_server(TO("rst|ack", ",tcp_seq=47001,tcp_ack=5101")); /* what is on its way was not acknowledged yet */
+    to_client(BACK("ack", ",tcp_seq=5101,tcp_ack=46001"));
+    to_server(TO("rst", ",tcp_seq=46001,tcp_ack=0")); /* it is closed */
+    lab_turn_ms(12000);
+    is_gone();
+}
+
 Test(connections, a_session_that_says_little_takes_no_place_in_the_cache)
 {
     if (lab_cache() == LAB_CACHE_TWICE)

@@ -257,7 +257,8 @@ Test(conn_tcp, half_open_on_the_other_side)
     syn();
     sends(b(ACK, 5000, 9000), DF_CONN_TCP_SYN_SENT);
     sends(a(RST, 9000, 0), DF_CONN_TCP_CLOSE);
-    cr_assert_eq(a(SYN, A_ISN, 0), BEGUN_ANEW);
+    sends(a(SYN, A_ISN, 0), DF_CONN_TCP_SYN_SENT);
+    sends(b(SYN | ACK, B_ISN, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
 }
 
 /* A host that lost its memory opens the connection again: challenge, reset, SYN (RFC 5961 section 4). */
@@ -680,6 +681,103 @@ Test(conn_tcp, a_reset_after_a_reset_is_checked_too)
     establish(NO_SHIFT, NO_SHIFT);
     sends(reset_by_b(0), DF_CONN_TCP_CLOSE);
     cr_assert_eq(reset_by_b(500000), OUTSIDE);
+}
+
+/* ---- a reset in the window, but not with the number that is expected next (RFC 5961 section 3.2) */
+
+Test(conn_tcp, who_does_not_heed_a_reset_goes_on)
+{
+    _Atomic uint8_t flow = 1;
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(reset_by_b(500), DF_CONN_TCP_CLOSE);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED); /* the challenge */
+    df_conn_set_flow(lab_conn, false, &flow);
+    cr_assert_eq(flow, 1, "it can be cached again");
+    sends(b(ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+Test(conn_tcp, the_challenge_may_be_lost_or_not_be_sent)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(reset_by_b(500), DF_CONN_TCP_CLOSE);
+    sends(reset_by_b(600), DF_CONN_TCP_CLOSE);
+    sends(b(ACK | PSH, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+Test(conn_tcp, nobody_goes_on_after_a_reset_that_was_expected)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(reset_by_b(0), DF_CONN_TCP_CLOSE);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_CLOSE);
+    sends(b(ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_CLOSE);
+    sends(reset_by_b(500), DF_CONN_TCP_CLOSE);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, after_a_reset_in_doubt_comes_one_that_is_expected)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(reset_by_b(500), DF_CONN_TCP_CLOSE);
+    sends(reset_by_b(0), DF_CONN_TCP_CLOSE);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_CLOSE);
+}
+
+/* a resets while it sends: what b acknowledges of it passes the reset, and a, which is closed, resets that. */
+Test(conn_tcp, what_was_in_flight_when_it_was_reset_does_not_keep_it)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(a(RST | ACK, A_ISN + 801, B_ISN + 1), DF_CONN_TCP_CLOSE);
+    sends(b(ACK, B_ISN + 1, A_ISN + 401), DF_CONN_TCP_ESTABLISHED);
+    sends(b(ACK, B_ISN + 1, A_ISN + 801), DF_CONN_TCP_ESTABLISHED);
+    sends(a(RST, A_ISN + 401, 0), DF_CONN_TCP_CLOSE);
+    sends(a(RST, A_ISN + 801, 0), DF_CONN_TCP_CLOSE);
+    sends(b(ACK, B_ISN + 1, A_ISN + 801), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, a_reset_in_doubt_has_the_time_out_of_a_reset)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(reset_by_b(500), DF_CONN_TCP_CLOSE);
+    lab_now_ms += df_conn_timeouts_default.ms[DF_CONN_TCP_CLOSE] + 1;
+    cr_assert_eq(lab_age(), 1);
+}
+
+Test(conn_tcp, what_is_outside_the_window_does_not_undo_a_reset)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(reset_by_b(500), DF_CONN_TCP_CLOSE);
+    sends(a(ACK, A_ISN + 1000000, B_ISN + 1), DF_CONN_TCP_CLOSE);
+    cr_assert_eq(a(SYN | ACK, A_ISN + 1, B_ISN + 1), INVALID);
+}
+
+Test(conn_tcp, no_syn_takes_the_place_of_what_a_reset_may_have_left)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(reset_by_b(500), DF_CONN_TCP_CLOSE);
+    cr_assert_eq(b(SYN, 777, 0), INVALID);
+    sends(a(SYN, 777, 0), DF_CONN_TCP_CLOSE);
+    sends(b(ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_ESTABLISHED);
+}
+
+Test(conn_tcp, what_is_closing_goes_on_closing_after_a_reset_in_doubt)
+{
+    establish(NO_SHIFT, NO_SHIFT);
+    sends(b(FIN | ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+    sends(a(RST, A_ISN + 500, 0), DF_CONN_TCP_CLOSE);
+    sends(a(ACK, A_ISN + 1, B_ISN + 2), DF_CONN_TCP_CLOSE_WAIT);
+    sends(a(FIN | ACK, A_ISN + 1, B_ISN + 2), DF_CONN_TCP_LAST_ACK);
+    sends(b(RST, B_ISN + 500, 0), DF_CONN_TCP_CLOSE);
+    sends(b(ACK, B_ISN + 2, A_ISN + 2), DF_CONN_TCP_TIME_WAIT);
+}
+
+Test(conn_tcp, a_handshake_goes_on_after_a_reset_in_doubt)
+{
+    syn();
+    sends(a(RST, A_ISN + 1, 0), DF_CONN_TCP_CLOSE);
+    sends(b(SYN | ACK, B_ISN, A_ISN + 1), DF_CONN_TCP_SYN_RECV);
+    sends(a(RST, A_ISN + 2, 0), DF_CONN_TCP_CLOSE);
+    cr_assert_eq(a(ACK, A_ISN + 1, 777), INVALID);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_ESTABLISHED);
 }
 
 /* ---- fragments */
