@@ -117,12 +117,13 @@ static const uint8_t after_segment[ROWS][2][SEGMENTS] = {
     ROW(SYN_SENT) =    {{BAD,  BAD,  BAD,  CL},    {SR,   BAD,  STAY, CL}},
     ROW(SYN_SENT2) =   {{SR,   BAD,  BAD,  CL},    {SR,   BAD,  STAY, CL}},
     ROW(SYN_RECV) =    {{STAY, FW,   ES,   CL},    {STAY, FW,   STAY, CL}},
-    ROW(ESTABLISHED) = {{BAD,  FW,   STAY, CL},    {STAY, FW,   STAY, CL}},
+    /* The end that answers a SYN here has lost its memory: a handshake anew (RFC 9293 section 3.5.1). */
+    ROW(ESTABLISHED) = {{BAD,  FW,   STAY, CL},    {SR,   FW,   STAY, CL}},
     ROW(PICKED_UP) =   {{BAD,  FW,   STAY, CL},    {BAD,  FW,   ES,   CL}},
     /* Who closed first stands left from here on (RFC 9293 section 3.6, figures 12 and 13). */
-    ROW(FIN_WAIT) =    {{STAY, STAY, STAY, CL},    {STAY, LA,   CW,   CL}},
-    ROW(CLOSE_WAIT) =  {{STAY, STAY, STAY, CL},    {STAY, LA,   STAY, CL}},
-    ROW(LAST_ACK) =    {{STAY, STAY, TW,   CL},    {STAY, STAY, STAY, CL}},
+    ROW(FIN_WAIT) =    {{SR,   STAY, STAY, CL},    {SR,   LA,   CW,   CL}},
+    ROW(CLOSE_WAIT) =  {{SR,   STAY, STAY, CL},    {SR,   LA,   STAY, CL}},
+    ROW(LAST_ACK) =    {{SR,   STAY, TW,   CL},    {SR,   STAY, STAY, CL}},
     ROW(TIME_WAIT) =   {{STAY, STAY, STAY, CL},    {STAY, STAY, STAY, CL}},
     ROW(CLOSE) =       {{STAY, STAY, STAY, STAY},  {STAY, STAY, STAY, STAY}},
 };
@@ -178,7 +179,7 @@ static bool is_taken(const struct df_conn *conn, uint32_t word, bool reply, enum
         break;
     default:
         if (segment == A_SYNACK)
-            return false;
+            return df_tcp_answers_later_syn(conn, reply, packet);
     }
     return df_tcp_is_in_window(conn, reply, packet);
 }
@@ -199,7 +200,7 @@ static bool reset_counts(const struct df_conn *conn, uint32_t word, bool reply, 
 {
     if (DF_CONN_STATE(word) == DF_CONN_TCP_SYN_SENT && reply)
         return df_tcp_acknowledges_syn(conn, reply, packet);
-    return df_tcp_is_in_window(conn, reply, packet);
+    return df_tcp_answers_later_syn(conn, reply, packet) || df_tcp_is_in_window(conn, reply, packet);
 }
 
 /* Who is challenged while it asks for a connection resets what its peer still has, and may go on asking (figure 9). */
@@ -207,7 +208,7 @@ static bool reset_is_heeded(const struct df_conn *conn, uint32_t word, bool repl
 {
     if (DF_CONN_STATE(word) == DF_CONN_TCP_SYN_SENT)
         return reply;
-    return df_tcp_is_expected(conn, reply, packet);
+    return df_tcp_answers_later_syn(conn, reply, packet) || df_tcp_is_expected(conn, reply, packet);
 }
 
 /* ---- what the connection table asks */
@@ -266,6 +267,8 @@ static uint32_t after_taken(const struct df_conn *conn, uint32_t word, bool repl
         return conn_with_state(word & ~CONN_CLOSED_BY_REPLY, ES);
     if (after == STAY)
         return word;
+    if (after == SR)
+        word &= ~CONN_CLOSED_BY_REPLY;
     if (after == FW && reply)
         word |= CONN_CLOSED_BY_REPLY;
     return conn_with_state(word, after);
@@ -290,17 +293,13 @@ static uint32_t next(const struct df_conn *conn, uint32_t word, bool reply, cons
 
 /* ---- noting */
 
-/* One that comes when the SYN was answered says nothing of this connection. */
+/* One that comes when the SYN was answered says nothing of this connection, unless it is answered. */
 static void note_syn(struct df_conn *conn, uint8_t state, bool reply, const struct df_packet *packet)
 {
     if (state == DF_CONN_TCP_SYN_SENT || state == S2)
         df_tcp_note_syn(conn, reply, packet);
-}
-
-static void note_syn_ack(struct df_conn *conn, uint8_t state, bool reply, const struct df_packet *packet)
-{
-    if (state == DF_CONN_TCP_SYN_SENT || state == S2 || state == SR)
-        df_tcp_note_syn_ack(conn, reply, packet, state == SR);
+    else if (!reply && (state == ES || is_closing(state)))
+        df_tcp_note_later_syn(conn, packet);
 }
 
 static void note_segment(struct df_conn *conn, uint32_t word, bool reply, const struct df_packet *packet)
@@ -319,7 +318,8 @@ static void note(struct df_conn *conn, uint32_t word, bool reply, const struct d
     if (segment == A_SYN)
         note_syn(conn, state, reply, packet);
     else if (segment < A_RST && is_taken(conn, word, reply, segment, packet))
-        segment == A_SYNACK ? note_syn_ack(conn, state, reply, packet) : note_segment(conn, word, reply, packet);
+        segment == A_SYNACK ? df_tcp_note_syn_ack(conn, reply, packet, state == SR)
+                            : note_segment(conn, word, reply, packet);
     else if (segment < A_RST && state == DF_CONN_TCP_SYN_SENT) /* so that the reset that answers it is known */
         df_conn_note_ack(conn, reply, packet->tcp.ack, packet->tcp.window);
 }

@@ -7,6 +7,7 @@
 #define SEEN_SYN (1u << 21)  /* if it was seen */
 #define ACK_KNOWN (1u << 22)
 #define END_KNOWN (1u << 23)
+#define LATER_SYN (1u << 24) /* end is of a SYN that came when the connection was established */
 
 #define WINDOW 0xffffu
 #define OF_SYN (0xfu << SHIFT_AT | HAS_SHIFT | SEEN_SYN)
@@ -56,6 +57,13 @@ bool df_tcp_repeats_answer(const struct df_conn *conn, const struct df_packet *p
     const struct df_conn_side *answers = &conn->side[1];
     uint32_t before = load(load(&answers->window) & ACK_KNOWN ? &answers->ack : &conn->side[0].end);
     return packet->tcp.ack - (before - DF_CONN_ACK_NOTE) <= 2 * DF_CONN_ACK_NOTE;
+}
+
+bool df_tcp_answers_later_syn(const struct df_conn *conn, bool reply, const struct df_packet *packet)
+{
+    const struct df_conn_side *asked = &conn->side[0];
+    return reply && (packet->tcp.flags & ACK) && (load(&asked->window) & LATER_SYN) &&
+           packet->tcp.ack - load(&asked->end) <= DF_CONN_ACK_NOTE; /* or some of its data, too */
 }
 
 /*
@@ -122,7 +130,7 @@ void df_conn_note_ack(struct df_conn *conn, bool reply, uint32_t ack, uint16_t w
 static void note_end(struct df_conn_side *side, const struct df_packet *packet)
 {
     store(&side->end, end_of(packet));
-    set_window(side, ~0u, END_KNOWN);
+    set_window(side, ~LATER_SYN, END_KNOWN);
 }
 
 static void note_shift(struct df_conn_side *side, const struct df_packet *packet)
@@ -148,6 +156,13 @@ void df_tcp_note_syn(struct df_conn *conn, bool reply, const struct df_packet *p
     note_end(side, packet);
 }
 
+/* Where both ends have acknowledged something nobody asks where one ended. */
+void df_tcp_note_later_syn(struct df_conn *conn, const struct df_packet *packet)
+{
+    store(&conn->side[0].end, packet->tcp.seq + 1);
+    set_window(&conn->side[0], ~0u, LATER_SYN);
+}
+
 /* From now on the other side's ack is what the word says: what it expects, which is what comes behind this SYN. */
 void df_tcp_note_syn_ack(struct df_conn *conn, bool reply, const struct df_packet *packet, bool again)
 {
@@ -158,6 +173,7 @@ void df_tcp_note_syn_ack(struct df_conn *conn, bool reply, const struct df_packe
     if (!same)
         note_end(side, packet);
     store(&other->ack, packet->tcp.seq + 1);
+    set_window(other, ~LATER_SYN, 0);
 }
 
 void df_tcp_note_segment(struct df_conn *conn, bool reply, const struct df_packet *packet, bool end_stays)

@@ -25,6 +25,9 @@ bool df_tcp_completes_handshake(const struct df_conn *conn, const struct df_pack
 /** Is a SYN+ACK of the other end the answer to the same SYN as the one before? */
 bool df_tcp_repeats_answer(const struct df_conn *conn, const struct df_packet *packet);
 
+/** Does it answer a SYN that the original end sent when there was a connection (df_tcp_note_later_syn())? */
+bool df_tcp_answers_later_syn(const struct df_conn *conn, bool reply, const struct df_packet *packet);
+
 /** Does it lie in the window of who gets it? True also where nothing was noted yet. */
 bool df_tcp_is_in_window(const struct df_conn *conn, bool reply, const struct df_packet *packet);
 
@@ -36,6 +39,9 @@ bool df_tcp_is_past_end(const struct df_conn *conn, bool reply, const struct df_
 
 /** Notes a SYN of a handshake. */
 void df_tcp_note_syn(struct df_conn *conn, bool reply, const struct df_packet *packet);
+
+/** Notes a SYN of the original end to what is there. */
+void df_tcp_note_later_syn(struct df_conn *conn, const struct df_packet *packet);
 
 /** Notes a SYN+ACK of a handshake; again: of one that was noted before, to which there may have been data since. */
 void df_tcp_note_syn_ack(struct df_conn *conn, bool reply, const struct df_packet *packet, bool again);

@@ -482,6 +482,18 @@ Test(connections, a_reset_without_a_connection_is_refused)
     lab_refused("vm2", BACK("rst|ack", ",tcp_seq=1,tcp_ack=1"), "conn_invalid");
 }
 
+Test(connections, a_session_anew_on_an_established_tuple_has_its_own_numbers)
+{
+    established();
+    to_server(TO("syn", ",tcp_seq=900000,tcp_ack=0"));
+    to_client(BACK("syn|ack", ",tcp_seq=3000000000,tcp_ack=900001"));
+    to_server(TO("ack", ",tcp_seq=900001,tcp_ack=3000000001"));
+    lab_refused("vm1", TO("rst", ",tcp_seq=1101,tcp_ack=0"), "conn_rst_window");
+    to_server(TO("rst|ack", ",tcp_seq=900001,tcp_ack=3000000001"));
+    lab_turn_ms(12000);
+    is_gone();
+}
+
 /* ---- Time */
 
 /*

@@ -275,6 +275,55 @@ Test(conn_tcp, a_syn_in_an_established_connection_changes_nothing)
     cr_assert_eq(lab_tally().live, 1);
 }
 
+/* The server lost its memory: it answers the SYN of a client that did, too. */
+static void handshake_on_an_established_tuple(void)
+{
+    sends(a(SYN, 900000, 0), DF_CONN_TCP_ESTABLISHED);
+    sends(b(SYN | ACK, 3000000000, 900001), DF_CONN_TCP_SYN_RECV);
+    sends(a(ACK, 900001, 3000000001), DF_CONN_TCP_ESTABLISHED);
+}
+
+Test(conn_tcp, a_session_anew_is_judged_by_its_own_numbers)
+{
+    handshake();
+    handshake_on_an_established_tuple();
+    cr_assert_eq(a(RST | ACK, A_ISN + 1, B_ISN + 1), OUTSIDE);
+    cr_assert_eq(b(RST | ACK, B_ISN + 1, A_ISN + 1), OUTSIDE);
+    sends(a(RST | ACK, 900001, 3000000001), DF_CONN_TCP_CLOSE);
+}
+
+Test(conn_tcp, a_session_anew_while_the_one_before_is_closing)
+{
+    handshake();
+    sends(b(FIN | ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+    sends(a(SYN, 900000, 0), DF_CONN_TCP_FIN_WAIT);
+    sends(b(SYN | ACK, 3000000000, 900001), DF_CONN_TCP_SYN_RECV);
+    cr_assert_eq(a(ACK, 900001, 777), INVALID);
+    sends(a(ACK, 900001, 3000000001), DF_CONN_TCP_ESTABLISHED);
+    sends(a(FIN | ACK, 900001, 3000000001), DF_CONN_TCP_FIN_WAIT);
+    sends(b(ACK, 3000000001, 900002), DF_CONN_TCP_CLOSE_WAIT);
+}
+
+Test(conn_tcp, a_syn_ack_that_answers_no_later_syn_changes_nothing)
+{
+    handshake();
+    sends(b(SYN | ACK, 3000000000, 900001), DF_CONN_TCP_ESTABLISHED);
+    sends(a(SYN, 900000, 0), DF_CONN_TCP_ESTABLISHED);
+    sends(b(SYN | ACK, 3000000000, 900000), DF_CONN_TCP_ESTABLISHED);
+    sends(b(ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_ESTABLISHED); /* the challenge of one that remembers */
+    sends(b(FIN | ACK, B_ISN + 1, A_ISN + 1), DF_CONN_TCP_FIN_WAIT);
+}
+
+Test(conn_tcp, a_reset_that_refuses_a_later_syn)
+{
+    handshake();
+    cr_assert_eq(b(RST | ACK, 0x40000000, 900001), OUTSIDE);
+    sends(a(SYN, 900000, 0), DF_CONN_TCP_ESTABLISHED);
+    cr_assert_eq(b(RST | ACK, 0x40000000, 900000), OUTSIDE);
+    sends(b(RST | ACK, 0x40000000, 900001), DF_CONN_TCP_CLOSE);
+    sends(a(ACK, A_ISN + 1, B_ISN + 1), DF_CONN_TCP_CLOSE);
+}
+
 Test(conn_tcp, a_syn_from_the_other_end_is_no_part_of_it)
 {
     syn_ack();
