@@ -126,7 +126,9 @@ static void print_connections(json_t *json)
     if (!json_is_object(tally))
         return;
     printf("%-12s%lld of %lld, %lld of a port", "connections", number_at(tally, "live"), number_at(tally, "max"),
-           number_at(tally, "max_per_port"));
+           number_at(tally, "port_share"));
+    if (number_at(tally, "port_share") < number_at(tally, "max_per_port"))
+        printf(" now");
     if (number_at(tally, "refused_full") || number_at(tally, "refused_port"))
         printf("; refused: %lld the table was full, %lld the port had its limit", number_at(tally, "refused_full"),
                number_at(tally, "refused_port"));

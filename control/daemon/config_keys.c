@@ -262,7 +262,9 @@ const struct df_config_key df_config_keys[] = {
         "When the table is full, new ones are refused as conn_table_full and those that are there go on.",
         .min = 1024, .max = DF_CONN_MAX),
     KEY("fastpath", "connections_per_port", DF_CONFIG_UINT, connections_per_port, "262144",
-        "Connections of one port: a guest that floods has its own limit. More are refused as conn_port_limit.",
+        "Connections of one port: a guest that floods has its own limit. More are refused as conn_port_limit, and so\n"
+        "are more than are still free of all, so that some guests do not take the table from the others. With\n"
+        "connections_max or above one guest may have them all.",
         .min = 1, .max = DF_CONN_MAX),
     KEY("fastpath", "tcp_pick_up", DF_CONFIG_CHOICE, tcp_pick_up, "yes",
         "yes lets a TCP packet from the middle of a session begin a connection, so that sessions survive a restart of\n"

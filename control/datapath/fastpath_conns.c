@@ -423,9 +423,10 @@ json_t *df_conns_tally_json(void)
     if (!df_conns_ready())
         return NULL;
     df_conns_tally(&tally);
-    return json_pack("{sI sI sI sI sI sI sI sI sI sI}", "live", (json_int_t)tally.live, "max", (json_int_t)tally.max,
-                     "max_per_port", (json_int_t)tally.max_per_port, "begun", (json_int_t)tally.begun, "timed_out",
-                     (json_int_t)tally.timed_out, "evicted", (json_int_t)tally.evicted, "deleted",
-                     (json_int_t)tally.killed, "replaced", (json_int_t)tally.replaced, "refused_full",
-                     (json_int_t)tally.refused_full, "refused_port", (json_int_t)tally.refused_port);
+    return json_pack("{sI sI sI sI sI sI sI sI sI sI sI}", "live", (json_int_t)tally.live, "max", (json_int_t)tally.max,
+                     "max_per_port", (json_int_t)tally.max_per_port, "port_share", (json_int_t)tally.port_share,
+                     "begun", (json_int_t)tally.begun, "timed_out", (json_int_t)tally.timed_out, "evicted",
+                     (json_int_t)tally.evicted, "deleted", (json_int_t)tally.killed, "replaced",
+                     (json_int_t)tally.replaced, "refused_full", (json_int_t)tally.refused_full, "refused_port",
+                     (json_int_t)tally.refused_port);
 }

@@ -81,7 +81,7 @@ json_t *df_conns_top_page(const struct df_conns_query *query, uint32_t now_ms);
 json_t *df_conns_delete_page(const struct df_conns_query *query, uint32_t now_ms);
 
 /**
- * {live, max, max_per_port, begun, timed_out, evicted, deleted (of ports that went, too), replaced (by a new one of the
+ * {live, max, max_per_port, port_share (what a port may have of that now), begun, timed_out, evicted, deleted (of ports that went, too), replaced (by a new one of the
  * same tuple), refused_full, refused_port}; NULL: there is no table.
  */
 json_t *df_conns_tally_json(void);

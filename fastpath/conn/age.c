@@ -13,6 +13,7 @@
 static struct {
     uint32_t hand;
     uint32_t call;              /* how many there were; 0: none yet */
+    uint32_t port_most;         /* connections that a port may have as of this call */
     uint32_t unlinked;          /* first of those that were unlinked since, by index */
     _Atomic uint32_t returning; /* first of those whose grace period runs; 0: none */
     struct rcu_head rcu;
@@ -100,7 +101,7 @@ static struct room *room_of_port(uint16_t port)
 {
     struct port_room *own = &ports[port];
     if (own->call != aging.call) {
-        uint32_t most = df_conn_table.config.max_per_port, live = df_conns_of_port(port);
+        uint32_t most = aging.port_most, live = df_conns_of_port(port);
         *own = (struct port_room){aging.call, {.left = live < most ? most - live : 0, .step = most / 16}};
     }
     return &own->room;
@@ -170,6 +171,7 @@ uint32_t df_conns_age(uint32_t now_ms, uint32_t budget)
     uint32_t end = df_conn_pool_end(), ended = 0;
     struct room room = room_now();
     aging.call++;
+    aging.port_most = df_conn_zone_most(df_conn_pool_left());
     if (budget > end - 1)
         budget = end - 1;
     for (; budget > 0; budget--, aging.hand++) {

@@ -242,10 +242,19 @@ static void note_plain(struct df_conn *conn, bool reply, uint32_t word)
     atomic_store_explicit(noted, window, memory_order_relaxed);
 }
 
+/* What this worker knows of the pool may be old; there is no more than its reserve that it does not know of. */
+static bool enter_zone(struct conn_worker *worker, uint32_t zone)
+{
+    if (df_conn_zone_enter(zone, df_conn_zone_most(worker->left)))
+        return true;
+    worker->left = df_conn_pool_left();
+    return df_conn_zone_enter(zone, df_conn_zone_most(worker->left));
+}
+
 static int link_in(struct conn_worker *worker, struct df_conn *conn, const struct df_conn *last,
                    const struct df_conn_key *key, uint64_t hash, uint32_t word)
 {
-    if (!df_conn_zone_enter(key->zone)) {
+    if (!enter_zone(worker, key->zone)) {
         conn_count(&worker->counts, CONN_REFUSED_PORT);
         return -EDQUOT;
     }

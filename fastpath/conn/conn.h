@@ -133,7 +133,7 @@ struct df_conn_timeouts {
 
 struct df_conns_config {
     uint32_t max;          /* connections in total; 1 to DF_CONN_MAX */
-    uint32_t max_per_port; /* of one zone */
+    uint32_t max_per_port; /* of one zone; it never has more than are still free either, unless this is max or above */
     unsigned n_workers;    /* who insert: each has a reserve of free entries of its own */
     bool tcp_pick_up;      /* a TCP packet in mid-stream may begin a connection */
     /* How late a packet may be noted of a connection in a steady state: it is given so much longer than its time-out. */
@@ -251,7 +251,7 @@ bool df_conn_is_lasting(const struct df_conn *conn, bool reply);
  * @param worker below n_workers; only that worker passes it
  * @param anew   a connection to be taken down first, or NULL
  * @return 0; 1: another worker was faster, and *conn is the one that it began, perhaps the other way round;
- *         -ENOSPC (table is full), -EDQUOT (the port's limit), -EINVAL (it can begin none: df_conn_can_begin())
+ *         -ENOSPC (table is full), -EDQUOT (the port's limit or share), -EINVAL (it can begin none: df_conn_can_begin())
  */
 int df_conn_begin(unsigned worker, const struct df_conn_key *key, uint64_t hash, const struct df_packet *packet,
                   uint32_t now_ms, struct df_conn *anew, struct df_conn **conn);
@@ -357,6 +357,7 @@ uint32_t df_conns_each(uint32_t from, uint32_t budget, uint32_t now_ms,
 
 struct df_conns_tally {
     uint32_t max, live, max_per_port;
+    uint32_t port_share;                           /* what a port may have now: max_per_port or less */
     uint64_t begun;                                /* all that ever lived, */
     uint64_t timed_out, evicted, killed, replaced; /* and how they ended; of a port that is gone: killed */
     uint64_t refused_full, refused_port;

@@ -44,6 +44,7 @@ static inline void conn_count(struct conn_counts *counts, enum conn_count what)
 struct conn_worker {
     struct conn_counts counts;
     uint32_t n_reserve;
+    uint32_t left;                  /* entries that the pool had when this worker asked last */
     uint32_t reserve[CONN_RESERVE]; /* free entries */
 } __attribute__((aligned(64)));
 
@@ -139,6 +140,9 @@ void df_conn_pool_fini(void);
 /** A free entry, or NULL. The worker of that reserve. */
 struct df_conn *df_conn_pool_take(struct conn_worker *worker);
 
+/** How many entries it has, but for what workers have in reserve. Any thread. */
+uint32_t df_conn_pool_left(void);
+
 /** Gives back what was taken last and is still FREE. The same worker. */
 void df_conn_pool_untake(struct conn_worker *worker, struct df_conn *conn);
 
@@ -153,15 +157,22 @@ uint32_t df_conn_pool_end(void);
 
 /* ---- zone.c: how many connections a port has */
 
-/** Counts a connection in; false: the port has as many as it may. Workers. */
-bool df_conn_zone_enter(uint32_t zone);
+/**
+ * How many connections a port may have while so many entries are left: no more than that, so that some ports never take
+ * the whole table, however many they are; but a 1,024th of the table, and up to its limit where that is no less than
+ * the table. Any thread.
+ */
+uint32_t df_conn_zone_most(uint32_t left);
+
+/** Counts a connection in; false: the port has `most` or more. Workers. */
+bool df_conn_zone_enter(uint32_t zone, uint32_t most);
 /** Counts it out. */
 void df_conn_zone_leave(uint32_t zone);
 
 /**
- * A connection that another one took the place of holds an entry until a grace period is over. A port has no more of
- * those than it may have connections, or a guest that replaces one and the same over and over would use up everybody's
- * entries. Worker, and who gives entries back.
+ * A connection that another one took the place of holds an entry until a grace period is over. A port that has as many
+ * of those as it may have connections begins none, or a guest that replaces one and the same over and over would use up
+ * everybody's entries. Worker, and who gives entries back.
  */
 void df_conn_zone_replaced(uint32_t zone);
 void df_conn_zone_regained(uint32_t zone);

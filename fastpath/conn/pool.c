@@ -94,9 +94,24 @@ static bool refill_fresh(struct conn_worker *worker)
     return true;
 }
 
+uint32_t df_conn_pool_left(void)
+{
+    uint64_t head = atomic_load_explicit(&pool.head, memory_order_acquire); /* first: the tail is never behind it */
+    uint32_t used = (uint32_t)(atomic_load_explicit(&pool.tail, memory_order_acquire) - head);
+    return used + pool.end - atomic_load_explicit(&pool.fresh, memory_order_relaxed);
+}
+
+static bool refill(struct conn_worker *worker)
+{
+    if (!refill_used(worker) && !refill_fresh(worker))
+        return false;
+    worker->left = df_conn_pool_left();
+    return true;
+}
+
 struct df_conn *df_conn_pool_take(struct conn_worker *worker)
 {
-    if (worker->n_reserve == 0 && !refill_used(worker) && !refill_fresh(worker))
+    if (worker->n_reserve == 0 && !refill(worker))
         return NULL;
     struct df_conn *conn = &df_conn_array[worker->reserve[--worker->n_reserve]];
     if (worker->n_reserve > 0) { /* a connection begins soon after another */

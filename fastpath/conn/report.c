@@ -27,6 +27,7 @@ void df_conns_tally(struct df_conns_tally *tally)
         .max = df_conn_table.config.max,
         .live = df_conn_live(),
         .max_per_port = df_conn_table.config.max_per_port,
+        .port_share = df_conn_zone_most(df_conn_pool_left()),
         .begun = sum(CONN_BEGUN),
         .timed_out = sum(CONN_TIMED_OUT),
         .evicted = sum(CONN_EVICTED),

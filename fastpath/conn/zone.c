@@ -48,7 +48,18 @@ bool df_conn_zone_is_current(uint32_t zone)
     return df_conn_zone(df_conn_zone_port(zone)) == zone;
 }
 
-bool df_conn_zone_enter(uint32_t zone)
+uint32_t df_conn_zone_most(uint32_t left)
+{
+    const struct df_conns_config *config = &df_conn_table.config;
+    uint32_t least = config->max / DF_CONN_PORTS + 1, most = config->max_per_port;
+    if (most >= config->max)
+        return most;
+    if (left < least)
+        left = least;
+    return left < most ? left : most;
+}
+
+bool df_conn_zone_enter(uint32_t zone, uint32_t most)
 {
     struct zone *own = &zones[df_conn_zone_port(zone)];
     _Atomic uint64_t *count = &own->count;
@@ -56,7 +67,6 @@ bool df_conn_zone_enter(uint32_t zone)
     do {
         if (now >> 32 != zone_life(zone))
             return true;
-        uint32_t most = df_conn_table.config.max_per_port;
         if ((uint32_t)now >= most || atomic_load_explicit(&own->replaced, memory_order_relaxed) >= most)
             return false;
     } while (!atomic_compare_exchange_weak_explicit(count, &now, now + 1, memory_order_relaxed, memory_order_relaxed));

@@ -175,6 +175,53 @@ Test(conn_limits, what_had_no_answer_goes_first, .init = in_total, .fini = lab_d
         cr_assert(is_known(1000 + i), "an answered one was taken down, and others had no answer");
 }
 
+/* ---- more guests than fit, each with as many as it may have */
+
+#define GUEST_PORT(nr)                                                                                                 \
+    PORT("vm" #nr, "net1", "02:00:00:00:01:1" #nr, "'10.1.0.1" #nr "'", "'sub1'", IN_GROUPS("'client'"))
+
+static void many_guests(void)
+{
+    lab_up_connections(&(const struct lab_connections){.max = TOTAL, .max_per_port = TOTAL / 4});
+    lab_model(MODEL_NETWORKS);
+    lab_model(GROUPS(CLIENT));
+    lab_model(PORTS(PORT("vm2", "net1", MAC2, "'10.1.0.12'", "'sub1'", OPEN)));
+    lab_model(PORTS(GUEST_PORT(4) "," GUEST_PORT(5) "," GUEST_PORT(6) "," GUEST_PORT(7) "," GUEST_PORT(8)));
+}
+
+/* vm2 answers. False: the question was dropped. */
+static bool is_answered(unsigned guest, unsigned source)
+{
+    char words[256], name[8];
+    size_t len;
+    snprintf(name, sizeof(name), "vm%u", guest);
+    snprintf(words, sizeof(words),
+             "udp,tp_src=%u,tp_dst=53,dl_src=02:00:00:00:01:1%u,dl_dst=" MAC2 ",nw_src=10.1.0.1%u,nw_dst=10.1.0.12",
+             source, guest, guest);
+    lab_send(name, words);
+    if (lab_receive("vm2", &len) == NULL)
+        return false;
+    snprintf(words, sizeof(words),
+             "udp,tp_src=53,tp_dst=%u,dl_src=" MAC2 ",dl_dst=02:00:00:00:01:1%u,nw_src=10.1.0.12,nw_dst=10.1.0.1%u",
+             source, guest, guest);
+    lab_passes("vm2", words, name);
+    return true;
+}
+
+Test(conn_limits, four_guests_do_not_take_all, .init = many_guests, .fini = lab_down)
+{
+    unsigned n = 0;
+    for (unsigned guest = 4; guest < 8; guest++) {
+        while (is_answered(guest, 1000 + n))
+            n++;
+        lab_expect_drop("conn_port_limit", 1);
+    }
+    lab_age();
+    for (unsigned i = 0; i < 5; i++)
+        cr_assert(is_answered(8, 1000 + i), "the fifth has only %u", i);
+    lab_expect_no_drop();
+}
+
 static void tcp(const char *from, const char *to, const char *format, unsigned port)
 {
     char words[256];

@@ -369,6 +369,55 @@ Test(conn_table_port, who_replaces_one_over_and_over_uses_up_nobody_elses_entrie
     cr_assert_eq(lab_send(&syn), BEGUN);
 }
 
+/* ---- a share for each port */
+
+static void open_shared(void)
+{
+    lab_open(1000, 250);
+}
+
+TestSuite(conn_table_share, .init = open_shared, .fini = lab_close);
+
+/* Connections that it begins until it is refused, and how it is. */
+static unsigned open_from(uint16_t port, int *refusal)
+{
+    struct df_packet packet = lab_udp(false);
+    struct df_conn_key key;
+    struct df_conn *conn;
+    for (unsigned i = 0;; i++) {
+        packet.l4_src = (uint16_t)i;
+        cr_assert(df_conn_key_of(&packet, df_conn_zone(port), &key));
+        *refusal = df_conn_begin(0, &key, df_conn_hash(&key), &packet, lab_now_ms, NULL, &conn);
+        if (*refusal != 0)
+            return i;
+    }
+}
+
+Test(conn_table_share, four_ports_do_not_take_what_a_fifth_needs)
+{
+    int refusal;
+    for (uint16_t port = 1; port <= 10; port++) {
+        unsigned before = lab_tally().port_share, n = open_from(port, &refusal);
+        cr_assert_eq(refusal, -EDQUOT);
+        cr_assert(n > 0 && n <= before && n + 8 >= before / 2, "port %u has %u of %u", port, n, before);
+    }
+    while (refusal == -EDQUOT)
+        open_from((uint16_t)(20 + lab_tally().refused_port), &refusal);
+    cr_assert_eq(refusal, -ENOSPC, "who has none may begin as long as there is an entry");
+}
+
+Test(conn_table_share, it_grows_again_when_others_have_ended)
+{
+    int refusal;
+    for (uint16_t port = 1; port < 8; port++)
+        open_from(port, &refusal);
+    cr_assert_lt(open_from(9, &refusal), 20);
+    lab_now_ms += 30001;
+    lab_age();
+    cr_assert_eq(open_from(9, &refusal), 250);
+    cr_assert_eq(refusal, -EDQUOT);
+}
+
 /* ---- zones */
 
 Test(conn_table_port, a_new_life_of_a_port_knows_nothing_of_the_old_one)
