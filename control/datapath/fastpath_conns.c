@@ -331,7 +331,7 @@ struct top {
 
 static uint64_t rank_of(enum df_conns_order by, const struct df_conn_info *info)
 {
-    return by == DF_CONNS_BY_BYTES ? info->bytes[0] + info->bytes[1] : (uint64_t)info->packets[0] + info->packets[1];
+    return by == DF_CONNS_BY_BYTES ? info->bytes[0] + info->bytes[1] : info->packets[0] + info->packets[1];
 }
 
 static void sift_up(struct top *top, struct ranked item)

@@ -221,6 +221,7 @@ static void prepare(struct df_conn *conn, const struct df_conn_key *key, uint32_
         atomic_store_explicit(&side->end, 0, memory_order_relaxed);
         atomic_store_explicit(&side->window, 0, memory_order_relaxed);
         atomic_store_explicit(&conn->packets[direction], 0, memory_order_relaxed);
+        atomic_store_explicit(&conn->packets_high[direction], 0, memory_order_relaxed);
         atomic_store_explicit(&conn->bytes[direction], 0, memory_order_relaxed);
         atomic_store_explicit(&conn->flow[direction], NULL, memory_order_relaxed);
     }

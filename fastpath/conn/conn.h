@@ -110,15 +110,18 @@ struct df_conn {
     _Atomic uint64_t key[6];  /* struct df_conn_key of the original direction */
     _Atomic uint32_t word;    /* see below */
     _Atomic uint32_t seen_ms; /* last packet, as far as it was noted */
-    _Atomic uint32_t next;    /* while it is dead: the next one that waits for the same grace period */
-    _Atomic uint32_t born_ms;
+    union {
+        _Atomic uint32_t born_ms;
+        _Atomic uint32_t next; /* while it is dead: the next one that waits for the same grace period */
+    };
+    _Atomic uint16_t packets_high[2]; /* of packets, by direction: 48 bits are years at any speed */
     /* Second line. */
     struct df_conn_side side[2]; /* original, reply */
-    _Atomic uint32_t packets[2]; /* estimates, by direction */
+    _Atomic uint32_t packets[2]; /* estimates, by direction; df_conn_packets() */
     _Atomic uint64_t bytes[2];
     _Atomic(_Atomic uint8_t *) flow[2]; /* a cached flow of that direction, NULL: none; see df_conn_set_flow() */
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct df_conn) == 128, "two lines");
+_Static_assert(sizeof(struct df_conn) == 128 && offsetof(struct df_conn, side) == 64, "two lines");
 
 /* The word: state, how often the entry was given away, and above that flags of the protocol. */
 #define DF_CONN_STATE(word) (0xff & (word))
@@ -133,7 +136,7 @@ struct df_conn_timeouts {
 
 struct df_conns_config {
     uint32_t max;          /* connections in total; 1 to DF_CONN_MAX */
-    uint32_t max_per_port; /* of one zone; it never has more than are still free either, unless this is max or above */
+    uint32_t max_per_port; /* of one zone; nor more than are still free, unless this is max or above */
     unsigned n_workers;    /* who insert: each has a reserve of free entries of its own */
     bool tcp_pick_up;      /* a TCP packet in mid-stream may begin a connection */
     /* How late a packet may be noted of a connection in a steady state: it is given so much longer than its time-out. */
@@ -301,8 +304,17 @@ void df_conn_note_ack(struct df_conn *conn, bool reply, uint32_t ack, uint16_t w
 /** Adds to the estimates of what the direction sent; begin and advance do not count. */
 static inline void df_conn_count(struct df_conn *conn, bool reply, uint32_t packets, uint32_t bytes)
 {
-    atomic_fetch_add_explicit(&conn->packets[reply], packets, memory_order_relaxed);
+    uint32_t before = atomic_fetch_add_explicit(&conn->packets[reply], packets, memory_order_relaxed);
+    if (before + packets < before)
+        atomic_fetch_add_explicit(&conn->packets_high[reply], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&conn->bytes[reply], bytes, memory_order_relaxed);
+}
+
+/** The estimate of packets. At the moment of a carry it may be 2^32 less. */
+static inline uint64_t df_conn_packets(const struct df_conn *conn, bool reply)
+{
+    uint64_t high = atomic_load_explicit(&conn->packets_high[reply], memory_order_relaxed);
+    return high << 32 | atomic_load_explicit(&conn->packets[reply], memory_order_relaxed);
 }
 
 /**
@@ -342,8 +354,7 @@ struct df_conn_info {
     struct df_conn_key key; /* of the original direction */
     enum df_conn_state state;
     uint32_t idle_ms, age_ms, expires_ms;
-    uint32_t packets[2]; /* original, reply; estimates */
-    uint64_t bytes[2];
+    uint64_t packets[2], bytes[2]; /* original, reply; estimates */
 };
 
 /**

@@ -48,10 +48,10 @@ static bool read_info(const struct df_conn *conn, uint32_t index, uint32_t now_m
     *info = (struct df_conn_info){.index = index, .state = (enum df_conn_state)DF_CONN_STATE(word)};
     df_conn_key(conn, &info->key);
     info->idle_ms = conn_since(atomic_load_explicit(&conn->seen_ms, memory_order_relaxed), now_ms);
-    info->age_ms = conn_since(atomic_load_explicit(&conn->born_ms, memory_order_relaxed), now_ms);
+    info->age_ms = conn_since(atomic_load_explicit(&conn->born_ms, memory_order_acquire), now_ms);
     info->expires_ms = info->idle_ms < timeout ? timeout - info->idle_ms : 0;
     for (unsigned direction = 0; direction < 2; direction++) {
-        info->packets[direction] = atomic_load_explicit(&conn->packets[direction], memory_order_relaxed);
+        info->packets[direction] = df_conn_packets(conn, direction);
         info->bytes[direction] = atomic_load_explicit(&conn->bytes[direction], memory_order_relaxed);
     }
     uint32_t after = atomic_load_explicit(&conn->word, memory_order_acquire);

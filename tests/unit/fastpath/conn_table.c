@@ -591,6 +591,26 @@ Test(conn_table, what_is_shown)
     cr_assert_eq(seen.info.key.l4_src, 1000);
 }
 
+/* So many come by in minutes. */
+Test(conn_table, packets_are_counted_beyond_four_billion)
+{
+    struct seen seen = {0};
+    cr_assert_eq(sent(lab_udp(false)), BEGUN);
+    for (unsigned i = 0; i < 3; i++)
+        df_conn_count(lab_conn, true, 2000000000u, 0);
+    df_conn_count(lab_conn, true, UINT32_MAX, 0);
+    df_conns_each(0, UINT32_MAX, lab_now_ms, see, &seen);
+    cr_assert_eq(seen.info.packets[1], 6000000000ull + UINT32_MAX);
+    cr_assert_eq(seen.info.packets[0], 0);
+    df_conn_kill(lab_conn);
+    for (unsigned i = 0; i < 1000; i++) {
+        lab_age();
+        cr_assert_eq(sent(lab_udp(true)), BEGUN);
+        cr_assert_eq(df_conn_packets(lab_conn, true), 0, "the next one in the entry begins at 0");
+        df_conn_kill(lab_conn);
+    }
+}
+
 static int kill_it(struct df_conn *conn, const struct df_conn_info *info, void *arg)
 {
     (void)info, (void)arg;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fastpath/worker/tracks.h"
 
+#include <inttypes.h>
+
 #include "fastpath/tables/security_group.h"
 #include "tests/unit/fastpath/groups.h"
 
@@ -217,8 +219,8 @@ static void expect_one(enum to began, enum df_conn_state state, uint32_t packets
     for (unsigned i = 0; i < n_shown; i++) {
         cr_assert(df_ip_equal(&shown[i].key.src, &first), "the other one began it");
         cr_assert_eq(shown[i].state, state, "%s", df_conn_state_name(shown[i].state));
-        cr_assert_eq(shown[i].packets[0], packets, "%u packets", shown[i].packets[0]);
-        cr_assert_eq(shown[i].packets[1], replies, "%u replies", shown[i].packets[1]);
+        cr_assert_eq(shown[i].packets[0], packets, "%" PRIu64 " packets", shown[i].packets[0]);
+        cr_assert_eq(shown[i].packets[1], replies, "%" PRIu64 " replies", shown[i].packets[1]);
         cr_assert_eq(shown[i].bytes[0], 100 * packets);
         cr_assert_eq(shown[i].bytes[1], 100 * replies);
     }
