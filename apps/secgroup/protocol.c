@@ -11,6 +11,7 @@ enum {
     ICMP = 1,
     TCP = 6,
     UDP = 17,
+    DCCP = 33,
     IPV6_ENCAP = 41,
     IPV6_ROUTE = 43,
     IPV6_FRAG = 44,
@@ -19,6 +20,7 @@ enum {
     IPV6_NONXT = 59,
     IPV6_OPTS = 60,
     SCTP = 132,
+    UDPLITE = 136,
 };
 
 static const struct {
@@ -26,7 +28,7 @@ static const struct {
     uint8_t number;
 } names[] = {
     {"ah", AH},
-    {"dccp", 33},
+    {"dccp", DCCP},
     {"egp", 8},
     {"esp", 50},
     {"gre", 47},
@@ -47,7 +49,7 @@ static const struct {
     {"sctp", SCTP},
     {"tcp", TCP},
     {"udp", UDP},
-    {"udplite", 136},
+    {"udplite", UDPLITE},
     {"vrrp", 112},
 };
 
@@ -98,7 +100,7 @@ bool protocol_is_ip6_extension(uint8_t number)
 
 bool protocol_has_ports(uint8_t number)
 {
-    return number == TCP || number == UDP || number == SCTP;
+    return number == TCP || number == UDP || number == SCTP || number == UDPLITE || number == DCCP;
 }
 
 bool protocol_is_icmp(uint8_t number)

@@ -22,7 +22,7 @@ int protocol_parse(const char *text, unsigned ip_version, struct protocol *proto
 /** Is it what stands in front of an IPv6 packet's protocol (RFC 8200 section 4)? No packet is matched by it. */
 bool protocol_is_ip6_extension(uint8_t number);
 
-/** Does it have ports that a packet is matched by? Neutron takes port ranges for DCCP and UDP-Lite, too. */
+/** Does it have ports? Those of neutron_lib.constants.SG_PORT_PROTO_NUMS do. */
 bool protocol_has_ports(uint8_t number);
 
 bool protocol_is_icmp(uint8_t number);

@@ -32,7 +32,7 @@ _df_ctl() {
         return
         ;;
     --proto)
-        mapfile -t COMPREPLY < <(compgen -W 'tcp udp icmp icmp6 sctp' -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'tcp udp icmp icmp6 sctp udplite dccp' -- "$current")
         return
         ;;
     --state)
@@ -72,7 +72,7 @@ _df_ctl() {
             mapfile -t COMPREPLY < <(compgen -W "$(_df_ctl_names "$socket" ports)" -- "$current")
         else
             compopt -o nospace
-            mapfile -t COMPREPLY < <(compgen -W 'icmp, tcp, udp, sctp, arp, icmp6, tcp6, udp6, sctp6,' -- "$current")
+            mapfile -t COMPREPLY < <(compgen -W 'icmp, tcp, udp, sctp, udplite, dccp, arp, icmp6, tcp6, udp6, sctp6, udplite6, dccp6,' -- "$current")
         fi
         ;;
     log-level) mapfile -t COMPREPLY < <(compgen -W 'error warning info debug' -- "$current") ;;

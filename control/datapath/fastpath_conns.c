@@ -14,8 +14,8 @@ static const struct {
     const char *name;
     uint8_t number;
 } protocols[] = {
-    {"tcp", IPPROTO_TCP},      {"udp", IPPROTO_UDP},       {"icmp", IPPROTO_ICMP},
-    {"icmp6", IPPROTO_ICMPV6}, {"icmpv6", IPPROTO_ICMPV6}, {"sctp", IPPROTO_SCTP},
+    {"tcp", IPPROTO_TCP},       {"udp", IPPROTO_UDP},   {"icmp", IPPROTO_ICMP},       {"icmp6", IPPROTO_ICMPV6},
+    {"icmpv6", IPPROTO_ICMPV6}, {"sctp", IPPROTO_SCTP}, {"udplite", IPPROTO_UDPLITE}, {"dccp", IPPROTO_DCCP},
 };
 #define N_PROTOCOLS (sizeof(protocols) / sizeof(protocols[0]))
 
@@ -76,8 +76,9 @@ static int read_address(const char *text, struct df_conns_filter *filter, struct
 static int read_proto(const char *text, struct df_conns_filter *filter, struct df_error *error)
 {
     if (protocol_number(text, &filter->ip_proto) != 0)
-        return df_error_set(error, -EINVAL,
-                            "proto must be tcp, udp, icmp, icmp6, sctp or a number from 0 to 255, not `%.64s'", text);
+        return df_error_set(
+            error, -EINVAL,
+            "proto must be tcp, udp, icmp, icmp6, sctp, udplite, dccp or a number from 0 to 255, not `%.64s'", text);
     filter->by_proto = true;
     return 0;
 }
@@ -202,6 +203,8 @@ static void set_ends(json_t *row, const struct df_conn_key *key)
     case IPPROTO_TCP:
     case IPPROTO_UDP:
     case IPPROTO_SCTP:
+    case IPPROTO_UDPLITE:
+    case IPPROTO_DCCP:
         set(row, "l4_src", key->l4_src);
         set(row, "l4_dst", key->l4_dst);
         break;

@@ -195,6 +195,20 @@ static void put_icmp(struct writer *writer, const struct df_packet_spec *spec)
     }
 }
 
+/* A request (RFC 4340 section 5.1): with a long sequence number, and for service 0. */
+static void put_dccp(struct writer *writer, const struct df_packet_spec *spec)
+{
+    put16(writer, spec->tp_src);
+    put16(writer, spec->tp_dst);
+    put8(writer, 5); /* length of the header in words */
+    put8(writer, 0);
+    put16(writer, 0); /* checksum */
+    put16(writer, 0x0100);
+    put16(writer, 0);
+    put32(writer, 1);
+    put32(writer, 0);
+}
+
 static void put_l4(struct writer *writer, const struct df_packet_spec *spec)
 {
     switch (spec->proto) {
@@ -209,6 +223,14 @@ static void put_l4(struct writer *writer, const struct df_packet_spec *spec)
         break;
     case IPPROTO_SCTP:
         put_sctp(writer, spec);
+        break;
+    case IPPROTO_UDPLITE:
+        put16(writer, spec->tp_src);
+        put16(writer, spec->tp_dst);
+        put32(writer, 0); /* the checksum is of all of it (RFC 3828 section 3.1) */
+        break;
+    case IPPROTO_DCCP:
+        put_dccp(writer, spec);
         break;
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6:
@@ -227,9 +249,11 @@ static void fill_in_checksum(const struct df_packet_spec *spec, uint8_t *l4, siz
     uint32_t with_pseudo = pseudo_sum(spec, len);
     if (spec->proto == IPPROTO_TCP) {
         set16(l4 + 16, fold(sum(l4, len, with_pseudo)));
-    } else if (spec->proto == IPPROTO_UDP) {
+    } else if (spec->proto == IPPROTO_UDP || spec->proto == IPPROTO_UDPLITE) {
         uint16_t checksum = fold(sum(l4, len, with_pseudo));
         set16(l4 + 6, checksum ? checksum : 0xffff); /* 0 would say that there is none (RFC 768) */
+    } else if (spec->proto == IPPROTO_DCCP) {
+        set16(l4 + 6, fold(sum(l4, len, with_pseudo)));
     } else if (spec->proto == IPPROTO_ICMP) {
         set16(l4 + 2, fold(sum(l4, len, 0)));
     } else if (spec->proto == IPPROTO_ICMPV6) {

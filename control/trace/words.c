@@ -80,12 +80,16 @@ static const struct {
     {"tcp", 0x0800, IPPROTO_TCP},
     {"udp", 0x0800, IPPROTO_UDP},
     {"sctp", 0x0800, IPPROTO_SCTP},
+    {"udplite", 0x0800, IPPROTO_UDPLITE},
+    {"dccp", 0x0800, IPPROTO_DCCP},
     {"arp", 0x0806, 0},
     {"ipv6", 0x86dd, 0},
     {"icmp6", 0x86dd, IPPROTO_ICMPV6},
     {"tcp6", 0x86dd, IPPROTO_TCP},
     {"udp6", 0x86dd, IPPROTO_UDP},
     {"sctp6", 0x86dd, IPPROTO_SCTP},
+    {"udplite6", 0x86dd, IPPROTO_UDPLITE},
+    {"dccp6", 0x86dd, IPPROTO_DCCP},
 };
 
 struct parser {

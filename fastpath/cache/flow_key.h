@@ -130,6 +130,20 @@ static inline bool df_flow_key_is_steady(const uint8_t *l4, uint32_t l4_len, uin
     return proto != IPPROTO_SCTP || df_flow_key_sctp_is_steady(l4, l4_len);
 }
 
+/* Of a protocol that is none of the usual ones. */
+static inline bool df_flow_key_other_l4(const uint8_t *l4, uint32_t l4_len, uint8_t proto, bool by_l4, uint32_t *ports,
+                                        unsigned *kind)
+{
+    uint32_t need = proto == IPPROTO_UDPLITE ? DF_UDPLITE_HEADER_LEN : proto == IPPROTO_DCCP ? DF_DCCP_HEADER_LEN : 0;
+    if (l4_len < need)
+        return false;
+    if (by_l4) {
+        *kind |= DF_FLOW_BY_L4;
+        *ports = need ? df_load32(l4) : 0; /* others have none to tell apart */
+    }
+    return true;
+}
+
 /*
  * Reads what of the transport header belongs to the key.
  * Returns false when the header is not whole or well formed, or the packet has to walk: l4_len bytes of the packet are
@@ -153,9 +167,8 @@ static inline bool df_flow_key_l4(const uint8_t *l4, uint32_t l4_len, uint8_t pr
     case IPPROTO_ICMPV6:
         *kind |= DF_FLOW_BY_L4;
         return l4_len >= 8 && df_flow_key_icmp(l4, proto, by_l4, ports);
-    default: /* has no ports to tell apart */
-        *kind |= by_l4 ? DF_FLOW_BY_L4 : 0;
-        return true;
+    default:
+        return df_flow_key_other_l4(l4, l4_len, proto, by_l4, ports, kind);
     }
     if (l4_len < need || (proto != IPPROTO_SCTP && !df_flow_key_l4_fits(l4, l4_len, proto)))
         return false;

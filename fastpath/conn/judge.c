@@ -11,6 +11,7 @@ static const struct conn_protocol *by_number(const struct df_packet *packet)
     case IPPROTO_TCP:
         return &df_conn_tcp;
     case IPPROTO_UDP:
+    case IPPROTO_UDPLITE:
         return &df_conn_udp;
     case IPPROTO_SCTP:
         return &df_conn_sctp;

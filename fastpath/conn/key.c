@@ -9,11 +9,6 @@ static bool is_icmp(const struct df_packet *packet, uint8_t ip_proto)
     return packet->bits & DF_PACKET_IP4 ? ip_proto == IPPROTO_ICMP : ip_proto == IPPROTO_ICMPV6;
 }
 
-static bool has_ports(uint8_t ip_proto)
-{
-    return ip_proto == IPPROTO_TCP || ip_proto == IPPROTO_UDP || ip_proto == IPPROTO_SCTP;
-}
-
 bool df_conn_key_of(const struct df_packet *packet, uint32_t zone, struct df_conn_key *key)
 {
     if (!(packet->bits & (DF_PACKET_IP4 | DF_PACKET_IP6)) || (packet->bits & DF_PACKET_ICMP_ERROR) ||
@@ -25,7 +20,7 @@ bool df_conn_key_of(const struct df_packet *packet, uint32_t zone, struct df_con
         .zone = zone,
         .ip_proto = packet->ip_proto,
     };
-    if (has_ports(packet->ip_proto)) {
+    if (df_packet_proto_has_ports(packet->ip_proto)) {
         key->l4_src = packet->l4_src;
         key->l4_dst = packet->l4_dst;
     } else if (is_icmp(packet, packet->ip_proto) && df_icmp_is_echo(packet->ip_proto, (uint8_t)packet->l4_dst)) {
@@ -45,7 +40,7 @@ bool df_conn_key_of_quoted(const struct df_packet *packet, uint32_t zone, struct
         .zone = zone,
         .ip_proto = packet->quoted.ip_proto,
     };
-    if (has_ports(key->ip_proto) || is_icmp(packet, key->ip_proto)) {
+    if (df_packet_proto_has_ports(key->ip_proto) || is_icmp(packet, key->ip_proto)) {
         key->l4_src = packet->quoted.l4_src;
         key->l4_dst = packet->quoted.l4_dst;
     }

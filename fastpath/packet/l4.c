@@ -11,7 +11,7 @@
 #define ICMP_HEADER_LEN 8u /* RFC 792, of all messages that are known here */
 #define ICMP6_HEADER_LEN 4 /* RFC 4443 section 2.1; a body need not follow */
 
-/* Ports lie at the same place in all three protocols that have them. */
+/* Ports lie at the same place in all protocols that have them. */
 static enum df_drop parse_ports(const struct frame *frame, struct df_packet *packet, uint32_t header)
 {
     if (!frame_has(frame, packet->l4_offset, header))
@@ -95,6 +95,10 @@ enum df_drop df_parse_l4(const struct frame *frame, struct df_packet *packet)
         return parse_udp(frame, packet);
     case IPPROTO_SCTP:
         return parse_sctp(frame, packet);
+    case IPPROTO_UDPLITE:
+        return parse_ports(frame, packet, DF_UDPLITE_HEADER_LEN);
+    case IPPROTO_DCCP:
+        return parse_ports(frame, packet, DF_DCCP_HEADER_LEN);
     case IPPROTO_ICMP: /* each of the two belongs to its own IP, and is just a number in the other */
         return packet->bits & DF_PACKET_IP4 ? parse_icmp(frame, packet, ICMP_HEADER_LEN) : DF_DROP_NONE;
     case IPPROTO_ICMPV6:

@@ -32,6 +32,10 @@ enum df_packet_bits {
 
 #define DF_PACKET_VLANS_MAX 2
 
+/* Bytes of a transport header that must be there, where nothing behind the ports is read (RFC 3828; RFC 4340, X = 0). */
+#define DF_UDPLITE_HEADER_LEN 8
+#define DF_DCCP_HEADER_LEN 12
+
 struct df_packet {
     struct df_mac eth_dst;
     struct df_mac eth_src;
@@ -98,6 +102,16 @@ struct df_packet {
 };
 
 /**
+ * Does the transport have ports, in the first four bytes of its header? RFC 9293, RFC 768, RFC 9260 section 3.1, RFC 3828
+ * section 3.1, RFC 4340 section 5.1.
+ */
+static inline bool df_packet_proto_has_ports(uint8_t ip_proto)
+{
+    return ip_proto == IPPROTO_TCP || ip_proto == IPPROTO_UDP || ip_proto == IPPROTO_SCTP ||
+           ip_proto == IPPROTO_UDPLITE || ip_proto == IPPROTO_DCCP;
+}
+
+/**
  * Is it a later fragment of which only its datagram's first fragment can tell the ports? No more once it was told
  * (fastpath/fragment): then DF_PACKET_L4 is set, also where the protocol turned out to have no ports.
  *
@@ -112,6 +126,8 @@ static inline bool df_packet_needs_first(const struct df_packet *packet)
     case IPPROTO_TCP:
     case IPPROTO_UDP:
     case IPPROTO_SCTP:
+    case IPPROTO_UDPLITE:
+    case IPPROTO_DCCP:
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6:
         return true;

@@ -98,6 +98,8 @@ static bool read_l4(const struct frame *frame, struct df_packet *packet, const s
     case IPPROTO_TCP:
     case IPPROTO_UDP:
     case IPPROTO_SCTP:
+    case IPPROTO_UDPLITE:
+    case IPPROTO_DCCP:
         return read_ports(frame, packet, inner->l4_offset);
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6:

@@ -3,11 +3,6 @@
 
 #include <netinet/in.h>
 
-static bool has_ports(uint8_t ip_proto)
-{
-    return ip_proto == IPPROTO_TCP || ip_proto == IPPROTO_UDP || ip_proto == IPPROTO_SCTP;
-}
-
 static bool l4_is_good(const struct df_security_group_rule *rule)
 {
     uint8_t icmp = rule->ip_version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
@@ -15,7 +10,7 @@ static bool l4_is_good(const struct df_security_group_rule *rule)
     case DF_RULE_L4_ANY:
         return true;
     case DF_RULE_L4_PORTS:
-        return !rule->any_proto && has_ports(rule->ip_proto) && rule->first <= rule->last;
+        return !rule->any_proto && df_packet_proto_has_ports(rule->ip_proto) && rule->first <= rule->last;
     case DF_RULE_L4_TYPE:
         return !rule->any_proto && rule->ip_proto == icmp && rule->first <= UINT8_MAX;
     case DF_RULE_L4_TYPE_CODE:

@@ -192,6 +192,47 @@ Test(secgroup, the_well_known_ones_by_number)
     is_shut_out("icmp,icmp_type=8,icmp_id=9" VM1_VM2);
 }
 
+/* Of those that are not everyday's: by ports they are told apart, and by ports the answer is found. */
+static void expect_ports(const char *protocol, const char *ip4, const char *ip6)
+{
+    char rules[512], words[256];
+    snprintf(rules, sizeof(rules),
+             RECEIVER(IN4("four", ", 'protocol': '%s'" RANGE("80", "89")) "," IN6(
+                 "six", ", 'protocol': '%s'" RANGE("80", "89"))),
+             protocol, protocol);
+    lab_model(rules);
+    lab_model(GROUPS(SENDER));
+    for (unsigned i = 0; i < 2; i++) {
+        const char *word = i ? ip6 : ip4, *there = i ? VM1_VM2_6 : VM1_VM2, *back = i ? VM2_VM1_6 : VM2_VM1;
+        snprintf(words, sizeof(words), "%s,tp_src=4000,tp_dst=79%s", word, there);
+        is_shut_out(words);
+        snprintf(words, sizeof(words), "%s,tp_src=4000,tp_dst=90%s", word, there);
+        is_shut_out(words);
+        snprintf(words, sizeof(words), "%s,tp_src=89,tp_dst=4000%s", word, back);
+        lab_refused("vm2", words, "sg_egress");
+        for (unsigned n = 0; n < 3; n++) {
+            snprintf(words, sizeof(words), "%s,tp_src=4000,tp_dst=89%s", word, there);
+            comes(words);
+            snprintf(words, sizeof(words), "%s,tp_src=89,tp_dst=4000%s", word, back);
+            lab_passes("vm2", words, "vm1");
+        }
+        snprintf(words, sizeof(words), "%s,tp_src=89,tp_dst=4001%s", word, back);
+        lab_refused("vm2", words, "sg_egress");
+        snprintf(words, sizeof(words), "%s,tp_src=4000,tp_dst=90%s", word, there);
+        is_shut_out(words);
+    }
+}
+
+Test(secgroup, ports_of_udp_lite)
+{
+    expect_ports("udplite", "udplite", "udplite6");
+}
+
+Test(secgroup, ports_of_dccp)
+{
+    expect_ports("33", "dccp", "dccp6");
+}
+
 Test(secgroup, protocol_0_is_hop_by_hop_and_not_any)
 {
     lab_model(RECEIVER(IN4("zero", PROTOCOL("0"))));

@@ -324,3 +324,18 @@ Test(secgroup_fragments, of_a_fragmented_echo)
     lab_expect_no_drop();
     lab_passes("vm2", "icmp,icmp_type=0,icmp_id=30464" VM2_VM1, "vm1");
 }
+
+/* ---- Other protocols with ports */
+
+#define FIRST(port, id) "udplite,tp_src=4000,tp_dst=" port ",ip_id=" id ",len=64,frag_more=1" VM1_VM2
+#define LATER(id) "udplite,ip_id=" id ",len=64,frag_offset=72" VM1_VM2
+
+Test(secgroup_fragments, those_of_udp_lite_follow_the_first_ones_ports)
+{
+    lab_model(GROUPS(GROUP("receiver", IN4("lite", PROTOCOL("udplite") RANGE("80", "80")))));
+    lab_passes("vm1", FIRST("80", "1"), "vm2");
+    lab_passes("vm1", LATER("1"), "vm2");
+    lab_refused("vm1", FIRST("81", "2"), "sg_ingress");
+    lab_send("vm1", LATER("2"));
+    lab_expect_silence();
+}

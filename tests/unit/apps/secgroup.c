@@ -163,7 +163,7 @@ Test(secgroup, unknown_protocols_are_refused)
 
 Test(secgroup, ports)
 {
-    static char *const with_ports[] = {"tcp", "udp", "sctp", "6", "17", "132"};
+    static char *const with_ports[] = {"tcp", "udp", "sctp", "udplite", "dccp", "6", "17", "33", "132", "136"};
     for (size_t i = 0; i < sizeof(with_ports) / sizeof(with_ports[0]); i++) {
         struct df_security_group_rule rule = compiled(IN4(.protocol = with_ports[i], RANGE(80, 8080)));
         cr_expect_eq(rule.l4, DF_RULE_L4_PORTS);
@@ -184,7 +184,7 @@ Test(secgroup, ports_that_cannot_be_are_refused)
     expect_refused(IN4(.protocol = "any", RANGE(80, 80)), "a port range needs a protocol");
     expect_refused(IN4(.protocol = "esp", RANGE(80, 80)), "protocol esp has no ports");
     expect_refused(IN4(.protocol = "0", RANGE(80, 80)), "protocol 0 has no ports");
-    expect_refused(IN4(.protocol = "dccp", ONLY_MIN(80)), "protocol dccp has no ports");
+    expect_refused(IN4(.protocol = "dccp", ONLY_MIN(80)), "belong together");
 }
 
 Test(secgroup, icmp_types_and_codes)

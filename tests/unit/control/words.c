@@ -117,6 +117,20 @@ Test(words, ipv6)
     expect_ip6_checksum(&packet);
 }
 
+Test(words, others_with_ports)
+{
+    static const char *const packets[] = {"udplite," V4 "tp_dst=80,len=9", "dccp," V4 "tp_dst=80,len=9"};
+    static const char *const packets6[] = {"udplite6," V6 "tp_dst=80,len=9", "dccp6," V6 "tp_dst=80,len=9"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct df_packet packet = make(packets[i]);
+        cr_expect_eq(packet.l4_dst, 80);
+        expect_ip4_checksums(&packet);
+        packet = make(packets6[i]);
+        cr_expect_eq(packet.l4_dst, 80);
+        expect_ip6_checksum(&packet);
+    }
+}
+
 Test(words, neighbour_discovery)
 {
     struct df_packet packet =

@@ -150,6 +150,23 @@ Test(conn_other, an_icmp_of_the_other_family_is_just_a_protocol)
 
 /* ---- the rest */
 
+Test(conn_other, udp_lite_and_dccp_by_their_ports)
+{
+    static const uint8_t protocol[] = {IPPROTO_UDPLITE, IPPROTO_DCCP};
+    static const uint8_t state[] = {DF_CONN_UDP_SINGLE, DF_CONN_OTHER};
+    for (unsigned i = 0; i < 2; i++) {
+        struct df_packet packet = lab_packet(protocol[i], false);
+        packet.bits |= DF_PACKET_L4;
+        packet.l4_src = 1000;
+        packet.l4_dst = 80;
+        cr_assert_eq(lab_send(&packet), BEGUN);
+        cr_assert_eq(lab_state(), state[i]);
+        cr_assert_eq(lab_send(&packet), PASSED);
+        packet.l4_src = 1001;
+        cr_assert_eq(lab_send(&packet), BEGUN);
+    }
+}
+
 Test(conn_other, any_protocol_by_its_addresses)
 {
     cr_assert_eq(sent(lab_packet(47, false)), BEGUN);

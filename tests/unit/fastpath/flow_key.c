@@ -112,6 +112,32 @@ Test(flow_key_of_connections, sctp_a_control_chunk_behind_another_walks)
     expect_sctp(true);
 }
 
+/* UDP-Lite and DCCP. What the parser refuses has no key. */
+Test(flow_key_of_connections, others_with_ports_have_them_in_the_key)
+{
+    static const unsigned others[][2] = {{136, 8}, {33, 12}};
+    for (unsigned i = 0; i < 4; i++) {
+        const unsigned *other = others[i % 2];
+        unsigned family = i < 2 ? DF_FLOW_IP4 : DF_FLOW_IP6;
+        struct df_flow_key before = {{0}};
+        for (unsigned port = 80; port < 83; port++) {
+            i < 2 ? begin(other[0]) : begin6(other[0]);
+            frame_16(&frame, 1000);
+            frame_16(&frame, port);
+            frame_fill(&frame, 0, other[1] - 4);
+            frame_close(&frame);
+            cr_assert_eq(read_key(true), family | DF_FLOW_BY_L4);
+            cr_assert_neq(key.word[0], before.word[0]);
+            before = key;
+            cr_assert_eq(read_key(false), family);
+        }
+        frame.len--;
+        frame_close(&frame);
+        cr_assert_eq(read_key(true), DF_FLOW_NONE);
+        cr_assert_eq(read_key(false), DF_FLOW_NONE);
+    }
+}
+
 static void icmp(unsigned v6, unsigned type, unsigned id)
 {
     v6 ? begin6(58) : begin(1);

@@ -349,7 +349,8 @@ Test(packet, tiny_first_fragments)
     } cases[] = {{6, 0, DF_DROP_FRAG_TINY},   {6, 8, DF_DROP_FRAG_TINY},  {6, 16, DF_DROP_FRAG_TINY},
                  {6, 24, DF_DROP_NONE},       {17, 0, DF_DROP_FRAG_TINY}, {17, 8, DF_DROP_NONE},
                  {132, 8, DF_DROP_FRAG_TINY}, {132, 16, DF_DROP_NONE},    {1, 0, DF_DROP_FRAG_TINY},
-                 {1, 8, DF_DROP_NONE},        {47, 0, DF_DROP_NONE}};
+                 {136, 0, DF_DROP_FRAG_TINY}, {136, 8, DF_DROP_NONE},     {33, 8, DF_DROP_FRAG_TINY},
+                 {33, 16, DF_DROP_NONE},      {1, 8, DF_DROP_NONE},       {47, 0, DF_DROP_NONE}};
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         make_first_fragment(cases[i].proto, cases[i].len);
         expect_(parse(), cases[i].drop, (int)i);
@@ -688,6 +689,32 @@ Test(packet, udp)
     expect(NONE);
 }
 
+/* UDP-Lite (RFC 3828) and DCCP (RFC 4340): nothing but the ports is read, of a header that is whole. */
+Test(packet, others_with_ports)
+{
+    static const unsigned others[][2] = {{136, 8}, {33, 12}};
+    for (unsigned i = 0; i < 4; i++) {
+        const unsigned *other = others[i % 2];
+        frame_ethernet(&frame);
+        if (i < 2)
+            frame_ip4(&frame, other[0], "10.0.0.1", "10.0.0.2", 0);
+        else
+            frame_ip6(&frame, other[0], 64, "2001:db8::1", "2001:db8::2");
+        frame_16(&frame, 5000);
+        frame_16(&frame, 2905);
+        frame_fill(&frame, 0xff, other[1] - 4);
+        frame_close(&frame);
+        expect(NONE);
+        cr_assert_eq(packet.bits & ~DF_PACKET_DF, (i < 2 ? DF_PACKET_IP4 : DF_PACKET_IP6) | DF_PACKET_L4);
+        cr_assert_eq(packet.l4_src, 5000);
+        cr_assert_eq(packet.l4_dst, 2905);
+        expect_no_prefix_passes();
+        frame.len--;
+        frame_close(&frame);
+        expect(TRUNCATED);
+    }
+}
+
 Test(packet, sctp)
 {
     frame_ethernet(&frame);
@@ -938,7 +965,7 @@ static void expect_no_quote_(int line)
 
 Test(packet, quoted_ip4)
 {
-    static const uint8_t with_ports[] = {6, 17, 132};
+    static const uint8_t with_ports[] = {6, 17, 132, 136, 33};
     for (unsigned i = 0; i < sizeof(with_ports); i++) {
         begin_error(AF_INET);
         quote_ip4(with_ports[i], 0x2000, i * 8); /* a first fragment has ports */

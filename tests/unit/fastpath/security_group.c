@@ -694,8 +694,8 @@ static struct df_ip draw_ip(bool four)
 
 static struct df_security_group_rule draw_rule(uint32_t number)
 {
-    static const uint8_t protos[] = {6, 17, 132, 47};
-    struct df_security_group_rule rule = {.rule = number, .ip_version = draw(2) ? 4 : 6, .ip_proto = protos[draw(4)]};
+    static const uint8_t protos[] = {6, 17, 132, 47, 136, 33};
+    struct df_security_group_rule rule = {.rule = number, .ip_version = draw(2) ? 4 : 6, .ip_proto = protos[draw(6)]};
     bool four = rule.ip_version == 4;
     if (draw(8) == 0)
         rule.any_proto = 1;
@@ -753,8 +753,8 @@ static bool matches(const struct df_security_group_rule *rule, const struct df_r
 
 static struct df_rules_question draw_question(void)
 {
-    static const uint8_t protos[] = {6, 17, 132, 47, 1, 58, 89};
-    struct df_rules_question question = {.ip4 = draw(2), .ip_proto = protos[draw(7)], .l4 = (uint16_t)draw(35)};
+    static const uint8_t protos[] = {6, 17, 132, 47, 1, 58, 89, 136, 33};
+    struct df_rules_question question = {.ip4 = draw(2), .ip_proto = protos[draw(9)], .l4 = (uint16_t)draw(35)};
     bool icmp = question.ip_proto == (question.ip4 ? 1 : 58);
     if (icmp)
         question.l4 = df_rules_l4_icmp((uint16_t)draw(4), (uint8_t)draw(4));
