@@ -271,6 +271,7 @@ static size_t commit(struct df_controller *controller, uint64_t now_ms)
     if (txn)
         controller->work.refused += df_datapath_commit(controller->dp, txn, df_entries_failed, entries);
     df_entries_committed(entries);
+    df_compiler_settled(controller->compiler);
     back_off(controller, now_ms);
     uint64_t puts = controller->dp->work.puts - before.puts;
     uint64_t dels = controller->dp->work.dels - before.dels;

@@ -158,20 +158,20 @@ static json_t *problems_of(const struct df_object *group, const char *rule)
     return search.found;
 }
 
-/* Packets that the rule let pass by itself: how often is the data plane's to say. */
-static json_int_t hits_of(struct df_controller *controller, const char *group, const char *rule)
+/* Packets that the rule let pass by itself: how often is the data plane's to say. null: it does not count them. */
+static json_t *hits_of(struct df_controller *controller, const char *group, const char *rule)
 {
     struct df_datapath *dp = controller->dp;
     struct df_error error;
     uint32_t number = df_numbers_find(df_compiler_parts(controller->compiler), DF_NB_SECGROUP, group, rule);
     if (number == 0 || !dp->ops->report)
-        return 0;
+        return json_null();
     json_t *params = json_pack("{s:I}", "rule", (json_int_t)number);
     json_t *report = dp->ops->report(dp, "rule_hits", params, &error);
-    json_int_t hits = json_integer_value(json_object_get(report, "hits"));
+    json_t *hits = json_incref(json_object_get(report, "hits"));
     json_decref(report);
     json_decref(params);
-    return hits;
+    return hits ? hits : json_null();
 }
 
 static json_t *rules_of(struct df_controller *controller, const struct df_object *object)
@@ -184,7 +184,7 @@ static json_t *rules_of(struct df_controller *controller, const struct df_object
         json_t *problems = problems_of(object, id);
         json_t *problem = json_array_get(problems, 0);
         json_array_append_new(
-            list, json_pack("{s:s, s:o, s:I, s:O}", "id", id, "words", words_of(controller, group->rules[i]), "hits",
+            list, json_pack("{s:s, s:o, s:o, s:O}", "id", id, "words", words_of(controller, group->rules[i]), "hits",
                             hits_of(controller, object->id, id), "problem", problem ? problem : json_null()));
         json_decref(problems);
     }

@@ -129,13 +129,13 @@ uint16_t df_compile_port(struct df_compile *c, const Df__LogicalPort *lport)
 
 uint32_t df_compile_number(struct df_compile *c, enum df_nb_table table, const char *id)
 {
-    return df_numbers_of(c->objects, table, id, "");
+    return df_numbers_hold(c->objects, &c->unit->holds, table, id, "");
 }
 
 uint32_t df_compile_part_number(struct df_compile *c, const char *part)
 {
     const struct df_object *object = c->unit->object;
-    return df_numbers_of(c->parts, object->table, object->id, part);
+    return df_numbers_hold(c->parts, &c->unit->holds, object->table, object->id, part);
 }
 
 bool df_compile_needs_rules(struct df_compile *c, const char *secgroup_id)

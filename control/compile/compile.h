@@ -77,7 +77,8 @@ uint16_t df_compile_port(struct df_compile *c, const Df__LogicalPort *lport);
 
 /**
  * A number for an object by which table entries can name it where it has no unique_key (secgroup, address_group), also
- * while it is missing. Given out once, never 0, the same until the process ends; it depends on nothing.
+ * while it is missing. Never 0, and the same as long as any object's last compile asked for it; it depends on nothing.
+ * Ask for it in each compile that emits it.
  */
 uint32_t df_compile_number(struct df_compile *c, enum df_nb_table table, const char *id);
 

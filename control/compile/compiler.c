@@ -96,6 +96,8 @@ static void compile_unit(struct df_compiler *compiler, struct df_unit *unit)
     struct df_compile *call = &compiler->call;
     struct df_object *object = unit->object;
     struct df_watch *watches = df_watcher_renew(&unit->watcher);
+    struct df_number_holds held_before = unit->holds;
+    unit->holds = (struct df_number_holds){0};
     call->unit = unit;
     call->said_before = unit->notes;
     unit->notes = NULL;
@@ -106,6 +108,7 @@ static void compile_unit(struct df_compiler *compiler, struct df_unit *unit)
         unit->rule->compile(call, object->message);
     }
     df_entries_end(call->entries, unit);
+    df_number_holds_drop(&held_before);
 
     if (!unit->rule->last && strcmp(refusal_in(call->said_before), refusal_in(unit->notes)) != 0)
         units_due(object, true);
@@ -126,6 +129,14 @@ void df_compiler_run(struct df_compiler *compiler)
             return;
         compile_unit(compiler, (struct df_unit *)watcher);
     }
+}
+
+void df_compiler_settled(struct df_compiler *compiler)
+{
+    if (df_entries_refused(compiler->call.entries) != 0)
+        return;
+    df_numbers_settled(compiler->call.objects);
+    df_numbers_settled(compiler->call.parts);
 }
 
 bool df_compiler_is_due(const struct df_compiler *compiler)
@@ -239,6 +250,7 @@ static void units_drop(struct df_object *object, void *arg)
         df_entries_end(compiler->call.entries, unit);
         df_entries_forget(unit);
         df_notes_free(unit->notes);
+        df_number_holds_drop(&unit->holds);
         df_watches_drop(df_watcher_renew(&unit->watcher));
     }
     object->units = NULL;

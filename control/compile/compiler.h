@@ -57,7 +57,13 @@ void df_compiler_all_due(struct df_compiler *compiler);
 /** The entries, to be committed. */
 struct df_entries *df_compiler_entries(struct df_compiler *compiler);
 
-/** The numbers of objects and of parts of objects that were given out; they live as long as the compiler. */
+/**
+ * What was wanted has been committed: numbers that no unit uses any more may be given anew. Where an entry was refused
+ * its predecessor may be in force still, and they wait.
+ */
+void df_compiler_settled(struct df_compiler *compiler);
+
+/** The numbers of objects and of parts of objects; the lists live as long as the compiler. */
 const struct df_numbers *df_compiler_objects(const struct df_compiler *compiler);
 const struct df_numbers *df_compiler_parts(const struct df_compiler *compiler);
 

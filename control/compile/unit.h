@@ -2,12 +2,13 @@
 #pragma once
 
 #include "control/app.h"
+#include "control/compile/numbers.h"
 #include "control/model/store.h"
 #include "control/model/watch.h"
 
 /*
  * The unit of work, inside compile/: one rule of one app for one object. It owns what the app made of the object
- * (entries, notes) and remembers what the app read (watches). It is there as long as the object has a message, and
+ * (entries, notes, the numbers in entries) and remembers what the app read (watches). It is there as long as the object has a message, and
  * compiled once more when it has none to take everything back.
  */
 
@@ -37,6 +38,7 @@ struct df_unit {
     struct df_emission *emitted;
     struct df_origin_held *origin; /* NULL until it emits */
     struct df_note *notes;
+    struct df_number_holds holds; /* the numbers that its entries may have in them */
 };
 
 struct df_units {

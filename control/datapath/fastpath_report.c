@@ -102,6 +102,8 @@ static json_t *report_flows(json_t *params)
 static json_t *report_rule_hits(json_t *params)
 {
     uint32_t rule = (uint32_t)json_integer_value(json_object_get(params, "rule"));
+    if (rule >= DF_RULES_COUNTED)
+        return json_pack("{sn}", "hits");
     return json_pack("{sI}", "hits", (json_int_t)df_security_group_hits(rule));
 }
 

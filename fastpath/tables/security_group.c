@@ -38,25 +38,46 @@ static void group_free(struct rcu_head *head)
     free(caa_container_of(head, struct sg_group, rcu));
 }
 
+static const struct df_security_group_value no_rules;
+
+static const struct df_security_group_value *value_of(const struct sg_policy *policy)
+{
+    return policy != NULL ? policy->entry.value : &no_rules;
+}
+
 /*
- * Tells the decisions that a rule allowed which is not there any more as it was. Most changes add, remove or replace
- * one rule in a list that else stays in order, so each search begins where the last one ended.
+ * Is there such a rule among the first n? Most changes add, remove or replace one rule in a list that else stays in
+ * order, so each search begins where the last one ended, at *at.
  */
+static bool search(const struct df_security_group_value *value, uint32_t n, uint32_t *at,
+                   const struct df_security_group_rule *rule, size_t size)
+{
+    for (uint32_t tried = 0; tried < n; tried++) {
+        if (memcmp(rule, &value->rule[*at], size) == 0)
+            return true;
+        *at = *at + 1 < n ? *at + 1 : 0;
+    }
+    return false;
+}
+
+/* Tells the decisions that a rule allowed which is not there any more as it was. */
 static void tell_rules(const struct df_table_ops *ops, const struct sg_policy *old, const struct sg_policy *policy)
 {
-    static const struct df_security_group_value none;
-    const struct df_security_group_value *was = old->entry.value;
-    const struct df_security_group_value *is = policy != NULL ? policy->entry.value : &none;
+    const struct df_security_group_value *was = value_of(old), *is = value_of(policy);
     uint32_t n = is->stateful == was->stateful ? is->n_rules : 0, at = 0;
-    for (uint32_t i = 0; i < was->n_rules; i++) {
-        uint32_t tried = 0;
-        while (tried < n && memcmp(&was->rule[i], &is->rule[at], sizeof(is->rule[at])) != 0) {
-            at = at + 1 < n ? at + 1 : 0;
-            tried++;
-        }
-        if (tried == n)
+    for (uint32_t i = 0; i < was->n_rules; i++)
+        if (!search(is, n, &at, &was->rule[i], sizeof(was->rule[i])))
             df_stamps_bump(sg_rule_mark(ops, was->rule[i].rule));
-    }
+}
+
+/* Rules that come to the group have not been hit; what an old number of theirs counted was another rule's. */
+static void clear_hits(const struct sg_policy *old, const struct sg_policy *policy)
+{
+    const struct df_security_group_value *was = value_of(old), *is = value_of(policy);
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < is->n_rules; i++)
+        if (!search(was, was->n_rules, &at, &is->rule[i], sizeof(is->rule[i].rule)))
+            df_security_group_hits_clear(is->rule[i].rule);
 }
 
 /*
@@ -66,6 +87,7 @@ static void tell_rules(const struct df_table_ops *ops, const struct sg_policy *o
 static void policy_replace(const struct sg_groups *groups, struct sg_group *group, struct sg_policy *policy)
 {
     struct sg_policy *old = group->policy;
+    clear_hits(old, policy);
     df_rcu_publish(group->policy, policy);
     df_stamps_bump(df_stamp_mark(groups->ops->desc.number, group->id.hash.hash));
     df_stamps_bump(sg_group_mark(groups->ops, SG_ANY_GROUP));

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fastpath/rcu.h"
 #include "tests/scenario/groups.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 /*
  * A port in many groups, and a group whose rules name many others: what they deny is served by the flow cache like what
- * few deny, and no longer than they deny it.
+ * few deny, and no longer than they deny it. And rules that come and go, more than can be counted.
  */
 
 #define MANY 60
 
 TestSuite(secgroup_many, .init = lab_up_secgroup, .fini = lab_down);
 
-static char text[65536];
+static char text[262144];
 static size_t length;
 
 __attribute__((format(printf, 1, 2))) static void add(const char *format, ...)
@@ -149,4 +151,73 @@ Test(secgroup_many, a_rule_of_one_of_them_lets_in)
     lab_passes("vm1", DNS_TCP, "vm2");
     lab_model(GROUPS(GROUP("g199", "")));
     is_denied();
+}
+
+/* ---- rules that come and go */
+
+#define RULES 1500
+#define ROUNDS 46 /* together more rules than can be counted at a time */
+
+static json_t *rules_of(const char *group)
+{
+    struct df_error error = {""};
+    json_t *params = json_pack("{s:s}", "name", group);
+    json_t *report = df_controller_report(lab_controller(), "secgroup", params, &error);
+    cr_assert_not_null(report, "%s", error.text);
+    json_t *rules = json_incref(json_object_get(report, "rules"));
+    json_decref(report);
+    json_decref(params);
+    return rules;
+}
+
+static json_int_t hits_of(const char *group, size_t at)
+{
+    json_t *rules = rules_of(group), *hits = json_object_get(json_array_get(rules, at), "hits");
+    cr_assert(json_is_integer(hits));
+    json_int_t n = json_integer_value(hits);
+    json_decref(rules);
+    return n;
+}
+
+/* Workers have gone on, and what waited for that is done. */
+static void grace_period(void)
+{
+    df_rcu_offline();
+    df_rcu_barrier();
+    df_rcu_online();
+}
+
+Test(secgroup_many, the_rules_in_force_are_counted_however_many_there_were)
+{
+    lab_model(MODEL_NETWORKS);
+    lab_model(GROUPS(CLIENT));
+    lab_model(PORTS(VM1_IN("'client'") "," VM2_IN("'server'")));
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        begin("{'secgroup': [{'id': 'server', 'topic': 'red', 'name': 'server', 'rules': [");
+        for (unsigned i = 0; i < RULES; i++)
+            add("%s" IN4("r%u-%u", PROTOCOL("udp") RANGE("%u", "%u")), i ? "," : "", round, i, 1000 + i, 1000 + i);
+        end("]}]}");
+        cr_assert_eq(hits_of("server", 0), 0, "round %u", round);
+        for (unsigned i = 0; i < 3; i++) {
+            char words[128];
+            snprintf(words, sizeof(words), "udp,tp_src=%u,tp_dst=1000" VM1_VM2, 2000 + 3 * round + i);
+            lab_passes("vm1", words, "vm2");
+        }
+        cr_assert_eq(hits_of("server", 0), 3, "round %u", round);
+        cr_assert_eq(hits_of("server", RULES - 1), 0);
+        grace_period();
+    }
+}
+
+Test(secgroup_many, a_rule_that_is_not_in_force_has_no_hits)
+{
+    lab_model(MODEL_NETWORKS);
+    lab_model(GROUPS(GROUP("nobodys", IN4("any", "")) "," GROUP("server", IN4("ports", RANGE("1", "2")))));
+    lab_model(PORTS(VM2_IN("'server'")));
+    static const char *const groups[] = {"nobodys", "server"};
+    for (size_t i = 0; i < 2; i++) {
+        json_t *rules = rules_of(groups[i]);
+        cr_assert(json_is_null(json_object_get(json_array_get(rules, 0), "hits")), "%s", groups[i]);
+        json_decref(rules);
+    }
 }

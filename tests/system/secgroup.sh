@@ -170,7 +170,7 @@ expect_text '^3 problems:$' show.txt
 for rule in "${!why[@]}"; do
     expect_text "secgroup 'mixed': secgroup: rule $rule: ${why[$rule]}; it matches nothing" log
     expect_text "^secgroup +mixed +secgroup +rule $rule: ${why[$rule]};" show.txt
-    expect_text "^ *0 +ingress IPv4 .* $rule +${why[$rule]};" mixed.txt
+    expect_text "^ *- +ingress IPv4 .* $rule +${why[$rule]};" mixed.txt
 done
 
 note "df-ctl secgroup says which rule was good for what"

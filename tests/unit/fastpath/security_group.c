@@ -597,6 +597,27 @@ Test(security_group, hits)
     cr_assert_eq(df_security_group_hits(DF_RULES_COUNTED), 0);
 }
 
+/* Its number may have been another rule's. */
+Test(security_group, a_rule_counts_from_nothing_when_it_comes_to_its_group)
+{
+    make_udp(IN, PEER, 9, 9);
+    walk.worker = 2;
+    for (unsigned i = 0; i < 2; i++) {
+        only_rule(IN, GROUP, 1, ANY4);
+        cr_assert_eq(df_security_group_hits(100), 0);
+        expect_pass(IN);
+        only_rule(IN, GROUP, 1, ANY4, IN_PREFIX(ip4("10.0.0.0"), 104));
+        expect_pass(IN);
+        cr_assert_eq(df_security_group_hits(100), 2, "it was changed, and stayed");
+        if (i == 0)
+            only_rule(IN, GROUP, 1, PROTO4(17));
+        else
+            rules_del(IN, GROUP);
+    }
+    only_rule(IN, GROUP, 1, ANY4);
+    cr_assert_eq(df_security_group_hits(100), 0);
+}
+
 /* ---- what is refused */
 
 #define refused(...)                                                                                                   \
