@@ -127,7 +127,10 @@ void df_nb_set_announcer(struct df_nb *nb, struct df_announcer *announcer);
 /** The next df_nb_sync() begins with a snapshot. */
 void df_nb_resync(struct df_nb *nb);
 
-/** Every object of a table (DF_NB_TABLES: of all tables), bad rows as DF_NB_BAD, in the order of their ids. */
+/**
+ * Every object of a table (DF_NB_TABLES: of all tables), bad rows as DF_NB_BAD, in the order of their ids. A handle that
+ * follows topics may leave out those that have none of them.
+ */
 int df_nb_list(struct df_nb *nb, enum df_nb_table table, df_nb_change_cb cb, void *arg, struct df_error *error);
 
 /** See struct df_db_driver. */

@@ -8,7 +8,6 @@
 #define KIND_CHASSIS "chassis"
 #define KIND_NETWORK "network"
 #define KIND_PROJECT "project"
-#define STATUS "status"
 
 struct topics {
     char *text; /* NULL: none yet */
@@ -97,7 +96,7 @@ static void add_lrouter(struct topics *topics, const Df__LogicalRouter *lrouter)
 
 static void add_status(struct topics *topics, const Df__PortStatus *status)
 {
-    add_word(topics, STATUS);
+    add(topics, DF_TOPIC_STATUS, status->chassis);
     if (!status->attached)
         add(topics, KIND_CHASSIS, status->chassis);
 }

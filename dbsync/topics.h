@@ -12,12 +12,14 @@
  *                       attached, as another node may have said that they are dead
  *   secgroup:ID, address_group:ID, qospolicy:ID   the object
  *   project:ID          what is left and belongs to a project
- *   status              what nodes say of ports; no node asks for all of it
+ *   status:HOST         what the node says of its ports: for who marks them when it is dead. Rows of versions before there
+ *                       was this topic have "status" instead
  *
  * They go by what a port needs, and not by its tenant alone: ports of a shared or external network belong to many
  * tenants, and a node with one of them needs all. What has no topic concerns everybody: chassis, for one.
  */
 
+#define DF_TOPIC_STATUS "status"
 #define DF_TOPIC_MAX 127 /* bytes: what every database and publisher carries */
 
 /**

@@ -11,6 +11,7 @@
 #include "control/log.h"
 #include "control/model/alloc.h"
 #include "dbsync/field.h"
+#include "dbsync/topics.h"
 
 enum what { WRITE, WITHDRAW, BURY };
 
@@ -200,15 +201,29 @@ static int mark_dead(ProtobufCMessage **object, void *arg, struct df_error *erro
     return 0;
 }
 
-/* By a handle of its own: that of a selective node does not tell of what others say of their ports. */
+static void pass_over(struct df_nb_change *change, void *arg)
+{
+    (void)change;
+    (void)arg;
+}
+
+/*
+ * By a handle of its own, as that of a selective node does not tell of what others say of their ports; and by topics, as
+ * all that a cloud has is much to read for each death.
+ */
 static int list_ports(const struct df_outbox *outbox, struct burial *burial, struct df_error *error)
 {
-    struct df_nb *nb;
-    int rc = df_nb_open(outbox->driver, &outbox->database, &nb, error);
-    if (rc)
-        return rc;
-    rc = df_nb_list(nb, DF_NB_PORT_STATUS, list_port, burial, error);
+    struct df_nb *nb = NULL;
+    char *own = df_topic(DF_TOPIC_STATUS, burial->host);
+    const char *const topics[] = {own, DF_TOPIC_STATUS};
+    int rc =
+        own ? df_nb_open(outbox->driver, &outbox->database, &nb, error) : df_error_set(error, -ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = df_nb_follow(nb, topics, 2, pass_over, NULL, error);
+    if (rc >= 0)
+        rc = df_nb_list(nb, DF_NB_PORT_STATUS, list_port, burial, error);
     df_nb_close(nb);
+    free(own);
     return rc;
 }
 

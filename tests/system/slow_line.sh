@@ -149,6 +149,7 @@ until_true 20 "node2 takes node3 to be dead" takes node2 node3 dead
 bytes=$(($(carried node1) + $(carried node2) - before))
 elapsed=$(($(now_ms) - began))
 echo "   $bytes bytes to two nodes in $elapsed ms"
+expect_less "bytes to the two nodes" $bytes 1000000
 expect_alive node1 node2 $elapsed
 expect_alive node2 node1 $elapsed
 

@@ -63,14 +63,17 @@ Test(topics, the_rest_is_its_projects_or_everybodys)
     cr_expect_str_eq(topics_of(DF_NB_CHASSIS, "{\"id\": \"h\"}"), "everybody");
 }
 
-/* Nobody but its node asks, and that only where another one may have said that it is dead. */
+/*
+ * Who marks the ports of a dead node asks for what that one said. The node itself asks only where another one may have
+ * said that it is dead.
+ */
 Test(topics, the_status_of_a_port_is_its_nodes_while_it_is_not_attached)
 {
     cr_expect_str_eq(topics_of(DF_NB_PORT_STATUS, "{\"id\": \"p\", \"lport\": \"p\", \"chassis\": \"h\"}"),
-                     "status chassis:h");
+                     "status:h chassis:h");
     cr_expect_str_eq(
         topics_of(DF_NB_PORT_STATUS, "{\"id\": \"p\", \"lport\": \"p\", \"chassis\": \"h\", \"attached\": true}"),
-        "status");
+        "status:h");
 }
 
 Test(topics, a_word_is_found_whole_only)
