@@ -77,12 +77,19 @@ static void print_stats(const struct program *program)
     const struct {
         const char *name;
         uint64_t value;
-    } values[] = {{"published", t.published}, {"pushed", t.pushed},
-                  {"repeated", t.repeated},   {"left", t.left},
-                  {"late", t.late},           {"untold", t.untold},
-                  {"refused", t.refused},     {"dropped", t.dropped},
-                  {"hellos", t.hellos},       {"rows", t.rows},
-                  {"topics", t.topics},       {"not_let_in", df_publisher_sockets_not_let_in(program->sockets)}};
+    } values[] = {{"published", t.published},
+                  {"pushed", t.pushed},
+                  {"repeated", t.repeated},
+                  {"left", t.left},
+                  {"late", t.late},
+                  {"untold", t.untold},
+                  {"refused", t.refused},
+                  {"dropped", t.dropped},
+                  {"hellos", t.hellos},
+                  {"rows", t.rows},
+                  {"topics", t.topics},
+                  {"not_let_in", df_publisher_sockets_not_let_in(program->sockets)},
+                  {"failed", df_publisher_sockets_failed(program->sockets)}};
     bool json = program->options->json;
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         printf(json ? "%s\"%s\": %" PRIu64 : "%s%s %" PRIu64,

@@ -84,6 +84,10 @@ static void print_publishers(json_t *json)
     if (number_at(tally, "garbage") || number_at(tally, "lies"))
         printf("; not believed: %lld that cannot be read, %lld lies", number_at(tally, "garbage"),
                number_at(tally, "lies"));
+    if (*text_at(tally, "unheard"))
+        printf("; not heard: %s", text_at(tally, "unheard"));
+    if (json_is_true(json_object_get(tally, "deaf")))
+        fputs("; no publisher is heard: watching the database", stdout);
     putchar('\n');
 }
 

@@ -8,6 +8,7 @@
 
 #include "dbsync/net/tls.h"
 #include "dbsync/pubsub/curve.h"
+#include "dbsync/pubsub/subscriber.h"
 
 static bool has_port(const struct df_config *config, const char *name)
 {
@@ -87,12 +88,24 @@ static int read_zmq_keys(struct df_config *config, const char *path, struct df_e
     return rc == 0 ? 0 : df_error_set(error, -EINVAL, "%s: [df_zmq] %.400s", path ? path : "configuration", why.text);
 }
 
+static int check_publishers(const struct df_config *config, const char *path, struct df_error *error)
+{
+    struct df_error why;
+    for (char **name = config->publishers_ips; *name; name++)
+        if (df_subscriber_check_name(*name, &why))
+            return df_error_set(error, -EINVAL, "%s: [df] publishers_ips: %.400s", path ? path : "configuration",
+                                why.text);
+    return 0;
+}
+
 /* Pub/sub of a database is the watch of that database. */
 static int check_pub_sub(const struct df_config *config, const char *path, struct df_error *error)
 {
     size_t len = strcspn(config->pub_sub_driver, "_");
     bool zmq = strncmp(config->pub_sub_driver, "zmq", 3) == 0;
-    if (!config->pub_sub || (zmq && config->publishers_ips[0]) ||
+    if (config->pub_sub && zmq && config->publishers_ips[0])
+        return check_publishers(config, path, error);
+    if (!config->pub_sub ||
         (strlen(config->nb_db_class) == len && strncmp(config->nb_db_class, config->pub_sub_driver, len) == 0))
         return 0;
     if (zmq)

@@ -291,9 +291,10 @@ static json_t *publishers_json(const struct df_sync *sync)
     struct df_subscriber_tally tally;
     if (!df_db_thread_tally(sync->thread, &tally))
         return NULL;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "messages", (json_int_t)tally.messages, "bytes",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s}", "messages", (json_int_t)tally.messages, "bytes",
                      (json_int_t)tally.bytes, "rows", (json_int_t)tally.rows, "gaps", (json_int_t)tally.gaps, "garbage",
-                     (json_int_t)tally.garbage, "lies", (json_int_t)tally.lies);
+                     (json_int_t)tally.garbage, "lies", (json_int_t)tally.lies, "deaf", tally.deaf, "unheard",
+                     tally.unheard);
 }
 
 json_t *df_sync_report(const struct df_sync *sync)

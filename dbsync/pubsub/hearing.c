@@ -24,8 +24,7 @@ uint64_t df_subscriber_now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void say(const struct subscriber *subscriber, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(const struct subscriber *subscriber, const char *format, ...)
+void df_subscriber_say(const struct subscriber *subscriber, const char *format, ...)
 {
     char text[512];
     va_list args;
@@ -40,10 +39,10 @@ static void say(const struct subscriber *subscriber, const char *format, ...)
 void df_subscriber_disbelieve(struct subscriber *subscriber, struct df_source *source, const char *why)
 {
     subscriber->gap = true;
-    say(subscriber, "publisher %s is not believed: %s; taking a snapshot", source->endpoint, why);
+    df_subscriber_say(subscriber, "publisher %s is not believed: %s; taking a snapshot", source->endpoint, why);
     if (++source->lies < LIES_MAX)
         return;
-    say(subscriber, "publisher %s: not listened to for %d seconds", source->endpoint, SHUNNED_MS / 1000);
+    df_subscriber_say(subscriber, "publisher %s: not listened to for %d seconds", source->endpoint, SHUNNED_MS / 1000);
     source->lies = 0;
     source->shunned_ms = df_subscriber_now_ms() + SHUNNED_MS;
     df_source_close(source);

@@ -13,6 +13,7 @@
 #include <zmq.h>
 
 #include "dbsync/pubsub/curve.h"
+#include "dbsync/pubsub/handshakes.h"
 
 #define MESSAGES_AT_ONCE 200 /* before the others have their turn */
 
@@ -20,6 +21,7 @@ struct df_publisher_sockets {
     void *context, *pull, *pub;
     int lock;                   /* of the ipc socket; -1: not had */
     struct df_curve_gate *gate; /* who is let in; NULL: no CURVE */
+    struct df_handshakes *handshakes;
 };
 
 static int set(void *socket, int option, int value)
@@ -98,6 +100,8 @@ static int open_pub(struct df_publisher_sockets *sockets, const struct df_publis
     int rc = config->secret_key_file ? df_curve_gate_open(sockets->context, sockets->pub, config->secret_key_file,
                                                           config->clients_file, &sockets->gate, error)
                                      : 0;
+    if (rc == 0)
+        rc = df_handshakes_watch(sockets->context, sockets->pub, config->secret_key_file, &sockets->handshakes, error);
     if (rc == 0 && zmq_bind(sockets->pub, config->bind) != 0)
         rc = df_error_set(error, -errno, "--bind %s: %s", config->bind, zmq_strerror(errno));
     return rc;
@@ -128,6 +132,7 @@ void df_publisher_sockets_close(struct df_publisher_sockets *sockets)
         return;
     if (sockets->pull)
         zmq_close(sockets->pull);
+    df_handshakes_close(sockets->handshakes);
     if (sockets->pub)
         zmq_close(sockets->pub);
     df_curve_gate_close(sockets->gate);
@@ -140,9 +145,10 @@ void df_publisher_sockets_close(struct df_publisher_sockets *sockets)
 
 void df_publisher_sockets_wait(struct df_publisher_sockets *sockets, int fd, int ms)
 {
-    zmq_pollitem_t items[4] = {{.socket = sockets->pull, .events = ZMQ_POLLIN},
-                               {.socket = sockets->pub, .events = ZMQ_POLLIN}};
-    int n = 2;
+    zmq_pollitem_t items[5] = {{.socket = sockets->pull, .events = ZMQ_POLLIN},
+                               {.socket = sockets->pub, .events = ZMQ_POLLIN},
+                               {.socket = df_handshakes_socket(sockets->handshakes), .events = ZMQ_POLLIN}};
+    int n = 3;
     if (fd >= 0)
         items[n++] = (zmq_pollitem_t){.fd = fd, .events = ZMQ_POLLIN};
     if (sockets->gate)
@@ -179,6 +185,7 @@ void df_publisher_sockets_serve(struct df_publisher_sockets *sockets, struct df_
 {
     if (sockets->gate)
         df_curve_gate_serve(sockets->gate);
+    df_handshakes_serve(sockets->handshakes);
     for (unsigned i = 0; i < MESSAGES_AT_ONCE && take_push(sockets, publisher); i++)
         ;
     for (unsigned i = 0; i < MESSAGES_AT_ONCE && take_subscription(sockets, publisher); i++)
@@ -189,6 +196,11 @@ void df_publisher_sockets_serve(struct df_publisher_sockets *sockets, struct df_
 uint64_t df_publisher_sockets_not_let_in(const struct df_publisher_sockets *sockets)
 {
     return sockets->gate ? df_curve_gate_refused(sockets->gate) : 0;
+}
+
+uint64_t df_publisher_sockets_failed(const struct df_publisher_sockets *sockets)
+{
+    return df_handshakes_failed(sockets->handshakes);
 }
 
 static int send_both(struct df_publisher_sockets *sockets, const char *topic, const void *data, size_t len)

@@ -40,6 +40,9 @@ void df_publisher_sockets_serve(struct df_publisher_sockets *sockets, struct df_
 /** How often somebody was not let in. */
 uint64_t df_publisher_sockets_not_let_in(const struct df_publisher_sockets *sockets);
 
+/** How often a handshake failed, as somebody has no key, or that of another one. */
+uint64_t df_publisher_sockets_failed(const struct df_publisher_sockets *sockets);
+
 /** A df_publisher_send. */
 int df_publisher_sockets_send(struct df_publisher_sockets *sockets, const char *topic, const void *data, size_t len);
 

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <zmq.h>
 
+#include "dbsync/db_options.h"
 #include "dbsync/pubsub/publication.h"
 
 #define QUEUE_MAX 100000
@@ -87,6 +88,9 @@ int df_source_init(struct df_source *source, const char *name, uint16_t port, st
 {
     const char *colon = strrchr(name, ':');
     bool has_port = colon && (strchr(name, ':') == colon || (colon > name && colon[-1] == ']'));
+    unsigned number;
+    if (has_port && !df_option_number(colon + 1, UINT16_MAX, &number))
+        return df_error_set(error, -EINVAL, "publisher %.100s: its port must be 1 to %d", name, UINT16_MAX);
     bool bare6 = colon && !has_port && *name != '[';
     int len = has_port ? snprintf(source->endpoint, sizeof(source->endpoint), "tcp://%s", name)
                        : snprintf(source->endpoint, sizeof(source->endpoint), bare6 ? "tcp://[%s]:%u" : "tcp://%s:%u",
@@ -94,4 +98,10 @@ int df_source_init(struct df_source *source, const char *name, uint16_t port, st
     if (len >= (int)sizeof(source->endpoint))
         return df_error_set(error, -EINVAL, "publisher %.100s...: too long a name", name);
     return 0;
+}
+
+int df_subscriber_check_name(const char *name, struct df_error *error)
+{
+    struct df_source source;
+    return df_source_init(&source, name, 1, error);
 }

@@ -11,6 +11,7 @@ struct df_source {
     void *socket;
     struct df_sequences *sequences;
     uint64_t heard_ms; /* 0: never */
+    bool unheard;      /* which was said */
     unsigned lies;
     uint64_t shunned_ms; /* until then */
 };

@@ -14,7 +14,6 @@
 #include "dbsync/pubsub/subscriber_private.h"
 
 #define HELLO_MS 1000
-#define DEAF_MS 5000
 #define STALE_MS 1000 /* between two snapshots that are asked for */
 
 static struct subscriber *of(const struct df_feed *feed)
@@ -105,18 +104,12 @@ static bool is_greeted(const struct df_source *source, char *const *topics, size
     return true;
 }
 
-static bool is_silent(const struct subscriber *subscriber, const struct df_source *source)
-{
-    uint64_t limit = subscriber->config.deaf_ms ? subscriber->config.deaf_ms : DEAF_MS;
-    return !source->socket || source->heard_ms == 0 || df_subscriber_now_ms() - source->heard_ms > limit;
-}
-
 /* Has each said hello to everything? Nobody waits twice for one that is not there. */
 static bool all_greeted(const struct subscriber *subscriber, bool first)
 {
     for (size_t i = 0; i < subscriber->n_sources; i++) {
         const struct df_source *source = &subscriber->sources[i];
-        if (source->socket && (first || !is_silent(subscriber, source)) &&
+        if (source->socket && (first || !df_subscriber_is_silent(subscriber, source)) &&
             !is_greeted(source, subscriber->topics, subscriber->n_topics))
             return false;
     }
@@ -147,14 +140,6 @@ static int feed_follow(struct df_feed *feed, const char *const *topics, size_t n
         subscriber->gap = false;
     subscriber->tried = true;
     return 0;
-}
-
-static bool is_deaf(const struct subscriber *subscriber)
-{
-    for (size_t i = 0; i < subscriber->n_sources; i++)
-        if (!is_silent(subscriber, &subscriber->sources[i]))
-            return false;
-    return true;
 }
 
 static void open_again(struct subscriber *subscriber)
@@ -188,7 +173,7 @@ static int feed_take(struct df_feed *feed, df_feed_row_cb cb, void *arg, struct 
     epoll_wait(subscriber->epoll, events, 8, 0);
     open_again(subscriber);
     df_subscriber_hear(subscriber, cb, arg);
-    if (is_deaf(subscriber))
+    if (df_subscriber_note_silence(subscriber))
         return -ENOTCONN;
     return is_snapshot_due(subscriber) ? -ESTALE : 0;
 }

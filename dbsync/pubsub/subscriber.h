@@ -32,9 +32,14 @@ struct df_subscriber_tally {
     uint64_t gaps;          /* messages that were lost are not counted, only how often some were */
     uint64_t garbage, lies; /* what could not be read; what claimed to be what it is not */
     uint64_t bytes;
+    bool deaf;         /* no publisher is heard: the database is watched */
+    char unheard[256]; /* end points of publishers that are not heard, as many as fit */
 };
 
 /** -EINVAL: an end point or a key cannot be; error says which. Strings stay the caller's. Close with its ops. */
 int df_subscriber_new(const struct df_subscriber_config *config, struct df_feed **feed, struct df_error *error);
+
+/** Can a publisher have that name? -EINVAL: error names the remedy. */
+int df_subscriber_check_name(const char *name, struct df_error *error);
 
 struct df_subscriber_tally df_subscriber_tally(const struct df_feed *feed);

@@ -3,7 +3,7 @@
 
 #include "dbsync/pubsub/source.h"
 
-/* What subscriber.c (the feed) and hearing.c (what its publishers say) share. Private to the two. */
+/* What subscriber.c (the feed), hearing.c (what its publishers say) and silence.c (that they do not) share. Private to them. */
 
 #define PUBLISHERS_MAX 64
 
@@ -25,6 +25,16 @@ struct subscriber {
 
 /** Of a clock that only goes on, in milliseconds. */
 uint64_t df_subscriber_now_ms(void);
+
+/** A line for the operator. */
+void df_subscriber_say(const struct subscriber *subscriber, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** Was nothing heard of it for some time? */
+bool df_subscriber_is_silent(const struct subscriber *subscriber, const struct df_source *source);
+
+/** Says and notes who is not heard. Returns whether nobody is. */
+bool df_subscriber_note_silence(struct subscriber *subscriber);
 
 /** It lied: a snapshot is asked for, that is logged, and at last it is not listened to. */
 void df_subscriber_disbelieve(struct subscriber *subscriber, struct df_source *source, const char *why);

@@ -220,20 +220,30 @@ expect_text "publisher tcp://127.0.0.1:8868 is not believed: a revision that the
 exec 4>&- 5>&-
 unset "option[df.publishers_ips]"
 
-note "keys: a publisher that has one is heard by who knows it, and by nobody else"
+note "keys: a publisher that has one is heard by who knows it, and by nobody else, and both sides say so"
 stop_switch
 stop_publisher -TERM
+: >log
 "$build/dbsync/df-publisher" --make-keys >server.keys
 "$build/dbsync/df-publisher" --make-keys >node.keys
 grep public server.keys >server.public
 awk '$1 == "public" {print $2}' node.keys >clients
 chmod 600 ./*.keys
 start_publisher --secret-key /run/df/server.keys --clients /run/df/clients
+start_switch
+until_true 10 "the switch says that it hears nobody" grep -q "no publisher is heard: watching the database" log
+expect_text "publisher tcp://127.0.0.1:8866 is not heard: .* do its keys and this node's .df_zmq. fit" log
+until_true 10 "df-ctl, too" reports show '.daemon.database.publishers.deaf'
+expect_text "not heard: tcp://127.0.0.1:8866; no publisher is heard: watching the database" <(df_ctl show)
+until_true 10 "the publisher counts it" published '.failed > 0 and .not_let_in == 0'
+expect_text "somebody who connected has no key, or not this publisher's public key: see .df_zmq. of the nodes" publisher.err
+stop_switch
 option[df_zmq.key_file]=/run/df/node.keys
 option[df_zmq.server_key_file]=/run/df/server.public
 start_switch
 until_true 10 "its ports are open" reports ports '[.[] | select(.status == "open")] | length >= 2'
 until_true 5 "somebody listens" published '.hellos > 0'
+until_true 5 "and hears" reports show '.daemon.database.publishers | (.deaf | not) and .unheard == ""'
 df_db set lport a name=secret >/dev/null
 until_true 5 "the change arrives" renamed a secret
 

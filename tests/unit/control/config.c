@@ -175,6 +175,8 @@ ParameterizedTestParameters(config, a_bad_file_is_refused_with_its_line)
          "[database] lmdb: the certificate of the authority '/none/ca.pem' cannot be used: No such file or directory"},
         {"[database]\ncert = /none/cert.pem\n", "[database] lmdb: TLS needs a certificate and its key, or neither"},
         {"[df]\nenable_df_pub_sub = true\npublishers_ips =\n", "[df] publishers_ips is empty: say where"},
+        {"[df]\nenable_df_pub_sub = true\npublishers_ips = api1, 192.0.2.1:99999\n",
+         "[df] publishers_ips: publisher 192.0.2.1:99999: its port must be 1 to 65535"},
         {"[df]\nenable_df_pub_sub = true\npub_sub_driver = redis_db_pubsub_driver\n",
          "pub_sub_driver redis_db_pubsub_driver is the watch of that database, and nb_db_class is lmdb"},
         {"[df]\nenable_df_pub_sub = true\npub_sub_driver = etcd_pubsub_driver\n",

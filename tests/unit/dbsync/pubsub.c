@@ -929,3 +929,93 @@ Test(pubsub, only_keys_of_the_list_are_let_in)
     unlink(clients_file);
     rmdir(folder);
 }
+
+/* The handshake fails, and nobody is asked whether to let it in. */
+static uint64_t failed_handshakes(const char *secret, const struct df_curve *curve)
+{
+    static struct station s;
+    struct df_error error;
+    uint64_t failed = 0;
+    station_up(&s, "first", secret, NULL);
+    struct df_feed *feed = listen_to(&s, curve, 1);
+    cr_assert_eq(feed->ops->follow(feed, NULL, 0, NULL, NULL, &error), 0);
+    for (unsigned i = 0; i < 500 && failed == 0; i++) {
+        usleep(10000);
+        pthread_mutex_lock(&s.lock);
+        failed = df_publisher_sockets_failed(s.sockets);
+        pthread_mutex_unlock(&s.lock);
+    }
+    cr_expect_eq(feed->ops->take(feed, hear, NULL, &error), -ENOTCONN);
+    cr_expect(df_subscriber_tally(feed).deaf);
+    feed->ops->close(feed);
+    station_down(&s);
+    return failed;
+}
+
+Test(pubsub, handshakes_that_fail_are_counted)
+{
+    char public_key[41], secret_key[41], own_public[41], own_secret[41], other_public[41], other_secret[41];
+    char secret_file[128], line[64], folder[] = "/tmp/df-curve-XXXXXX";
+    cr_assert_not_null(mkdtemp(folder));
+    make_pair(public_key, secret_key);
+    make_pair(own_public, own_secret);
+    make_pair(other_public, other_secret);
+    snprintf(line, sizeof(line), "secret %s\n", secret_key);
+    write_file(secret_file, folder, "secret", line);
+    struct df_curve good = {own_public, own_secret, public_key}, bad = {own_public, own_secret, other_public};
+    cr_expect_geq(failed_handshakes(secret_file, NULL), 1, "a node has no keys");
+    cr_expect_geq(failed_handshakes(secret_file, &bad), 1, "a node has another publisher's");
+    cr_expect_geq(failed_handshakes(NULL, &good), 1, "a node has keys, and the publisher has none");
+}
+
+/* ---- Who is not heard */
+
+static char lines[4096];
+
+static void note_line(void *arg, const char *text)
+{
+    size_t used = strlen(lines);
+    (void)arg;
+    snprintf(lines + used, sizeof(lines) - used, "%s\n", text);
+}
+
+/* Until take() says so. */
+static void take_until(struct df_feed *feed, bool deaf)
+{
+    struct df_error error;
+    for (int i = 0; i < 1000 && df_subscriber_tally(feed).deaf != deaf; i++) {
+        usleep(10000);
+        feed->ops->take(feed, hear, NULL, &error);
+    }
+    cr_assert_eq(df_subscriber_tally(feed).deaf, deaf);
+}
+
+Test(pubsub, a_publisher_that_is_not_heard_is_named_and_when_it_is_again, .timeout = 30)
+{
+    static struct station s;
+    char expected[600];
+    struct df_error error;
+    station_up(&s, "first", NULL, NULL);
+    const char *publishers[] = {s.name, "127.0.0.1:1", NULL};
+    struct df_subscriber_config config = {.publishers = publishers, .deaf_ms = 500, .log = note_line};
+    struct df_feed *feed;
+    cr_assert_eq(df_subscriber_new(&config, &feed, &error), 0, "%s", error.text);
+    cr_assert_eq(feed->ops->follow(feed, NULL, 0, NULL, NULL, &error), 0);
+    cr_expect_neq(feed->ops->take(feed, hear, NULL, &error), -ENOTCONN);
+    cr_expect(strstr(lines, "publisher tcp://127.0.0.1:1 is not heard: "), "%s", lines);
+    cr_expect_str_eq(df_subscriber_tally(feed).unheard, "tcp://127.0.0.1:1");
+    lines[0] = '\0';
+    station_down(&s);
+    take_until(feed, true);
+    snprintf(expected, sizeof(expected), "publisher %s is not heard: ", s.bind);
+    cr_expect(strstr(lines, expected), "%s", lines);
+    cr_expect(strstr(lines, "\nno publisher is heard: watching the database\n"), "%s", lines);
+    lines[0] = '\0';
+    station_up(&s, "second", NULL, NULL);
+    take_until(feed, false);
+    snprintf(expected, sizeof(expected),
+             "publisher %s is heard\na publisher is heard: not watching the database any more\n", s.bind);
+    cr_expect_str_eq(lines, expected);
+    feed->ops->close(feed);
+    station_down(&s);
+}
