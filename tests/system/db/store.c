@@ -235,7 +235,7 @@ bool store_watch_some(const struct store *store, struct df_db *db, uint64_t *rev
     some->looked = now;
     some->longest = turn > some->longest ? turn : some->longest;
     if (some->turn_ms && turn > some->turn_ms)
-        some->end += turn;
+        some->end = now + (uint64_t)(some->seconds * 1000);
     return some->rc == -ESTALE || strcmp(some->text, some->until) == 0 || now > some->end;
 }
 

@@ -58,11 +58,11 @@ int store_watch_until(const struct store *store, struct df_db *db, uint64_t *rev
 
 /* What a watch has told up to now, and until when it is asked. */
 struct store_told {
-    const char *until; /* the text that is waited for */
-    double seconds;    /* at most */
-    unsigned turn_ms;  /* a turn from look to look that takes longer does not count: the machine was busy; 0: all do */
-    int rc;            /* what watch() said last */
-    uint64_t longest;  /* turn so far, in ms */
+    const char *until;    /* the text that is waited for */
+    double seconds;       /* at most */
+    unsigned turn_ms;     /* after a turn that takes longer, as the machine was busy, the time begins anew; 0: never */
+    int rc;               /* what watch() said last */
+    uint64_t longest;     /* turn so far, in ms */
     uint64_t end, looked; /* of the function's own */
     char text[4096];
 };
